@@ -1,0 +1,115 @@
+//! What the kernel knows about an interface (`netdevice(7)`), and the socket option that keeps packets on it.
+//!
+//! What the answers mean for a medium is decided by the caller.
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd as _};
+
+/// The IPv4 broadcast address of the interface as it was configured; 0.0.0.0 when it was given none.
+///
+/// # Errors
+/// `ENODEV` when there is no such interface; `EADDRNOTAVAIL` when it has no IPv4 address; `EINVAL` for a name that
+/// no interface can have.
+pub fn broadcast_address(socket: impl AsFd, interface: &str) -> io::Result<Ipv4Addr> {
+    address(&socket, libc::SIOCGIFBRDADDR, interface)
+}
+
+/// The first IPv4 address of the interface.
+///
+/// # Errors
+/// As [`broadcast_address`].
+pub fn ipv4_address(socket: impl AsFd, interface: &str) -> io::Result<Ipv4Addr> {
+    address(&socket, libc::SIOCGIFADDR, interface)
+}
+
+/// The netmask of the first IPv4 address of the interface.
+///
+/// # Errors
+/// As [`broadcast_address`].
+pub fn netmask(socket: impl AsFd, interface: &str) -> io::Result<Ipv4Addr> {
+    address(&socket, libc::SIOCGIFNETMASK, interface)
+}
+
+/// Sets `SO_DONTROUTE`: packets go only to directly connected networks.
+///
+/// # Errors
+/// None is known for a socket.
+pub fn set_dont_route(socket: impl AsFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let length = socklen(size_of::<libc::c_int>());
+    // SAFETY: the option is an int; `on` is one and outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_DONTROUTE,
+            (&raw const on).cast(),
+            length,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn address(socket: &impl AsFd, what: libc::Ioctl, interface: &str) -> io::Result<Ipv4Addr> {
+    let mut request = request(interface)?;
+    control(socket, what, &mut request)?;
+    // SAFETY: each request that is used here fills in an IPv4 `sockaddr_in` at the start of the union, whose
+    // members all allow a `sockaddr` to be read; any bytes are a valid one.
+    let address = unsafe { request.ifr_ifru.ifru_addr };
+    let [_, _, first, second, third, fourth, ..] = address.sa_data;
+    Ok(Ipv4Addr::from([first, second, third, fourth].map(libc::c_char::cast_unsigned)))
+}
+
+/// A request for the named interface, all else zero.
+fn request(interface: &str) -> io::Result<libc::ifreq> {
+    // SAFETY: zero bytes are a valid `ifreq`: an empty name and a union of plain numbers.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    let name = interface.as_bytes();
+    if name.is_empty() || name.len() >= request.ifr_name.len() || name.contains(&0) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name) {
+        *to = from.cast_signed();
+    }
+    Ok(request)
+}
+
+fn control(socket: &impl AsFd, what: libc::Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
+    // SAFETY: all requests used in this module take an `ifreq`, whose name ends with NUL, and write only into it.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), what, &raw mut *request) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn socklen(size: usize) -> libc::socklen_t {
+    libc::socklen_t::try_from(size).unwrap_or(libc::socklen_t::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, UdpSocket};
+
+    use super::{broadcast_address, ipv4_address, netmask, set_dont_route};
+
+    #[test]
+    fn loopback() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(ipv4_address(&socket, "lo").unwrap(), Ipv4Addr::LOCALHOST);
+        assert_eq!(netmask(&socket, "lo").unwrap(), Ipv4Addr::new(255, 0, 0, 0));
+        // Without a broadcast address there is an answer nevertheless.
+        assert!(broadcast_address(&socket, "lo").is_ok());
+        set_dont_route(&socket).unwrap();
+    }
+
+    #[test]
+    fn no_such_interface() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let error = broadcast_address(&socket, "hb-none").unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+        for name in ["", "sixteen-letters-", "a\0b"] {
+            let error = ipv4_address(&socket, name).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{name}");
+        }
+    }
+}
