@@ -1,0 +1,247 @@
+//! The actuator's thread: takes jobs, works on different groups side by side and on one group in order.
+//!
+//! ```text
+//!  owner --submit--> [jobs] --> dispatcher --> [group 0] --> worker --+--> kernel (netlink, packet socket)
+//!                                   |          [group 1] --> worker --+
+//!                                   |             ...                 +--> [runs] --> keeper <==socket==> guard
+//!  owner <--report callback---------+----------------------------------
+//! ```
+//! All queues are bounded. Which job comes when is decided by the owner.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::mpsc as std_mpsc;
+use std::thread::JoinHandle;
+
+use hb_sys::sched;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::address::Addresses;
+use crate::agent::Agents;
+use crate::announce::Announcer;
+use crate::config::ActuatorConfig;
+use crate::group::{Group, Tools};
+use crate::guard::client::GuardClient;
+use crate::netlink::Netlink;
+use crate::report::{Level, Report, Reporter};
+use crate::spec::{GroupSpec, ResourceSpec};
+
+/// Something to do with a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Comes back with [`Report::Done`].
+    pub id: u64,
+    /// What to do.
+    pub action: JobAction,
+}
+
+/// What to do with a group, by its index in [`ActuatorConfig::groups`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobAction {
+    /// Start its resources from first to last; on a failure stop them all.
+    Start(usize),
+    /// Stop its resources from last to first.
+    Stop(usize),
+    /// Tell the network again where its addresses are.
+    Announce(usize),
+}
+
+impl JobAction {
+    fn group(self) -> usize {
+        match self {
+            Self::Start(group) | Self::Stop(group) | Self::Announce(group) => group,
+        }
+    }
+}
+
+/// Why an actuator does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Thread, event loop or a socket could not be made. A packet socket needs `CAP_NET_RAW`.
+    #[error("cannot {what}: {source}")]
+    Setup {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A group has a script, but no command is known that starts the guard.
+    #[error("there are resource scripts, but no command to start the guard process that runs them")]
+    NoGuard,
+}
+
+/// Why a job was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SubmitError {
+    /// [`QUEUE`] jobs wait already.
+    #[error("too many jobs wait")]
+    Full,
+    /// The actuator's thread has ended.
+    #[error("the actuator has ended")]
+    Ended,
+}
+
+/// The running actuator. Dropping it lets the submitted jobs come to their end in the background.
+#[derive(Debug)]
+pub struct Actuator {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Actuator {
+    /// Starts the thread, opens its sockets and begins to start the guard. Touches no resource.
+    ///
+    /// `report` is called on the actuator's thread and must never block; it is called for every job exactly once with
+    /// [`Report::Done`].
+    ///
+    /// # Errors
+    /// See [`StartError`]. That the real-time class is refused is a note, not an error.
+    pub fn start(config: ActuatorConfig, report: Box<dyn Fn(Report) + Send>) -> Result<Self, StartError> {
+        let has_script =
+            |group: &GroupSpec| group.resources.iter().any(|r| matches!(r, ResourceSpec::Script { .. }));
+        if config.guard_command.is_empty() && config.groups.iter().any(has_script) {
+            return Err(StartError::NoGuard);
+        }
+        let (jobs, inbox) = mpsc::channel(QUEUE);
+        let (ready, readiness) = std_mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("hb-actuator".to_owned())
+            .spawn(move || thread_main(config, report, inbox, &ready))
+            .map_err(|source| StartError::Setup { what: "start a thread", source })?;
+        // The sender is dropped without a word only if the thread died, which ends the process.
+        let gone =
+            || Err(StartError::Setup { what: "start a thread", source: io::ErrorKind::BrokenPipe.into() });
+        readiness.recv().unwrap_or_else(|_| gone())?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Hands a job over; never blocks. Jobs of one group are done in the order in which they are submitted.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; the job is not done then, and there is no report about it.
+    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        let jobs = self.jobs.as_ref().ok_or(SubmitError::Ended)?;
+        jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Full,
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Ended,
+        })
+    }
+
+    /// Waits until all submitted jobs have ended, and the guard with them. Stops no resource by itself.
+    pub fn finish(mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // It cannot have panicked: a panic ends the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn thread_main(
+    config: ActuatorConfig,
+    report: Box<dyn Fn(Report) + Send>,
+    jobs: mpsc::Receiver<Job>,
+    ready: &std_mpsc::SyncSender<Result<(), StartError>>,
+) {
+    let report = Reporter::new(report);
+    if let Some(priority) = config.realtime_priority
+        && let Err(error) = sched::set_fifo(priority)
+    {
+        report.note(Level::Warning, format!("Resources are worked on without real-time priority: {error}"));
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => {
+            let _ = ready.send(Err(StartError::Setup { what: "start the event loop", source }));
+            return;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        match prepare(config, report) {
+            Ok(prepared) => {
+                let _ = ready.send(Ok(()));
+                dispatch(prepared, jobs).await;
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        }
+    });
+}
+
+struct Prepared {
+    config: Rc<ActuatorConfig>,
+    tools: Tools,
+    keeper: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// Opens everything that a takeover needs, so that it need not be opened then.
+fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, StartError> {
+    let setup = |what| move |source| StartError::Setup { what, source };
+    for directory in &mut config.agent_dirs {
+        // The guard lives in another directory.
+        *directory = std::path::absolute(&*directory).map_err(setup("find the working directory"))?;
+    }
+    let netlink = Netlink::open().map_err(setup("open a netlink socket"))?;
+    let has_address = config.groups.iter().any(|group| group.addresses().next().is_some());
+    let announcer = if has_address {
+        Some(Announcer::open(report.clone()).map_err(setup("open a packet socket"))?)
+    } else {
+        None
+    };
+    let (guard, keeper) = if config.guard_command.is_empty() {
+        (None, None)
+    } else {
+        let (guard, keeper) = GuardClient::start(config.guard_command.clone(), report.clone());
+        (Some(guard), Some(keeper))
+    };
+    let config = Rc::new(config);
+    let agents = Agents::new(guard, Rc::clone(&config), report.clone());
+    let tools = Tools { addresses: Rc::new(Addresses::new(netlink)), announcer, agents, report };
+    Ok(Prepared { config, tools, keeper })
+}
+
+/// Sorts jobs into the queues of their groups until the owner is gone, then waits for the workers and the guard.
+async fn dispatch(prepared: Prepared, mut jobs: mpsc::Receiver<Job>) {
+    let Prepared { config, tools, keeper } = prepared;
+    let mut workers = JoinSet::new();
+    let mut queues = Vec::with_capacity(config.groups.len());
+    for spec in &config.groups {
+        let (queue, inbox) = mpsc::channel(GROUP_QUEUE);
+        workers.spawn_local(work(Group::new(spec.clone(), tools.clone()), inbox, tools.report.clone()));
+        queues.push(queue);
+    }
+    while let Some(job) = jobs.recv().await {
+        let refusal = match queues.get(job.action.group()).map(|queue| queue.try_send(job)) {
+            Some(Ok(())) => continue,
+            Some(Err(_)) => "too many jobs wait for this group",
+            None => "there is no such group",
+        };
+        tools.report.done(job.id, Err(refusal.to_owned()));
+    }
+    drop((queues, tools));
+    while workers.join_next().await.is_some() {}
+    if let Some(keeper) = keeper {
+        let _ = keeper.await;
+    }
+}
+
+/// Does the jobs of one group, one after the other.
+async fn work(mut group: Group, mut jobs: mpsc::Receiver<Job>, report: Reporter) {
+    while let Some(job) = jobs.recv().await {
+        let result = match job.action {
+            JobAction::Start(_) => group.start().await,
+            JobAction::Stop(_) => group.stop().await,
+            JobAction::Announce(_) => group.announce().await,
+        };
+        report.done(job.id, result);
+    }
+}
+
+/// Jobs that may wait for the actuator's thread to look at them.
+pub const QUEUE: usize = 1024;
+
+/// Jobs that may wait for one group. The engine never has more than one unfinished.
+const GROUP_QUEUE: usize = 16;

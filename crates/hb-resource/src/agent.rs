@@ -1,0 +1,230 @@
+//! What start and stop of one script mean (failover.md 1.5, 2): `status` before `start`, repeated `stop`, verdicts.
+//!
+//! The runs themselves are the guard's. Chosen differences to 3.0.6: every run has a time limit, and the stop of a
+//! script that does not exist succeeds at once, because nothing can run that cannot be started.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::ActuatorConfig;
+use crate::guard::client::{GuardClient, Outcome};
+use crate::guard::protocol::{Captured, Ending, Run};
+use crate::report::{Level, Reporter};
+use crate::verdict::{Verdict, judge};
+
+/// Runs scripts. Clones share the guard.
+#[derive(Clone)]
+pub(crate) struct Agents {
+    /// `None` when no group has a script.
+    guard: Option<GuardClient>,
+    config: Rc<ActuatorConfig>,
+    report: Reporter,
+}
+
+/// A script with its parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Script<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arguments: &'a [String],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Start,
+    Stop,
+    Status,
+}
+
+/// What a finished run tells.
+struct Ended {
+    ending: Ending,
+    output: Captured,
+}
+
+impl Operation {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Status => "status",
+        }
+    }
+}
+
+impl Agents {
+    pub(crate) fn new(guard: Option<GuardClient>, config: Rc<ActuatorConfig>, report: Reporter) -> Self {
+        Self { guard, config, report }
+    }
+
+    /// Starts the script unless its `status` says that it runs. The error is the reason, for people.
+    pub(crate) async fn start(&self, script: Script<'_>) -> Result<(), String> {
+        match self.status(script).await? {
+            // An unclear answer is no reason not to try: `start` of what runs does no harm (failover.md 2.4).
+            Some(Verdict::Running) => {
+                self.report.note(Level::Debug, format!("{} runs already", script.name));
+                return Ok(());
+            }
+            Some(Verdict::Stopped) | None => {}
+        }
+        let ended = self.perform(script, Operation::Start).await?;
+        if ended.ending == Ending::Exit(0) {
+            Ok(())
+        } else {
+            Err(self.describe(script, Operation::Start, &ended.ending))
+        }
+    }
+
+    /// Stops the script. `Ok` when its `stop` succeeded, or failed as often as it may and `status` says that it does
+    /// not run. The error is the reason, for people.
+    pub(crate) async fn stop(&self, script: Script<'_>) -> Result<(), String> {
+        let mut retries = 0;
+        let failure = loop {
+            let ended = self.perform(script, Operation::Stop).await?;
+            match ended.ending {
+                Ending::Exit(0) => return Ok(()),
+                Ending::NotFound => {
+                    let text = format!("There is no script {}, so there is nothing to stop", script.name);
+                    self.report.note(Level::Info, text);
+                    return Ok(());
+                }
+                // Eleven runs of a minute each would hold the other node up for more than they can win.
+                Ending::Timeout => break self.describe(script, Operation::Stop, &Ending::Timeout),
+                ending if self.config.stop_retries.is_some_and(|most| retries >= most) => {
+                    break self.describe(script, Operation::Stop, &ending);
+                }
+                Ending::Exit(_) | Ending::Signal(_) | Ending::NotStarted(_) => {}
+            }
+            retries += 1;
+            tokio::time::sleep(self.config.stop_pause).await;
+            self.report.note(Level::Info, format!("Retrying failed stop operation [{}]", script.name));
+        };
+        // Whether it runs must be certain here: the other node relies on it.
+        if self.status(script).await? == Some(Verdict::Stopped) {
+            let text = format!(
+                "{failure}, but its status says that it does not run: the script is not LSB compliant"
+            );
+            self.report.note(Level::Warning, text);
+            Ok(())
+        } else {
+            Err(failure)
+        }
+    }
+
+    /// `None`: it did not come to an end in time. An error when it could not be run at all.
+    async fn status(&self, script: Script<'_>) -> Result<Option<Verdict>, String> {
+        let ended = self.perform(script, Operation::Status).await?;
+        match &ended.ending {
+            Ending::Exit(code) => Ok(Some(judge(&ended.output.text, Some(*code)))),
+            Ending::Signal(_) => Ok(Some(judge(&ended.output.text, None))),
+            Ending::Timeout => {
+                self.report.note(Level::Warning, self.describe(script, Operation::Status, &Ending::Timeout));
+                Ok(None)
+            }
+            ending @ (Ending::NotFound | Ending::NotStarted(_)) => {
+                Err(self.describe(script, Operation::Status, ending))
+            }
+        }
+    }
+
+    /// One run, repeated when the guard was lost under it.
+    async fn perform(&self, script: Script<'_>, operation: Operation) -> Result<Ended, String> {
+        let Some(guard) = &self.guard else {
+            return Err("no guard process is configured, so no script can be run".to_owned());
+        };
+        let words: Vec<&str> =
+            script.arguments.iter().map(String::as_str).chain([operation.word()]).collect();
+        let level = if operation == Operation::Status { Level::Debug } else { Level::Info };
+        let mut cause = "";
+        for _ in 0..GUARD_ATTEMPTS {
+            self.report.note(level, format!("Running {} {}", script.name, words.join(" ")));
+            match guard.run(self.run(script, operation)).await {
+                Outcome::Ended { ending, output, errors } => {
+                    self.tell(script, operation, &ending, &output, &errors);
+                    return Ok(Ended { ending, output });
+                }
+                Outcome::Lost(why) => cause = why,
+                Outcome::Refused(why) => {
+                    return Err(format!("{} {} cannot be run: {why}", script.name, operation.word()));
+                }
+            }
+            let text = format!("{} {} was cut off with the guard: {cause}", script.name, operation.word());
+            self.report.note(Level::Warning, text);
+        }
+        Err(format!(
+            "{} {} cannot be run, the guard is lost each time: {cause}",
+            script.name,
+            operation.word()
+        ))
+    }
+
+    fn run(&self, script: Script<'_>, operation: Operation) -> Run {
+        let config = &self.config;
+        Run {
+            // Given by the guard's keeper.
+            id: 0,
+            name: script.name.to_owned(),
+            directories: config.agent_dirs.clone(),
+            arguments: script.arguments.iter().cloned().chain([operation.word().to_owned()]).collect(),
+            environment: config.environment.clone(),
+            working_dir: config.working_dir.clone(),
+            limit: self.limit(operation),
+            grace: config.kill_grace,
+        }
+    }
+
+    fn limit(&self, operation: Operation) -> Duration {
+        match operation {
+            Operation::Start => self.config.start_timeout,
+            Operation::Stop => self.config.stop_timeout,
+            Operation::Status => self.config.status_timeout,
+        }
+    }
+
+    /// Shows what the script printed and, when it failed, how it ended.
+    fn tell(
+        &self,
+        script: Script<'_>,
+        operation: Operation,
+        ending: &Ending,
+        output: &Captured,
+        errors: &Captured,
+    ) {
+        let failed = *ending != Ending::Exit(0) && operation != Operation::Status;
+        let level = if failed { Level::Error } else { Level::Debug };
+        if failed && *ending != Ending::NotFound {
+            self.report.note(level, self.describe(script, operation, ending));
+        }
+        for captured in [output, errors] {
+            let mut lines = captured.text.lines().map(str::trim_end).filter(|text| !text.is_empty());
+            for text in lines.by_ref().take(LINES_SHOWN) {
+                // A log is no terminal: escape sequences and their like do not belong there.
+                let text = text.replace(char::is_control, " ");
+                self.report.note(level, format!("{}: {text}", script.name));
+            }
+            let unseen = lines.count();
+            if unseen > 0 || captured.lost > 0 {
+                let text = format!("{}: [and {unseen} lines, {} bytes more]", script.name, captured.lost);
+                self.report.note(level, text);
+            }
+        }
+    }
+
+    fn describe(&self, script: Script<'_>, operation: Operation, ending: &Ending) -> String {
+        let (name, word) = (script.name, operation.word());
+        match ending {
+            Ending::Exit(code) => format!("{name} {word} returned {code}"),
+            Ending::Signal(signal) => format!("{name} {word} was ended by signal {signal}"),
+            Ending::Timeout => {
+                format!("{name} {word} did not end within {:?} and was killed", self.limit(operation))
+            }
+            Ending::NotFound => format!("Cannot locate resource script {name}"),
+            Ending::NotStarted(why) => format!("{name} {word} cannot be started: {why}"),
+        }
+    }
+}
+
+/// How often a run is begun when guards keep dying under it.
+const GUARD_ATTEMPTS: u32 = 3;
+
+/// Lines of output and of errors that become notes, for each run.
+const LINES_SHOWN: usize = 100;

@@ -1,0 +1,70 @@
+//! When an address is announced: at once, and again with growing pauses (field.md N3).
+//!
+//! The frames are made in [`crate::arp`]. Announcements end with the group, see [`Series`]; refreshing them for as
+//! long as the address is held, and answering foreign claims, has its place in [`Announcer::begin`].
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hb_sys::packet::PacketSocket;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::arp::{self, Mac};
+use crate::netlink::Link;
+use crate::report::{Level, Reporter};
+
+/// When an announcement is repeated, counted from the first one: soon, because a frame may get lost in the turmoil of
+/// a takeover, and late, because a switch may learn slowly or a port may have been blocked.
+pub const REPEAT_AFTER: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// Sends announcements. Clones share one socket for all interfaces, opened before the first takeover.
+#[derive(Clone)]
+pub(crate) struct Announcer {
+    socket: Rc<PacketSocket>,
+    report: Reporter,
+}
+
+/// The repetitions of one announcement; they end when this is dropped.
+pub(crate) struct Series(AbortHandle);
+
+impl Drop for Series {
+    fn drop(&mut self) {
+        // All tasks share one thread, so no frame is being sent at this moment and none will be after it.
+        self.0.abort();
+    }
+}
+
+impl Announcer {
+    pub(crate) fn open(report: Reporter) -> io::Result<Self> {
+        Ok(Self { socket: Rc::new(PacketSocket::open()?), report })
+    }
+
+    /// Announces the address on the interface before it returns, then repeats. `None` where no ARP is spoken.
+    pub(crate) fn begin(&self, link: &Link, address: Ipv4Addr) -> Option<Series> {
+        let mac = link.mac?;
+        let first = Instant::now();
+        self.announce(link, mac, address);
+        let (this, link) = (self.clone(), link.clone());
+        let repetitions = tokio::task::spawn_local(async move {
+            for pause in REPEAT_AFTER {
+                tokio::time::sleep_until(first + pause).await;
+                this.announce(&link, mac, address);
+            }
+        });
+        Some(Series(repetitions.abort_handle()))
+    }
+
+    /// One request and one reply. A failure is told and nothing else: the repetitions may fare better.
+    fn announce(&self, link: &Link, mac: Mac, address: Ipv4Addr) {
+        for frame in [arp::request(mac, address), arp::reply(mac, address)] {
+            if let Err(error) = self.socket.send(link.index, &frame) {
+                let text = format!("Cannot announce {address} on {}: {error}", link.name);
+                self.report.note(Level::Warning, text);
+            }
+        }
+    }
+}

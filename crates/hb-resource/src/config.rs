@@ -1,0 +1,75 @@
+//! What an actuator needs to know before it starts.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::spec::GroupSpec;
+
+/// Everything that the actuator is told; it reads no file and no environment of its own.
+#[derive(Clone, Debug)]
+pub struct ActuatorConfig {
+    /// The groups; jobs name them by their index in this list.
+    pub groups: Vec<GroupSpec>,
+    /// Where scripts are looked up, in this order: `resource.d`, then the directory of init scripts (failover.md
+    /// 2.1). Relative paths are taken from the working directory at the start.
+    pub agent_dirs: Vec<PathBuf>,
+    /// The whole environment of scripts (failover.md 2.2 names what 3.0.6 sets); nothing is added to it.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Working directory of scripts; `/` when it does not exist.
+    pub working_dir: PathBuf,
+    /// Longest run of a `start`. Default [`START_TIMEOUT`].
+    pub start_timeout: Duration,
+    /// Longest run of a `stop`. Default [`STOP_TIMEOUT`].
+    pub stop_timeout: Duration,
+    /// Longest run of a `status`. Default [`STATUS_TIMEOUT`].
+    pub status_timeout: Duration,
+    /// From SIGTERM to SIGKILL for a script that ran into its limit. Default [`KILL_GRACE`].
+    pub kill_grace: Duration,
+    /// How often a failed `stop` is repeated (`HA_STOPRETRYMAX`, failover.md 1.5). `None`: for ever. Default
+    /// [`STOP_RETRIES`].
+    pub stop_retries: Option<u32>,
+    /// Pause before a failed `stop` is repeated. Default [`STOP_PAUSE`].
+    pub stop_pause: Duration,
+    /// Command line that starts the guard process, program first: it must call [`crate::guard::run`]. May be empty
+    /// when no group has a script.
+    pub guard_command: Vec<OsString>,
+    /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
+    /// takeover. `None`: ordinary scheduling. Scripts and the guard always have that.
+    pub realtime_priority: Option<i32>,
+}
+
+impl ActuatorConfig {
+    /// A configuration with these groups, no scripts and defaults otherwise.
+    #[must_use]
+    pub fn new(groups: Vec<GroupSpec>) -> Self {
+        Self {
+            groups,
+            agent_dirs: Vec::new(),
+            environment: Vec::new(),
+            working_dir: PathBuf::from("/"),
+            start_timeout: START_TIMEOUT,
+            stop_timeout: STOP_TIMEOUT,
+            status_timeout: STATUS_TIMEOUT,
+            kill_grace: KILL_GRACE,
+            stop_retries: Some(STOP_RETRIES),
+            stop_pause: STOP_PAUSE,
+            guard_command: Vec::new(),
+            realtime_priority: None,
+        }
+    }
+}
+
+/// Longest run of a `start` unless configured. 3.0.6 has no limits, so this leaves room for a file system check
+/// of a journal or a database's recovery.
+pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest run of a `stop` unless configured.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest run of a `status` unless configured; it "must be quick" (failover.md 2.3).
+pub const STATUS_TIMEOUT: Duration = Duration::from_secs(20);
+/// From SIGTERM to SIGKILL unless configured.
+pub const KILL_GRACE: Duration = Duration::from_secs(5);
+/// Repetitions of a failed `stop` unless configured: 11 runs, as 3.0.6.
+pub const STOP_RETRIES: u32 = 10;
+/// Pause between them unless configured, as 3.0.6.
+pub const STOP_PAUSE: Duration = Duration::from_secs(1);

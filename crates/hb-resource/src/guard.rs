@@ -1,0 +1,129 @@
+//! The guard: a second, small process that runs resource scripts at ordinary priority (design.md, section 4).
+//!
+//! It gets its orders over a socket that it finds as standard input, one JSON value a line (`protocol`), runs each
+//! script in a process group of its own with a time limit (`execute`) and answers with how it ended. It decides
+//! nothing: order, retries and verdicts are the actuator's, whose side of the socket is `client`.
+//!
+//! When the heart dies, the socket ends. What the guard then does about the addresses and services is not decided
+//! yet; today it takes no more orders, lets the scripts that run come to their end (or limit) and ends.
+
+pub(crate) mod capture;
+pub(crate) mod client;
+pub(crate) mod execute;
+pub(crate) mod protocol;
+
+use std::io;
+use std::os::unix::net::UnixStream as StdUnixStream;
+
+use hb_sys::{process, sched};
+use thiserror::Error;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, LocalSet};
+
+use protocol::{Answer, Lines, Order, ProtocolError, line};
+
+/// Why the guard could not do its work.
+#[derive(Debug, Error)]
+pub enum GuardError {
+    /// Standard input is not the socket that the actuator passes, or another part of the set-up failed.
+    #[error("cannot {what}: {source}")]
+    Setup {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// What came over the socket was not understood.
+    #[error("order not understood: {0}")]
+    Protocol(#[from] ProtocolError),
+}
+
+/// The main function of the guard process: returns when the actuator closed its end of the socket, and the scripts
+/// that ran at that time have ended.
+///
+/// Call it first thing in the process, on its main thread. It changes the process as a whole: scheduling class and
+/// niceness to the ordinary ones, umask 022, working directory `/`, no signal blocked, standard input away.
+///
+/// # Errors
+/// See [`GuardError`].
+pub fn run() -> Result<(), GuardError> {
+    let socket = become_guard()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| GuardError::Setup { what: "start the event loop", source })?;
+    LocalSet::new().block_on(&runtime, async {
+        let _caught =
+            catch_signals().map_err(|source| GuardError::Setup { what: "catch signals", source })?;
+        let socket = UnixStream::from_std(socket)
+            .map_err(|source| GuardError::Setup { what: "watch the socket", source })?;
+        serve(socket).await
+    })
+}
+
+/// Takes orders until the socket ends.
+pub(crate) async fn serve(socket: UnixStream) -> Result<(), GuardError> {
+    let (readable, writable) = socket.into_split();
+    let (answers, outbox) = mpsc::channel(OUTBOX);
+    let writer = tokio::task::spawn_local(write_answers(writable, outbox));
+    let mut orders = Lines::new(readable);
+    let mut running = JoinSet::new();
+    let end = loop {
+        match orders.next::<Order>().await {
+            Ok(Some(Order::Run(run))) => {
+                running.spawn_local(execute::execute(run, answers.clone()));
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+        while running.try_join_next().is_some() {}
+    };
+    drop(answers);
+    while running.join_next().await.is_some() {}
+    // Ends by itself, now that nobody can answer any more.
+    let _ = writer.await;
+    end
+}
+
+async fn write_answers(socket: OwnedWriteHalf, mut outbox: mpsc::Receiver<Answer>) {
+    while let Some(answer) = outbox.recv().await {
+        // Nobody reads any more once the heart is gone, but the scripts shall come to their end.
+        let Ok(bytes) = line(&answer) else { continue };
+        let _ = protocol::write(&socket, &bytes).await;
+    }
+}
+
+fn become_guard() -> Result<StdUnixStream, GuardError> {
+    let step = |what, result: io::Result<()>| result.map_err(|source| GuardError::Setup { what, source });
+    step("name the process", process::set_name("hb-guard"))?;
+    step("leave the real-time class", sched::set_other())?;
+    // Raising it again needs a privilege; without that the scripts run as nice as we were started.
+    let _ = rustix::process::setpriority_process(None, 0);
+    process::set_umask(0o022);
+    step("unblock signals", process::set_blocked_signals(&[]))?;
+    step("change to /", std::env::set_current_dir("/"))?;
+    let socket =
+        process::take_stdin().map_err(|source| GuardError::Setup { what: "take the socket", source })?;
+    // Standard output and error stay, for complaints of our own; scripts get pipes.
+    step("keep descriptors from scripts", process::close_on_exec_from(3))?;
+    let socket = StdUnixStream::from(socket);
+    step("watch the socket", socket.set_nonblocking(true))?;
+    Ok(socket)
+}
+
+/// The guard ends when its socket ends, not by a signal that was meant for a whole terminal or service: it may still
+/// have to stop what the heart started. The signals are caught, not ignored, because scripts would inherit that.
+fn catch_signals() -> io::Result<Vec<Signal>> {
+    let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()];
+    // The last one for the case that our starter ignored it: then nobody could wait for a child.
+    kinds.into_iter().chain([SignalKind::child()]).map(signal).collect()
+}
+
+/// Answers that may wait to be written; beyond that, scripts that ended wait to tell it.
+const OUTBOX: usize = 64;
+
+#[cfg(test)]
+mod tests;

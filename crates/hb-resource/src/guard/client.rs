@@ -1,0 +1,332 @@
+//! The actuator's side of the guard: starts it, hands it runs, and replaces it when it dies or hangs.
+//!
+//! Runs that were under way when a guard is lost are answered with [`Outcome::Lost`]; their scripts are killed
+//! before that, so that a repetition never runs beside the first attempt.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hb_sys::process::{Pidfd, Signal};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::guard::protocol::{self, Answer, Captured, Ending, Lines, Order, Run, line};
+use crate::report::{Level, Reporter};
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It ended, or did not begin.
+    Ended { ending: Ending, output: Captured, errors: Captured },
+    /// The guard ended before the run did; nothing of it runs any more.
+    Lost(&'static str),
+    /// It was not begun, for this reason.
+    Refused(String),
+}
+
+/// Hands runs to the guard. Clones share it.
+#[derive(Clone)]
+pub(crate) struct GuardClient {
+    requests: mpsc::Sender<Request>,
+    slots: Rc<Semaphore>,
+}
+
+struct Request {
+    run: Run,
+    answer: oneshot::Sender<Outcome>,
+}
+
+impl GuardClient {
+    /// Keeps a guard running with this command from now on, until the last clone is dropped. Returns the task that
+    /// does it, too; it ends when the guard has ended.
+    pub(crate) fn start(command: Vec<OsString>, report: Reporter) -> (Self, tokio::task::JoinHandle<()>) {
+        Self::start_impatient(command, report, HANG_LIMIT)
+    }
+
+    /// The same with another limit for a guard that does not answer.
+    fn start_impatient(
+        command: Vec<OsString>,
+        report: Reporter,
+        hang_limit: Duration,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
+        let (requests, inbox) = mpsc::channel(SLOTS);
+        let keeper = Keeper { command, report, inbox, pending: HashMap::new(), next_id: 0, hang_limit };
+        let task = tokio::task::spawn_local(keeper.keep());
+        (Self { requests, slots: Rc::new(Semaphore::new(SLOTS)) }, task)
+    }
+
+    /// Has a script run and waits for its end. Waits for its turn first when many run.
+    pub(crate) async fn run(&self, run: Run) -> Outcome {
+        let lost = || Outcome::Refused("the actuator ends".to_owned());
+        let Ok(_slot) = self.slots.acquire().await else { return lost() };
+        let (answer, outcome) = oneshot::channel();
+        if self.requests.send(Request { run, answer }).await.is_err() {
+            return lost();
+        }
+        outcome.await.unwrap_or_else(|_| lost())
+    }
+}
+
+/// The task that owns the guard process.
+struct Keeper {
+    command: Vec<OsString>,
+    report: Reporter,
+    inbox: mpsc::Receiver<Request>,
+    pending: HashMap<u64, Pending>,
+    /// Every run gets a number of its own, so that a late answer is never taken for another's.
+    next_id: u64,
+    hang_limit: Duration,
+}
+
+/// A run under way.
+struct Pending {
+    answer: oneshot::Sender<Outcome>,
+    /// The script, once it was started.
+    script: Option<Pidfd>,
+    /// When the guard must have answered at the latest; beyond that it hangs.
+    due: Instant,
+}
+
+/// A guard process and the channels to it.
+struct Guard {
+    child: Child,
+    process: Pidfd,
+    orders: mpsc::Sender<Vec<u8>>,
+    answers: mpsc::Receiver<Answer>,
+}
+
+enum End {
+    /// Nobody needs the guard any more.
+    Unneeded,
+    Lost(&'static str),
+}
+
+impl Keeper {
+    async fn keep(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            match Guard::start(&self.command) {
+                Ok(mut guard) => match self.serve(&mut guard).await {
+                    End::Unneeded => return guard.leave().await,
+                    End::Lost(reason) => {
+                        self.report.note(Level::Error, format!("The guard is lost: {reason}"));
+                        guard.kill().await;
+                        self.give_up_pending(reason).await;
+                        // What is asked for meanwhile waits for the next guard.
+                        tokio::time::sleep(pause).await;
+                    }
+                },
+                Err(error) => {
+                    let reason = format!("the guard cannot be started: {error}");
+                    self.report.note(Level::Error, reason.clone());
+                    self.refuse_for(pause, &reason).await;
+                }
+            }
+            if self.inbox.is_closed() {
+                return;
+            }
+            pause = if begun.elapsed() > SETTLED { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        }
+    }
+
+    /// Lets nobody wait for a guard that may never be.
+    async fn refuse_for(&mut self, pause: Duration, reason: &str) {
+        let refuse = async {
+            while let Some(request) = self.inbox.recv().await {
+                let _ = request.answer.send(Outcome::Refused(reason.to_owned()));
+            }
+        };
+        let _ = tokio::time::timeout(pause, refuse).await;
+    }
+
+    async fn serve(&mut self, guard: &mut Guard) -> End {
+        loop {
+            let due = self.pending.values().map(|pending| pending.due).min();
+            tokio::select! {
+                request = self.inbox.recv() => match request {
+                    Some(request) => self.hand_over(request, guard),
+                    None => return End::Unneeded,
+                },
+                answer = guard.answers.recv() => match answer {
+                    Some(answer) => self.take(answer),
+                    None => return End::Lost("it ended"),
+                },
+                () = until(due) => return End::Lost("it hangs"),
+            }
+        }
+    }
+
+    fn hand_over(&mut self, request: Request, guard: &Guard) {
+        let Request { mut run, answer } = request;
+        self.next_id += 1;
+        run.id = self.next_id;
+        let due = Instant::now() + run.limit + run.grace + self.hang_limit;
+        let sent = match line(&Order::Run(run)) {
+            // As many orders fit as there are slots.
+            Ok(order) => guard.orders.try_send(order).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match sent {
+            Ok(()) => drop(self.pending.insert(self.next_id, Pending { answer, script: None, due })),
+            Err(reason) => drop(answer.send(Outcome::Refused(reason))),
+        }
+    }
+
+    fn take(&mut self, answer: Answer) {
+        match answer {
+            Answer::Started { id, pid, program } => {
+                tracing::debug!(pid, program, "script started");
+                if let Some(pending) = self.pending.get_mut(&id) {
+                    // Fails only when the script has ended already.
+                    pending.script = Pidfd::open(pid).ok();
+                }
+            }
+            Answer::Ended { id, ending, output, errors } => {
+                if let Some(pending) = self.pending.remove(&id) {
+                    let _ = pending.answer.send(Outcome::Ended { ending, output, errors });
+                }
+            }
+        }
+    }
+
+    /// Ends what the lost guard left running, then says so.
+    async fn give_up_pending(&mut self, reason: &'static str) {
+        for (_, pending) in self.pending.drain() {
+            if let Some(script) = pending.script {
+                end_group(script).await;
+            }
+            let _ = pending.answer.send(Outcome::Lost(reason));
+        }
+    }
+}
+
+impl Guard {
+    /// Starts a guard and the two tasks that carry its traffic.
+    fn start(command: &[OsString]) -> io::Result<Self> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            // A group of its own, so that Ctrl-C in a terminal does not reach it.
+            .process_group(0)
+            .spawn()?;
+        let connected =
+            Pidfd::open(child.id()).and_then(|process| Ok((process, UnixStream::from_std(ours)?)));
+        let (process, socket) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error);
+            }
+        };
+        let (readable, writable) = socket.into_split();
+        let (orders, outbox) = mpsc::channel(SLOTS);
+        let (inbox, answers) = mpsc::channel(SLOTS);
+        tokio::task::spawn_local(write_orders(writable, outbox));
+        tokio::task::spawn_local(read_answers(Lines::new(readable), inbox));
+        Ok(Self { child, process, orders, answers })
+    }
+
+    /// Closes the socket, upon which the guard ends. It may outlive us when scripts still run.
+    async fn leave(self) {
+        let Self { mut child, process, orders, answers } = self;
+        drop((orders, answers));
+        if has_ended_in_time(&process).await {
+            let _ = child.wait();
+        }
+    }
+
+    async fn kill(mut self) {
+        let _ = self.process.signal(Signal::KILL);
+        if has_ended_in_time(&self.process).await {
+            let _ = self.child.wait();
+        }
+    }
+}
+
+async fn write_orders(socket: OwnedWriteHalf, mut outbox: mpsc::Receiver<Vec<u8>>) {
+    while let Some(order) = outbox.recv().await {
+        // The reader notices the end of the guard.
+        if protocol::write(&socket, &order).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_answers(mut answers: Lines, inbox: mpsc::Sender<Answer>) {
+    loop {
+        match answers.next().await {
+            Ok(Some(answer)) => {
+                if inbox.send(answer).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the guard cannot be understood");
+                return;
+            }
+        }
+    }
+}
+
+/// Kills a script and its process group, and waits until the script is gone.
+async fn end_group(script: Pidfd) {
+    // The script is not our child and may be reaped at any time, but its number is certain while it lives.
+    if script.has_ended().is_ok_and(|ended| !ended) {
+        let _ = script.signal_group(Signal::KILL);
+        has_ended_in_time(&script).await;
+    }
+}
+
+/// Waits for a process that was told to end. By looking again and again: this happens once in the life of a guard,
+/// and SIGCHLD belongs to the program that we are a part of.
+async fn has_ended_in_time(process: &Pidfd) -> bool {
+    let ended = async {
+        while !process.has_ended().unwrap_or(false) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    tokio::time::timeout(LEAVE_LIMIT, ended).await.is_ok()
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Scripts that may run at the same time; more wait for their turn.
+const SLOTS: usize = 64;
+
+/// What a guard may take on top of time limit and grace of a script before it counts as hanging.
+const HANG_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long to wait for processes that were told to end.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Pause before a guard is started again; doubled each time, up to the longest, until one has settled.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const SETTLED: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Guards that do not do their work. Those that do are in `tests/agents.rs`.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use super::*;
+use tokio::task::LocalSet;
+
+fn run() -> Run {
+    Run {
+        id: 0,
+        name: "www".into(),
+        directories: vec![PathBuf::from("/nonexistent")],
+        arguments: vec!["start".into()],
+        environment: Vec::new(),
+        working_dir: PathBuf::from("/"),
+        limit: Duration::ZERO,
+        grace: Duration::ZERO,
+    }
+}
+
+/// The outcome of one run with such a guard.
+fn outcome(command: &[&str]) -> String {
+    let command = command.iter().map(OsString::from).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let report = Reporter::new(Box::new(|_| {}));
+        let (client, keeper) = GuardClient::start_impatient(command, report, Duration::from_millis(300));
+        let outcome = tokio::time::timeout(Duration::from_secs(20), client.run(run())).await;
+        drop(client);
+        tokio::time::timeout(Duration::from_secs(20), keeper).await.expect("the keeper ends").unwrap();
+        match outcome.expect("nobody waits for a guard for ever") {
+            Outcome::Lost(reason) => reason.to_owned(),
+            Outcome::Refused(reason) => reason,
+            ended @ Outcome::Ended { .. } => panic!("{ended:?}"),
+        }
+    })
+}
+
+#[test]
+fn a_guard_that_cannot_be_started_is_told() {
+    let reason = outcome(&["/nonexistent/guard"]);
+    assert!(reason.starts_with("the guard cannot be started: "), "{reason}");
+}
+
+#[test]
+fn a_guard_that_ends_at_once_is_told() {
+    assert_eq!(outcome(&["true"]), "it ended");
+}
+
+#[test]
+fn a_guard_that_talks_nonsense_is_given_up() {
+    assert_eq!(outcome(&["sh", "-c", "echo nonsense >&0; exec sleep 1000"]), "it ended");
+}
+
+#[test]
+fn a_guard_that_never_answers_is_given_up() {
+    assert_eq!(outcome(&["sleep", "1000"]), "it hangs");
+}
+
+/// The script of a guard that died may still run; it must not when the run is called lost.
+#[test]
+fn the_script_of_a_lost_guard_is_ended_first() {
+    let script = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+    let script = RefCell::new(script);
+    let pid = script.borrow().id();
+    let answer =
+        format!("echo '{{\"Started\":{{\"id\":1,\"pid\":{pid},\"program\":\"x\"}}}}' >&0; read order");
+    assert_eq!(outcome(&["sh", "-c", &answer]), "it ended");
+    let status = script.borrow_mut().try_wait().unwrap().expect("the script has ended");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+}

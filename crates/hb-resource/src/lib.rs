@@ -1,0 +1,37 @@
+//! Actuators: floating addresses by netlink, announcements, resource scripts run by the guard process.
+//!
+//! This crate makes true what others decide: it starts, stops and announces groups of resources and says how that
+//! ended. It knows no cluster, no peer and no configuration file.
+//!
+//! - [`Actuator`]: a thread of its own that takes [`Job`]s and [`Report`]s.
+//! - [`guard::run`]: the main function of the second process, which runs scripts.
+//! - [`cleanup()`]: takes away what an earlier life left.
+
+mod actuator;
+mod address;
+mod agent;
+mod announce;
+mod arp;
+mod cleanup;
+mod config;
+mod group;
+pub mod guard;
+mod netlink;
+mod placement;
+mod report;
+mod spec;
+#[cfg(test)]
+#[path = "../tests/support/scripts.rs"]
+mod test_scripts;
+mod verdict;
+
+pub use actuator::{Actuator, Job, JobAction, QUEUE, StartError, SubmitError};
+pub use announce::REPEAT_AFTER;
+pub use cleanup::{CleanupError, cleanup};
+pub use config::{
+    ActuatorConfig, KILL_GRACE, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE, STOP_RETRIES, STOP_TIMEOUT,
+};
+pub use guard::protocol::ProtocolError;
+pub use netlink::ADDRESS_MARK;
+pub use report::{Level, Report};
+pub use spec::{AddressSpec, AddressSpecError, GroupSpec, ResourceSpec};

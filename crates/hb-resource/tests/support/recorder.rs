@@ -1,0 +1,64 @@
+//! An actuator whose reports are collected.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
+
+/// An actuator and what it said.
+pub(crate) struct Recorder {
+    actuator: Actuator,
+    reports: Receiver<Report>,
+    notes: Vec<String>,
+    next_id: u64,
+}
+
+impl Recorder {
+    pub(crate) fn start(config: ActuatorConfig) -> Self {
+        let (sender, reports) = channel();
+        // Fails only when the test is over already.
+        let callback = move |report| drop(sender.send(report));
+        let actuator = Actuator::start(config, Box::new(callback)).expect("the actuator starts");
+        Self { actuator, reports, notes: Vec::new(), next_id: 0 }
+    }
+
+    /// Hands a job over and returns its number.
+    pub(crate) fn submit(&mut self, action: JobAction) -> u64 {
+        self.next_id += 1;
+        self.actuator.submit(Job { id: self.next_id, action }).expect("there is room");
+        self.next_id
+    }
+
+    /// Waits for the end of some job.
+    pub(crate) fn next_done(&mut self) -> (u64, Result<(), String>) {
+        loop {
+            match self.reports.recv_timeout(Duration::from_secs(30)).expect("a report comes") {
+                Report::Done { id, result } => return (id, result),
+                Report::Note { level, text } => self.notes.push(format!("{level:?}: {text}")),
+            }
+        }
+    }
+
+    /// Does one job to its end.
+    pub(crate) fn perform(&mut self, action: JobAction) -> Result<(), String> {
+        let submitted = self.submit(action);
+        let (id, result) = self.next_done();
+        assert_eq!(id, submitted);
+        result
+    }
+
+    /// Whether a note contains this.
+    pub(crate) fn has_note(&self, text: &str) -> bool {
+        self.notes.iter().any(|note| note.contains(text))
+    }
+
+    /// All notes so far, for the message of a failed check.
+    pub(crate) fn notes(&self) -> String {
+        self.notes.join("\n")
+    }
+
+    /// Ends the actuator and waits for that.
+    pub(crate) fn finish(self) {
+        self.actuator.finish();
+    }
+}
