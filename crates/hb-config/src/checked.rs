@@ -1,0 +1,259 @@
+//! The checked configuration: values that are wrong in themselves cannot be expressed here or are not put in.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hb_auth::KeyRing;
+
+use crate::source::Place;
+
+/// Everything the three files say, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Our own name, in lower case; one of `nodes`.
+    pub node_name: String,
+    /// The normal nodes in the order of the file, lower case, each once, at most 100 with the ping nodes.
+    pub nodes: Vec<String>,
+    /// Ping nodes, named as written.
+    pub ping_nodes: Vec<String>,
+    /// The media in the order of the file, 1 to 63.
+    pub media: Vec<Medium>,
+    /// Time between two heartbeats; more than zero. Default 1 s.
+    pub keepalive: Duration,
+    /// Silence after which a node is dead; more than two keepalives. Default 30 s.
+    pub deadtime: Duration,
+    /// Silence after which a heartbeat is called late; more than zero. Default half of `deadtime`.
+    pub warntime: Duration,
+    /// Dead time while starting; at least `deadtime`. Default by `config.md` 7.
+    pub initdead: Duration,
+    /// Dead time of ping nodes. Default `deadtime`.
+    pub deadping: Duration,
+    /// Longest pause before a missing message is asked for; more than zero. Default 250 ms.
+    pub max_rexmit_delay: Duration,
+    /// `ttl` of messages is this plus the number of nodes, ping nodes included. Default 1.
+    pub hopfudge: u8,
+    /// What happens when a preferred node returns. Default [`Failback::Legacy`].
+    pub failback: Failback,
+    /// `msgfmt classic`, the default: messages carry the inner field `auth` (`wire.md` 2.3).
+    pub inner_auth: bool,
+    /// Real-time scheduling and locked memory. Default yes.
+    pub realtime: bool,
+    /// Real-time priority, 1 to 99, if given.
+    pub rtprio: Option<i32>,
+    /// Where log messages go.
+    pub log: LogConfig,
+    /// Where the generation number comes from. Default [`GenerationMethod::File`].
+    pub generation_method: GenerationMethod,
+    /// Where the node's UUID comes from. Default [`UuidFrom::File`].
+    pub uuid_from: UuidFrom,
+    /// The keys of `authkeys`.
+    pub key_ring: KeyRing,
+    /// Resource groups in the order of `haresources`, each with at least one resource.
+    pub groups: Vec<Group>,
+    /// Variables of `env` for children, named `HA_NAME` as children see them, in the order of the file.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Parameters that clients can ask for, as raw text, in the order of `config.md` 12; without `hbversion`.
+    pub parameters: Vec<(String, String)>,
+    /// Accepted, but this version does not act on it; each directive once. Also among the diagnostics.
+    pub not_in_force: Vec<Notice>,
+}
+
+impl Checked {
+    /// Whether a medium of a kind that this version can use is among the media. Without one a node hears nobody and
+    /// would take every resource.
+    #[must_use]
+    pub fn has_working_medium(&self) -> bool {
+        self.media.iter().any(|medium| !matches!(medium, Medium::Later { .. }))
+    }
+}
+
+/// A remark on something that is accepted but not acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The directive.
+    pub directive: &'static str,
+    /// What to tell people.
+    pub message: String,
+    /// Where it stands; nothing if a default caused it.
+    pub place: Option<Place>,
+}
+
+/// A way to other nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Broadcast on an interface.
+    Bcast {
+        /// The interface.
+        interface: String,
+        /// UDP port.
+        port: u16,
+    },
+    /// To one peer.
+    Ucast {
+        /// The interface.
+        interface: String,
+        /// The peer's address.
+        peer: IpAddr,
+        /// UDP port.
+        port: u16,
+    },
+    /// Checked, but not usable yet.
+    Later {
+        /// The directive: `serial`, `mcast`, ...
+        kind: &'static str,
+        /// Interface, tty or host, as clients and logs name the medium.
+        name: String,
+    },
+}
+
+/// `auto_failback` (`failover.md` 3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failback {
+    /// A returning preferred node gets its groups back, handed over in order.
+    On,
+    /// Groups stay where they are.
+    Off,
+    /// As before 1.2: always back.
+    Legacy,
+}
+
+/// `hbgenmethod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationMethod {
+    /// A counter in a file.
+    File,
+    /// The time of the start.
+    Time,
+}
+
+/// `uuidfrom`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UuidFrom {
+    /// Random, kept in a file.
+    File,
+    /// Computed from the node name.
+    NodeName,
+}
+
+/// Where log messages go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Syslog facility; `none` and `kern` (number 0) count as not given.
+    pub facility: Option<Facility>,
+    /// File for all messages except debug; `/dev/null` counts as not given.
+    pub logfile: Option<PathBuf>,
+    /// File for all messages; `/dev/null` counts as not given.
+    pub debugfile: Option<PathBuf>,
+    /// The logging daemon is asked for, explicitly or because there is no other destination.
+    pub use_logd: bool,
+    /// Debug level, 0 to 255.
+    pub debug: u8,
+    /// Log packets with bad authentication. Default yes.
+    pub log_badpack: bool,
+    /// Lines of log files look as in syslog (`config.md` 10.1). Default yes.
+    pub syslog_format: bool,
+}
+
+/// A syslog facility with a number above 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facility {
+    name: &'static str,
+    number: u8,
+}
+
+impl Facility {
+    /// Every name that `logfacility` takes; `kern` and `none` have number 0.
+    pub(crate) const NAMES: [(&'static str, u8); 23] = [
+        ("auth", 4),
+        ("authpriv", 10),
+        ("cron", 9),
+        ("daemon", 3),
+        ("ftp", 11),
+        ("kern", 0),
+        ("local0", 16),
+        ("local1", 17),
+        ("local2", 18),
+        ("local3", 19),
+        ("local4", 20),
+        ("local5", 21),
+        ("local6", 22),
+        ("local7", 23),
+        ("lpr", 6),
+        ("mail", 2),
+        ("mark", 24),
+        ("news", 7),
+        ("none", 0),
+        ("security", 4),
+        ("syslog", 5),
+        ("user", 1),
+        ("uucp", 8),
+    ];
+
+    /// The facility of that name. Those with number 0 never get into a [`LogConfig`].
+    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
+        let (name, number) = Self::NAMES.into_iter().find(|(known, _)| known.as_bytes() == name)?;
+        Some(Self { name, number })
+    }
+
+    /// The name as written in `ha.cf`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The number: priority of a message = number × 8 + severity.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.number
+    }
+}
+
+/// One line of `haresources`: resources that move together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The preferred node, lower case. Not always one of [`Checked::nodes`]: a ping node is accepted, and so is any word
+    /// behind a continued line that the daemon of 3.0.6 does not look at.
+    pub node: String,
+    /// In the order in which they start; at least one. The first one's spelling names the group.
+    pub resources: Vec<Resource>,
+}
+
+/// A resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The word of the file.
+    pub spelled: String,
+    /// What it means.
+    pub kind: ResourceKind,
+}
+
+/// What a resource is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// An IPv4 address: a bare one, or `IPaddr` or `IPaddr2` with good parameters.
+    Address(AddressSpec),
+    /// A script, `IPaddr` with parameters that it will refuse included.
+    Script {
+        /// Name, looked up in `resource.d` and `init.d`.
+        name: String,
+        /// Arguments before `start`, `stop` or `status`; none is empty.
+        arguments: Vec<String>,
+    },
+}
+
+/// An IPv4 address to put up (`failover.md` 1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressSpec {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Length of the network mask, 1 to 32; nothing: that of the route.
+    pub prefix: Option<u8>,
+    /// Interface; nothing: that of the route.
+    pub interface: Option<String>,
+    /// Label written behind the interface's name; 3.0.6 drops it.
+    pub label: Option<String>,
+    /// Broadcast address; nothing: computed from the mask.
+    pub broadcast: Option<Ipv4Addr>,
+}

@@ -1,0 +1,232 @@
+//! The table of diagnostics: code, title, explanation. One definition for messages, `explain` and documentation.
+//!
+//! A code never changes its meaning and is never used again; gaps are free for later ones.
+
+/// Makes the enum and its table from one list.
+macro_rules! codes {
+    ($($variant:ident $id:literal $title:literal $explanation:literal)*) => {
+        /// What kind of problem a diagnostic reports.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!($id, ": ", $title, ".")] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable name, `HB010` for example.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)* }
+            }
+
+            /// A few words that name the problem in general.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// One paragraph: why it is a problem and what to do.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => $explanation,)* }
+            }
+        }
+    };
+}
+
+impl Code {
+    /// The code whose name is `id` (`HB010`, case ignored).
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.id().eq_ignore_ascii_case(id))
+    }
+}
+
+codes! {
+    FileUnreadable "HB001" "file cannot be read"
+        "ha.cf, authkeys and haresources must exist in the configuration directory and must be readable for the user that starts the node. An empty haresources is fine: then the node owns no resources."
+    AuthkeysMode "HB002" "authkeys is readable for others"
+        "Whoever can read authkeys can send messages in the name of every node. The file is refused when its mode lets the group or others read it; `chmod 600 authkeys` mends it. Owner, write and execute bits are not looked at, and a symbolic link is followed."
+    NotAFile "HB003" "not a regular file"
+        "A directory in the place of a file reads as an empty file. Pipes, sockets and block devices are not read at all, because reading one may never end."
+    FileTooLarge "HB004" "file is too large"
+        "A configuration file of more than 16 MiB is not read. No real configuration comes near that size."
+
+    UnknownDirective "HB010" "unknown directive"
+        "The first word of a line in ha.cf must be the name of a directive, spelled exactly: case matters, there are no abbreviations, and the value follows after white space, without `=` or `:`. Comments begin with `#` only."
+    LineTooLong "HB011" "line is longer than 5119 bytes"
+        "Lines are read in pieces of 5119 bytes, as Heartbeat 3.0.6 does, and each piece is taken for a line of its own. The rest of a long comment is therefore read as a directive, a key or a resource line."
+    NotUtf8 "HB012" "text is not UTF-8"
+        "Names of nodes and words of haresources must be UTF-8, because they travel in messages and are shown in logs. Other encodings are accepted in comments and in paths."
+    TextIgnored "HB013" "part of a line is ignored"
+        "A NUL byte ends a line, and in ha.cf a carriage return does so too. A file whose lines end in a lone carriage return therefore consists of one line. Convert it to lines that end in LF."
+    NoValue "HB014" "directive without a value"
+        "A directive of the list kind without a value does nothing. Give it a value or delete the line."
+
+    BadNumber "HB020" "number missing or out of range"
+        "The value must be a whole number in the range that the message names."
+    BadBoolean "HB021" "not a truth value"
+        "Truth values are `true`, `on`, `yes`, `y`, `1` and `false`, `off`, `no`, `n`, `0`, in any case."
+    BadDuration "HB022" "not a time"
+        "A time is a number, with a decimal point if need be, and `ms` or `us` glued to it; without a unit it means seconds. There is no sign, and other units do not exist: write `120` for two minutes. `500 ms` with a blank is two values."
+    BadWord "HB023" "value is not one of the known words"
+        "The directive takes one word of a fixed list, and most lists distinguish upper and lower case."
+    GivenTwice "HB024" "directive may be given only once"
+        "baud, watchdog and pacemaker (with its older name crm) may be given once, with one value. A second value is refused even if it equals the first."
+    PartlyRead "HB025" "only the beginning of the value is read"
+        "Numbers are read as far as they look like a number, and the rest is ignored: `3abc` and `3.9` are 3, `0x10` is 0, `abc` is 0. Such a value seldom means what it seems to say."
+    BadBaud "HB026" "not a line speed"
+        "A serial line runs at 9600, 19200, 38400, 57600, 115200, 230400 or 460800 bits per second."
+    BadPort "HB027" "not a UDP port"
+        "A UDP port is a number from 1 to 65535. Heartbeat 3.0.6 starts with larger numbers too, but then it can send nothing."
+    PortReserved "HB028" "UDP port belongs to another service"
+        "The services file of this machine names another service for this port. The node uses the port all the same; messages of that service would be counted as foreign packets."
+    NoEffectHere "HB029" "value has no effect at this place"
+        "udpport counts for a kind of medium only if it stands before the first medium of that kind, and baud only for serial lines that follow it."
+
+    DeadtimeTooSmall "HB030" "dead time is too small"
+        "deadtime must be more than two keepalive intervals. Otherwise one lost or late message is enough to declare a living node dead, and two nodes hold the same address."
+    InitdeadTooSmall "HB031" "initial dead time is smaller than the dead time"
+        "initdead replaces deadtime while a node starts, when network cards and switches need longer. It must be at least deadtime."
+    InitdeadShort "HB032" "initial dead time is short"
+        "Switches with spanning tree, link negotiation and slow drivers can keep a freshly started machine silent for many seconds. With an initial dead time under ten seconds such a node may take over resources that another node still holds."
+    DeadpingTooSmall "HB033" "dead time of ping nodes is too small"
+        "deadping must be more than two keepalive intervals."
+    WarntimeOdd "HB034" "warning time does not fit"
+        "warntime is the silence after which a heartbeat is called late. At or above deadtime it never warns before the verdict; at or below keepalive it warns about healthy nodes. Half of deadtime is the default."
+
+    NoNodes "HB040" "no nodes"
+        "Every node of the cluster, this one included, must be named by a node directive, in the same order on all nodes."
+    NotAMember "HB041" "this node is not in the configuration"
+        "A node finds itself in ha.cf by its name: the first line of the file nodeinfo in the configuration directory if there is one, else what `uname -n` prints, with ASCII letters lowered. A fully qualified host name must be written fully qualified."
+    TooManyNodes "HB042" "too many nodes"
+        "A cluster has at most 100 nodes, ping nodes included."
+    NodeNameTooLong "HB043" "node name is too long"
+        "A node name has at most 99 bytes. Heartbeat 3.0.6 accepts longer ones and then reads beyond its own memory."
+    NodeTwice "HB044" "node is named twice"
+        "The same node is named more than once, perhaps in different case. It counts once here; Heartbeat 3.0.6 lists it twice."
+    NodeIsAddress "HB045" "node name looks like an address"
+        "Every word after `node` is the name of a node. An address written behind the name becomes a node that never answers. Addresses of peers belong into ucast lines."
+    NodeNameLowered "HB046" "node name is read in lower case"
+        "ASCII letters of node names are lowered everywhere. Write them in lower case to see in the file what the logs will say."
+
+    NoMedia "HB050" "no medium"
+        "Without at least one medium (bcast, ucast, mcast, serial, ...) nodes cannot hear each other, and each would take all resources."
+    BadInterface "HB051" "network interface cannot be used"
+        "The interface does not exist on this machine, or it has no IPv4 address. Note that bcast takes only names of interfaces: a port is set by udpport."
+    TooManyMedia "HB052" "too many media"
+        "At most 63 media can be used, ping nodes included. Heartbeat 3.0.6 dies after its start with 64."
+    MediumArguments "HB053" "medium lacks an argument"
+        "Media that are described by a whole line need all their words, separated by white space, in their order."
+    Unresolvable "HB054" "host name cannot be resolved"
+        "The host must be an IPv4 address or a name that this machine can resolve while it reads its configuration. Addresses are safer: a name server may be away when a cluster starts."
+    BadSerial "HB055" "serial port cannot be used"
+        "A serial port is named by its full path, `/dev/ttyS0` for the first one, and must be a terminal device. Speeds are set by baud, not behind the port."
+    OldUdp "HB056" "udp is the old name of bcast"
+        "The directive udp is accepted and means bcast. The name was changed before release 1.2."
+    BadMediumAddress "HB057" "address does not fit the medium"
+        "Each medium takes its own kind of address: ucast an IPv4 host, ucast6 and ping6 a numeric IPv6 address, mcast a multicast group such as 239.0.0.1, mcast6 a multicast group of scope 2, 4, 5 or 8 with a non-zero rest."
+    NoWorkingMedium "HB058" "no medium of this file works yet"
+        "Every medium in the file is of a kind that this version reads and checks but does not use yet. A node with these files would hear nobody and take every resource. Add a bcast or ucast line."
+    PingMemberUnknown "HB059" "member of a ping group cannot be resolved"
+        "A ping group with a member that cannot be resolved is accepted; the member never answers."
+
+    LegacyFailback "HB060" "auto_failback legacy"
+        "`legacy`, also the default when auto_failback is absent, is the rule of releases before 1.2: resources always return to their preferred node. Write `auto_failback on` for the same result with an orderly hand-over, or `off` to leave resources where they are."
+    NiceFailback "HB061" "nice_failback is obsolete"
+        "`nice_failback on` is read as `auto_failback off` and `nice_failback off` as `auto_failback legacy`, which is what they meant when they were introduced. Heartbeat 3.0.6 reads both as `legacy`, or as `off` after an auto_failback line."
+    Pacemaker "HB062" "Pacemaker mode is not supported"
+        "hb manages resources itself, by haresources. pacemaker and crm are accepted with `off` (or `false`, `no`, `n`, `0`) only."
+    PacemakerOrder "HB063" "directive stands on the wrong side of pacemaker"
+        "crmd_spawns_pengine must stand before the pacemaker directive. crm_daemon_dir is refused before it, a defect of Heartbeat 3.0.6 that is kept, and has no effect after it. hb runs no Pacemaker: delete both."
+    Autojoin "HB064" "autojoin does not fit haresources"
+        "Nodes that join without being named in ha.cf cannot own lines of haresources. Only `autojoin none` is possible."
+    BadEnvironment "HB065" "not an environment variable"
+        "env takes NAME=VALUE. The name must not be empty; values cannot contain blanks, commas or `#`. Without `=` the variable is empty here, and has no defined value in Heartbeat 3.0.6."
+    BadPath "HB067" "path cannot be used"
+        "A relative path counts from the directory in which the node was started, which is rarely what was meant."
+
+    NoLog "HB070" "no log destination"
+        "The file names no logfile, no debugfile and no logfacility (or one with number 0: kern, none), and use_logd is off. Then nobody would learn what the node does."
+    LogAssumed "HB071" "no log destination: the system log is used"
+        "Without logfile, debugfile and logfacility Heartbeat 3.0.6 sends its messages to its logging daemon. hb sends them to syslog, facility daemon."
+    LogPath "HB072" "log file may not be written"
+        "The directory of a log file does not exist, the path is relative, or it names a directory. The node starts all the same and logs where else it can."
+
+    BadApiauth "HB080" "apiauth line is wrong"
+        "An apiauth line is `apiauth NAME uid=LIST gid=LIST`: at least one of the two lists, each at most once, names or numbers separated by commas without blanks. Named users and groups must exist; NAME has at most 31 bytes and may be used in one line only."
+    BadChild "HB081" "respawn or failfast line is wrong"
+        "The line is `respawn USER COMMAND`: USER the name of an existing user, COMMAND the full path of an executable with its arguments."
+    BadStonith "HB082" "fencing line is wrong"
+        "The line is `stonith TYPE FILE` or `stonith_host HOST TYPE PARAMETER...`, with a known type of fencing device. stonith_host is checked if HOST is `*` or this node."
+
+    NotInForce "HB090" "accepted, but not in force yet"
+        "The line is read and checked as Heartbeat 3.0.6 does, and refused where it would be refused, but this version does not act on it. A later version will."
+    WithoutEffect "HB091" "accepted, without effect"
+        "The line belongs to a part of Heartbeat that hb does not have. It is checked and kept for programs that ask for it, and nothing else."
+
+    BadAuthLine "HB100" "auth line is wrong"
+        "A line of authkeys that begins with `a` must be `auth N`, N being the number of the key that signs. It must stand before the line of that key."
+    BadKeyLine "HB101" "key line is wrong"
+        "A key line of authkeys is `N METHOD KEY`. Comments stand on lines of their own that begin with `#`."
+    BadKeyNumber "HB102" "key number out of range"
+        "Keys have numbers from 0 to 15."
+    BadMethod "HB103" "unknown authentication method"
+        "The methods are sha1, md5 and crc, in lower case."
+    KeyMissing "HB104" "method needs a key"
+        "md5 and sha1 sign with a shared secret, one word after the method."
+    KeyUnexpected "HB105" "crc takes no key"
+        "crc only detects damage on the way, so it has no key. Every further word, a comment included, is an error."
+    NoAuthLine "HB106" "no auth line"
+        "authkeys must say by `auth N` which of its keys signs, before the line of that key."
+    NoSigningKey "HB107" "no key to sign with"
+        "The signing key is the one of the last key line whose number was that of the auth line in force above it. If `auth N` stands below its key line, or no line has that number, there is none."
+    WeakMethod "HB108" "crc is no protection"
+        "With crc anybody on the network can send messages in the name of a node. Use sha1 with a random key unless the medium is a cable between the two nodes."
+    KeyCut "HB109" "only the first word is the key"
+        "A key ends at white space. Words that follow it are ignored, so `my secret phrase` is the key `my`."
+
+    UnknownNode "HB120" "unknown node"
+        "A line of haresources begins with the preferred node of the group, and that must be a node of ha.cf. Lines that continue another one need a backslash as the very last byte of the line before."
+    DuplicateKey "HB121" "two groups have the same first resource"
+        "A group is named by its first resource. Heartbeat 3.0.6 starts and stops all lines that contain this word together, node names included, and fails. hb keeps the lines apart, but such a file does not work on a 3.0.6 peer."
+    KeyElsewhere "HB122" "first resource of a group appears in another place"
+        "A group is named by its first resource, and Heartbeat 3.0.6 finds the group by searching for that word in all lines. It must not occur anywhere else in the file."
+    NodeAsResource "HB123" "node name as a resource"
+        "The word is a node of ha.cf but stands where a resource belongs. Most often a line was continued by accident, or two lines were joined."
+    EmptyGroup "HB124" "group without resources"
+        "The line names a node and nothing else. It is accepted and has no effect."
+    BadAddress "HB125" "address cannot be put up"
+        "Addresses are written ADDRESS, ADDRESS/BITS, ADDRESS/BITS/INTERFACE, ADDRESS/BITS/BROADCAST or ADDRESS/BITS/INTERFACE/BROADCAST, alone or after IPaddr:: or IPaddr2::. BITS is 1 to 32 or a dotted mask. Heartbeat 3.0.6 accepts anything when it starts and fails when the group starts; so the start is not refused here either."
+    Continuation "HB126" "line is continued differently than it looks"
+        "A line continues on the next one if a backslash is its very last byte. The daemon of 3.0.6 and its scripts disagree about backslashes in comments and before carriage returns; avoid both."
+    CarriageReturn "HB127" "lines end in CR LF"
+        "Heartbeat 3.0.6 accepts the file but its scripts take the carriage return for a part of the last word. hb drops it. Convert the file: a 3.0.6 peer would fail to start the group."
+    UnknownScript "HB128" "no such resource script"
+        "No executable file of that name is in resource.d of the configuration directory or in /etc/init.d. The group cannot start on this node."
+    HomeIsPingNode "HB129" "preferred node is a ping node"
+        "A ping node only answers pings, it never runs resources. Nobody prefers this group; it starts as a foreign one or not at all."
+    Quotes "HB130" "quotes are ordinary characters"
+        "haresources has no quoting: a quote is a part of the word, and blanks always separate words."
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Code;
+
+    #[test]
+    fn every_code_is_named_once_in_order_and_explained() {
+        let ids: Vec<&str> = Code::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.is_sorted());
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+        for code in Code::ALL {
+            assert!(code.id().starts_with("HB") && code.id().len() == 5, "{code:?}");
+            assert!(!code.title().ends_with('.') && code.explanation().ends_with('.'), "{code:?}");
+            assert_eq!(Code::from_id(&code.id().to_lowercase()), Some(*code));
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! From a draft without errors to the checked configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hb_auth::KeyRing;
+
+use crate::checked::{Checked, Failback, GenerationMethod, Group, LogConfig, UuidFrom};
+
+use super::draft::{Draft, Setting};
+use super::record::parameters;
+
+/// Puts everything together. Only called when no error was reported.
+pub(crate) fn assemble(draft: Draft, own_name: &str, key_ring: KeyRing, groups: Vec<Group>) -> Checked {
+    let parameters = parameters(&draft);
+    let log = log_config(&draft);
+    let times = draft.times;
+    Checked {
+        node_name: own_name.to_owned(),
+        nodes: draft.nodes.into_iter().map(|(name, _)| name).collect(),
+        ping_nodes: draft.ping_nodes,
+        media: draft.media,
+        keepalive: Duration::from_millis(times.keepalive),
+        deadtime: Duration::from_millis(times.deadtime),
+        warntime: Duration::from_millis(times.warntime),
+        initdead: Duration::from_millis(times.initdead),
+        deadping: Duration::from_millis(times.deadping),
+        max_rexmit_delay: Duration::from_millis(small(&draft.max_rexmit_delay).unwrap_or(250)),
+        hopfudge: small(&draft.hopfudge).unwrap_or(1),
+        failback: draft.failback.value().copied().unwrap_or(Failback::Legacy),
+        inner_auth: draft.inner_auth.value().copied().unwrap_or(true),
+        realtime: draft.realtime.value().copied().unwrap_or(true),
+        rtprio: draft.rtprio.value().copied(),
+        log,
+        generation_method: draft.generation_method.value().copied().unwrap_or(GenerationMethod::File),
+        uuid_from: draft.uuid_from.value().copied().unwrap_or(UuidFrom::File),
+        key_ring,
+        groups,
+        environment: draft.environment,
+        parameters,
+        not_in_force: draft.notices,
+    }
+}
+
+fn log_config(draft: &Draft) -> LogConfig {
+    LogConfig {
+        facility: draft.syslog(),
+        logfile: written_file(&draft.logfile),
+        debugfile: written_file(&draft.debugfile),
+        use_logd: draft.use_logd.value().copied().unwrap_or(!draft.has_log_destination()),
+        debug: small(&draft.debug).unwrap_or(0),
+        log_badpack: draft.log_badpack.value().copied().unwrap_or(true),
+        syslog_format: draft.syslog_format.value().copied().unwrap_or(true),
+    }
+}
+
+/// `/dev/null` means no file.
+fn written_file(setting: &Setting<PathBuf>) -> Option<PathBuf> {
+    setting.value().filter(|path| path.as_path() != Path::new("/dev/null")).cloned()
+}
+
+/// A number whose range was checked when it was read.
+fn small<T: TryFrom<i32>>(setting: &Setting<i32>) -> Option<T> {
+    setting.value().and_then(|value| T::try_from(*value).ok())
+}

@@ -1,0 +1,107 @@
+//! Questions to the host, remembered, so that a file of a million words does not ask a million times.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use crate::host::{Host, InterfaceState, PathFacts};
+
+/// Failed host names after which no more are looked up: each may cost seconds, and the file is refused anyway.
+const FAILED_NAMES: usize = 8;
+/// Different names of one kind that are looked up; further ones count as absent.
+const DIFFERENT_NAMES: usize = 4096;
+/// Different UDP ports for which the services file is read.
+const DIFFERENT_PORTS: usize = 32;
+
+/// The host with a memory.
+pub(crate) struct Lookup<'a> {
+    host: &'a dyn Host,
+    users: HashMap<String, bool>,
+    groups: HashMap<String, bool>,
+    interfaces: HashMap<String, InterfaceState>,
+    addresses: HashMap<String, Option<Ipv4Addr>>,
+    failed_names: usize,
+    paths: HashMap<PathBuf, Option<PathFacts>>,
+    services: HashMap<u16, Option<String>>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(crate) fn new(host: &'a dyn Host) -> Self {
+        Self {
+            host,
+            users: HashMap::new(),
+            groups: HashMap::new(),
+            interfaces: HashMap::new(),
+            addresses: HashMap::new(),
+            failed_names: 0,
+            paths: HashMap::new(),
+            services: HashMap::new(),
+        }
+    }
+
+    pub(crate) const fn host(&self) -> &'a dyn Host {
+        self.host
+    }
+
+    pub(crate) fn user_exists(&mut self, name: &str) -> bool {
+        remember(&mut self.users, name, false, |name| self.host.user_exists(name))
+    }
+
+    pub(crate) fn group_exists(&mut self, name: &str) -> bool {
+        remember(&mut self.groups, name, false, |name| self.host.group_exists(name))
+    }
+
+    pub(crate) fn interface(&mut self, name: &str) -> InterfaceState {
+        remember(&mut self.interfaces, name, InterfaceState::Absent, |name| self.host.interface(name))
+    }
+
+    /// An IPv4 address of `name`; no question for one that is written as numbers.
+    pub(crate) fn resolve(&mut self, name: &str) -> Option<Ipv4Addr> {
+        if let Ok(address) = name.parse() {
+            return Some(address);
+        }
+        if self.failed_names >= FAILED_NAMES && !self.addresses.contains_key(name) {
+            return None;
+        }
+        let found = remember(&mut self.addresses, name, None, |name| self.host.resolve(name));
+        self.failed_names += usize::from(found.is_none());
+        found
+    }
+
+    /// The service that owns a UDP port. It only makes a warning, so few different ports are asked for.
+    pub(crate) fn service_at_udp_port(&mut self, port: u16) -> Option<&str> {
+        if self.services.len() < DIFFERENT_PORTS {
+            self.services.entry(port).or_insert_with(|| self.host.service_at_udp_port(port));
+        }
+        self.services.get(&port)?.as_deref()
+    }
+
+    /// What is at `path`; nothing if it cannot be looked at.
+    pub(crate) fn path(&mut self, path: &Path) -> Option<PathFacts> {
+        if let Some(known) = self.paths.get(path) {
+            return *known;
+        }
+        let found = self.host.metadata(path).ok();
+        if self.paths.len() < DIFFERENT_NAMES {
+            self.paths.insert(path.to_owned(), found);
+        }
+        found
+    }
+}
+
+fn remember<T: Copy>(
+    known: &mut HashMap<String, T>,
+    name: &str,
+    absent: T,
+    ask: impl FnOnce(&str) -> T,
+) -> T {
+    if let Some(answer) = known.get(name) {
+        return *answer;
+    }
+    if known.len() >= DIFFERENT_NAMES {
+        return absent;
+    }
+    let answer = ask(name);
+    known.insert(name.to_owned(), answer);
+    answer
+}

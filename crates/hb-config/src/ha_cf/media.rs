@@ -1,0 +1,251 @@
+//! Media that take lists: `bcast`, `serial`, `ping`, `ping6`; and `udpport` and `baud` that go with them (`config.md` 4.2, 4.3).
+
+use std::net::Ipv6Addr;
+
+use crate::checked::Medium;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::host::{InterfaceState, PathKind};
+use crate::source::{Mark, Word};
+use crate::suggest::{nearest, nearest_number};
+use crate::value::parse_number;
+
+use super::behaviour::given_twice;
+use super::nodes::{count_member, member_name};
+use super::{HaCf, path_of};
+
+/// Media of one node, ping nodes included; 3.0.6 dies after its start with one more.
+const MOST_MEDIA: usize = 63;
+/// Speeds of serial lines.
+const RATES: [i32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
+
+pub(super) fn baud(cf: &mut HaCf<'_>, word: Word<'_>) {
+    if let Some(first) = cf.draft.baud {
+        given_twice(cf, word, first);
+        return;
+    }
+    cf.draft.baud = Some(word.mark);
+    let number = parse_number(word.text);
+    if !RATES.contains(&number.value) {
+        cf.bad_value_with(Code::BadBaud, word, || {
+            let meant = nearest_number(number.value, &RATES).filter(|_| number.digits > 0)?;
+            let others = RATES.map(|rate| rate.to_string()).join(", ");
+            Some(format!("did you mean `baud {meant}`? The speeds are {others}"))
+        });
+        return;
+    }
+    let _ = cf.number(Code::BadBaud, word, 9600..=460_800);
+    if let Some(serial) = cf.draft.serial {
+        let source = cf.source;
+        cf.warning(word.mark, || {
+            Diagnostic::warning(
+                Code::NoEffectHere,
+                "`baud` has no effect on serial lines that stand before it",
+            )
+            .second(source.place(serial), "keeps its speed")
+            .hint("move `baud` above `serial`")
+        });
+    }
+}
+
+pub(super) fn udpport(cf: &mut HaCf<'_>, word: Word<'_>) {
+    let Some(port) = cf.number(Code::BadPort, word, 1..=65535).and_then(|port| u16::try_from(port).ok())
+    else {
+        cf.draft.udpport.set(None, word.mark);
+        return;
+    };
+    if let Some(service) =
+        cf.lookup.service_at_udp_port(port).filter(|service| *service != "ha-cluster").map(str::to_owned)
+    {
+        cf.warning(word.mark, || {
+            let message =
+                format!("UDP port {port} is reserved for the service {}", quoted(service.as_bytes()));
+            Diagnostic::warning(Code::PortReserved, message).hint("the usual port is 694")
+        });
+    }
+    let fixed = cf.draft.ports;
+    if [fixed.bcast, fixed.ucast, fixed.ucast6].into_iter().flatten().any(|earlier| earlier != port) {
+        cf.warning(word.mark, || {
+            Diagnostic::warning(
+                Code::NoEffectHere,
+                "`udpport` has no effect on kinds of media that stand before it",
+            )
+            .hint("move `udpport` above the first medium")
+        });
+    }
+    cf.draft.udpport.set(Some(port), word.mark);
+}
+
+pub(super) fn udp(cf: &mut HaCf<'_>, word: Word<'_>) {
+    cf.warning(word.mark, || {
+        Diagnostic::warning(Code::OldUdp, "`udp` is read as `bcast`, its new name")
+            .hint(format!("write `bcast {}`", word.lossy()))
+    });
+    bcast(cf, word);
+}
+
+pub(super) fn bcast(cf: &mut HaCf<'_>, word: Word<'_>) {
+    let port = current_port(cf);
+    let port = *cf.draft.ports.bcast.get_or_insert(port);
+    if has_interface(cf, word) {
+        let medium = Medium::Bcast { interface: word.lossy(), port };
+        let _ = add(cf, medium, word.mark);
+    }
+}
+
+pub(super) fn serial(cf: &mut HaCf<'_>, word: Word<'_>) {
+    cf.draft.serial = Some(word.mark);
+    let path = path_of(word);
+    let problem = if path.is_relative() {
+        "is not a full path"
+    } else {
+        match cf.lookup.path(path).map(|facts| facts.kind) {
+            None => "does not exist",
+            Some(PathKind::Terminal) => {
+                let _ = add(cf, Medium::Later { kind: "serial", name: word.lossy() }, word.mark);
+                return;
+            }
+            Some(PathKind::CharacterDevice) => "is not a terminal device",
+            Some(PathKind::File | PathKind::Directory | PathKind::Other) => "is not a character device",
+        }
+    };
+    cf.draft.doubts.media = true;
+    // Looking for it costs time, and only kept errors are shown.
+    let meant = if cf.report.has_room_for_errors() { serial_meant(cf, word) } else { String::new() };
+    cf.error(word.mark, || {
+        Diagnostic::error(Code::BadSerial, format!("serial port {} {problem}", quoted(word.text))).hint(meant)
+    });
+}
+
+/// A serial port that exists and whose name is near: `/dev/ttyS1` for `/dev/ttys1` or `ttyS1`.
+fn serial_meant(cf: &mut HaCf<'_>, word: Word<'_>) -> String {
+    if parse_number(word.text).ignored == 0 {
+        return format!("a speed is set by a line of its own above this one: `baud {}`", word.lossy());
+    }
+    let text = word.lossy();
+    let name = text.rsplit('/').next().unwrap_or_default();
+    let number = name.trim_start_matches(|character: char| !character.is_ascii_digit());
+    let candidates = [format!("/dev/{name}"), format!("/dev/ttyS{number}"), "/dev/ttyS0".to_owned()];
+    for candidate in candidates {
+        let kind = cf.lookup.path(std::path::Path::new(&candidate)).map(|facts| facts.kind);
+        if kind == Some(PathKind::Terminal) && candidate != text {
+            return format!("did you mean `serial {candidate}`?");
+        }
+    }
+    "for example `serial /dev/ttyS0`, the first serial port (with a capital S)".to_owned()
+}
+
+pub(super) fn ping(cf: &mut HaCf<'_>, word: Word<'_>) {
+    let Some(name) = member_name(cf, word) else { return };
+    if cf.lookup.resolve(name).is_none() {
+        unresolvable(cf, word);
+        return;
+    }
+    add_ping_node(cf, "ping", name, word.mark);
+}
+
+pub(super) fn ping6(cf: &mut HaCf<'_>, word: Word<'_>) {
+    let Some(name) = member_name(cf, word) else { return };
+    if name.parse::<Ipv6Addr>().is_err() {
+        cf.draft.doubts.media = true;
+        cf.bad_value(Code::BadMediumAddress, word);
+        return;
+    }
+    add_ping_node(cf, "ping6", name, word.mark);
+}
+
+/// A ping node is a medium and an entry of the node list.
+pub(super) fn add_ping_node(cf: &mut HaCf<'_>, kind: &'static str, name: &str, mark: Mark) {
+    if add(cf, Medium::Later { kind, name: name.to_owned() }, mark) && count_member(cf, mark) {
+        cf.draft.ping_nodes.push(name.to_owned());
+    }
+}
+
+/// Adds a medium; false, after reporting it, if there are too many.
+pub(super) fn add(cf: &mut HaCf<'_>, medium: Medium, mark: Mark) -> bool {
+    if cf.draft.media.len() >= MOST_MEDIA {
+        cf.error(mark, || {
+            Diagnostic::error(
+                Code::TooManyMedia,
+                "this is the 64th medium; at most 63 are possible, ping nodes included",
+            )
+            .hint("`bcast` or `mcast` reaches all nodes of a network by one medium")
+        });
+        return false;
+    }
+    cf.draft.media.push(medium);
+    true
+}
+
+/// The UDP port that a kind of medium fixes when it is used for the first time.
+pub(super) fn current_port(cf: &HaCf<'_>) -> u16 {
+    if let Some(port) = cf.draft.udpport.value() {
+        return *port;
+    }
+    cf.draft.default_port
+}
+
+/// Whether the interface exists with an IPv4 address; reports it if not.
+pub(super) fn has_interface(cf: &mut HaCf<'_>, word: Word<'_>) -> bool {
+    let name = word.lossy();
+    let problem = match cf.lookup.interface(&name) {
+        InterfaceState::Usable => return true,
+        InterfaceState::Absent => "does not exist",
+        InterfaceState::NoAddress => "has no IPv4 address",
+    };
+    report_interface(cf, word, problem);
+    false
+}
+
+/// Whether the interface exists; reports it if not.
+pub(super) fn interface_exists(cf: &mut HaCf<'_>, word: Word<'_>) -> bool {
+    let name = word.lossy();
+    match cf.lookup.interface(&name) {
+        InterfaceState::Usable | InterfaceState::NoAddress => true,
+        InterfaceState::Absent => {
+            report_interface(cf, word, "does not exist");
+            false
+        }
+    }
+}
+
+fn report_interface(cf: &mut HaCf<'_>, word: Word<'_>, problem: &str) {
+    cf.draft.doubts.media = true;
+    let host = cf.lookup.host();
+    let directive = cf.directive.name;
+    cf.error(word.mark, || {
+        let message = format!("network interface {} {problem}", quoted(word.text));
+        let diagnostic = Diagnostic::error(Code::BadInterface, message);
+        let known = host.interfaces();
+        if parse_number(word.text).ignored == 0 {
+            return diagnostic.hint(format!(
+                "a port is set by a line of its own above this one: `udpport {}`",
+                word.lossy()
+            ));
+        }
+        match nearest(word.text, known.iter().map(String::as_str)).filter(|near| near.as_bytes() != word.text)
+        {
+            Some(near) => diagnostic
+                .hint(format!("did you mean `{directive} {near}`? This machine has {}", known.join(", "))),
+            None => diagnostic.hint(format!("this machine has {}", known.join(", "))),
+        }
+    });
+}
+
+/// Reports a host that has no IPv4 address.
+pub(super) fn unresolvable(cf: &mut HaCf<'_>, word: Word<'_>) {
+    cf.draft.doubts.media = true;
+    cf.error(word.mark, || {
+        let host = word.lossy();
+        let diagnostic =
+            Diagnostic::error(Code::Unresolvable, format!("host {} cannot be resolved", quoted(word.text)));
+        match host.rsplit_once(':') {
+            Some((address, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                diagnostic.hint(format!(
+                    "write `{address}`, and the port on a line of its own above this one: `udpport {port}`"
+                ))
+            }
+            _ => diagnostic.hint("give its IPv4 address, or a name that stands in /etc/hosts"),
+        }
+    });
+}

@@ -1,0 +1,175 @@
+//! Media that take a whole line: `ucast`, `ucast6`, `mcast`, `mcast6`, `ping_group` (`config.md` 4.3).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::checked::Medium;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::line::{Words, is_blank, words};
+use crate::source::Word;
+use crate::value::parse_number;
+
+use super::HaCf;
+use super::media::{add, add_ping_node, current_port, has_interface, interface_exists, unresolvable};
+use super::nodes::member_name;
+
+/// `ucast IF HOST`; further words are ignored.
+pub(super) fn ucast(cf: &mut HaCf<'_>, rest: Word<'_>) {
+    let Some((interface, host)) = two_words(cf, rest, "the peer's address") else { return };
+    let port = current_port(cf);
+    let port = *cf.draft.ports.ucast.get_or_insert(port);
+    let exists = interface_exists(cf, interface);
+    let Some(peer) = cf.lookup.resolve(&host.lossy()) else {
+        unresolvable(cf, host);
+        return;
+    };
+    if exists {
+        let medium = Medium::Ucast { interface: interface.lossy(), peer: IpAddr::V4(peer), port };
+        let _ = add(cf, medium, rest.mark);
+    }
+}
+
+/// `ucast6 IF ADDR`: a numeric IPv6 address of one other host.
+pub(super) fn ucast6(cf: &mut HaCf<'_>, rest: Word<'_>) {
+    let Some((interface, peer)) = two_words(cf, rest, "the peer's IPv6 address") else { return };
+    let port = current_port(cf);
+    cf.draft.ports.ucast6.get_or_insert(port);
+    let exists = interface_exists(cf, interface);
+    let is_good = address_text(peer).and_then(|text| text.parse::<Ipv6Addr>().ok()).is_some_and(|address| {
+        !address.is_unspecified() && !address.is_loopback() && !address.is_multicast()
+    });
+    if !is_good {
+        bad_address(cf, peer, "is not the IPv6 address of another host");
+    } else if exists {
+        let _ = add(cf, Medium::Later { kind: "ucast6", name: interface.lossy() }, rest.mark);
+    }
+}
+
+/// `mcast IF GROUP PORT TTL LOOP`; further words are ignored.
+pub(super) fn mcast(cf: &mut HaCf<'_>, rest: Word<'_>) {
+    multicast(cf, rest, "mcast", |text| text.parse::<Ipv4Addr>().is_ok_and(|group| group.is_multicast()));
+}
+
+/// `mcast6 IF GROUP PORT HOPS LOOP`; further words are ignored.
+pub(super) fn mcast6(cf: &mut HaCf<'_>, rest: Word<'_>) {
+    multicast(cf, rest, "mcast6", |text| text.parse().is_ok_and(is_usable_group));
+}
+
+/// `wire.md` 8.3: flags 0 or 1, scope 2, 4, 5 or 8, and the rest is not zero.
+fn is_usable_group(group: Ipv6Addr) -> bool {
+    let [first, rest @ ..] = group.segments();
+    matches!(first & 0xfff0, 0xff00 | 0xff10)
+        && matches!(first & 0xf, 2 | 4 | 5 | 8)
+        && rest.iter().any(|part| *part != 0)
+}
+
+fn multicast(cf: &mut HaCf<'_>, rest: Word<'_>, kind: &'static str, is_group: fn(&str) -> bool) {
+    let mut parts = words(rest, is_blank);
+    let Some(interface) = next(cf, &mut parts, "an interface") else { return };
+    let exists = has_interface(cf, interface);
+    let Some(group) = next(cf, &mut parts, "a multicast group") else { return };
+    let mut good = exists;
+    if !address_text(group).is_some_and(is_group) {
+        bad_address(cf, group, "is not a multicast group that can be used");
+        good = false;
+    }
+    let Some(port) = next(cf, &mut parts, "a port") else { return };
+    good &= wrapped_number(cf, port, "port", 65536, 1..=65535);
+    let Some(hops) = next(cf, &mut parts, "a TTL") else { return };
+    good &= wrapped_number(cf, hops, "TTL", 256, 0..=4);
+    let Some(looped) = next(cf, &mut parts, "a loop flag") else { return };
+    if !matches!(parse_number(looped.text).value, 0 | 1) {
+        cf.draft.doubts.media = true;
+        cf.bad_line(Code::BadNumber, Some(looped.mark), || {
+            format!("the loop flag is 0 or 1, not {}", quoted(looped.text))
+        });
+        good = false;
+    }
+    if good {
+        let _ = add(cf, Medium::Later { kind, name: interface.lossy() }, rest.mark);
+    }
+}
+
+/// `ping_group NAME HOST...`; hosts that cannot be resolved are accepted.
+pub(super) fn ping_group(cf: &mut HaCf<'_>, rest: Word<'_>) {
+    let mut parts = words(rest, is_blank);
+    let Some(name) = next(cf, &mut parts, "a name") else { return };
+    let mut members = 0;
+    for host in parts.by_ref() {
+        members += 1;
+        if cf.lookup.resolve(&host.lossy()).is_none() {
+            cf.warning(host.mark, || {
+                let message = format!("member {} of the ping group cannot be resolved", quoted(host.text));
+                Diagnostic::warning(Code::PingMemberUnknown, message)
+                    .hint("give its IPv4 address, or a name that stands in /etc/hosts")
+            });
+        }
+    }
+    if members == 0 {
+        missing(cf, "at least one host");
+    } else if let Some(name) = member_name(cf, name) {
+        add_ping_node(cf, "ping_group", name, rest.mark);
+    }
+}
+
+/// Interface and one word more.
+fn two_words<'a>(cf: &mut HaCf<'_>, rest: Word<'a>, second: &str) -> Option<(Word<'a>, Word<'a>)> {
+    let mut parts = words(rest, is_blank);
+    let interface = next(cf, &mut parts, "an interface")?;
+    let other = next(cf, &mut parts, second)?;
+    Some((interface, other))
+}
+
+/// The next word, or nothing after reporting that it is missing.
+fn next<'a>(cf: &mut HaCf<'_>, parts: &mut Words<'a>, what: &str) -> Option<Word<'a>> {
+    let word = parts.next();
+    if word.is_none() {
+        missing(cf, what);
+    }
+    word
+}
+
+fn missing(cf: &mut HaCf<'_>, what: &str) {
+    cf.draft.doubts.media = true;
+    let name = cf.directive.name;
+    cf.bad_line(Code::MediumArguments, None, || format!("`{name}` lacks {what}"));
+}
+
+fn bad_address(cf: &mut HaCf<'_>, word: Word<'_>, problem: &str) {
+    cf.draft.doubts.media = true;
+    cf.bad_line(Code::BadMediumAddress, Some(word.mark), || format!("{} {problem}", quoted(word.text)));
+}
+
+fn address_text(word: Word<'_>) -> Option<&str> {
+    std::str::from_utf8(word.text).ok()
+}
+
+/// A number that 3.0.6 keeps in a small integer: taken modulo `modulus`, then checked. True if it is good.
+fn wrapped_number(
+    cf: &mut HaCf<'_>,
+    word: Word<'_>,
+    what: &str,
+    modulus: i32,
+    range: std::ops::RangeInclusive<i32>,
+) -> bool {
+    let number = parse_number(word.text);
+    let value = number.value.rem_euclid(modulus);
+    if !range.contains(&value) {
+        cf.draft.doubts.media = true;
+        let (first, last) = (range.start(), range.end());
+        cf.bad_line(Code::BadNumber, Some(word.mark), || {
+            format!("the {what} is a number from {first} to {last}, not {}", quoted(word.text))
+        });
+        return false;
+    }
+    if value != number.value || number.ignored > 0 {
+        cf.warning(word.mark, || {
+            Diagnostic::warning(
+                Code::PartlyRead,
+                format!("the {what} {} is read as {value}", quoted(word.text)),
+            )
+            .hint(format!("write `{value}`"))
+        });
+    }
+    true
+}

@@ -1,0 +1,81 @@
+//! Reads `haresources`: the daemon's check of 3.0.6 decides on acceptance (`config.md` 9), its script's grammar on
+//! meaning (`failover.md` 1.1). Where the two disagree, and where 3.0.6 would fail later, there are warnings.
+
+mod address;
+mod group;
+mod names;
+mod resource;
+mod traps;
+
+use std::path::Path;
+
+use crate::checked::Group;
+use crate::diagnostic::{Diagnostic, Report};
+use crate::host::Host;
+use crate::source::{Mark, Source};
+
+/// The nodes that a line may name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownNodes<'a> {
+    pub(crate) nodes: &'a [(String, Mark)],
+    pub(crate) ping_nodes: &'a [String],
+}
+
+impl KnownNodes<'_> {
+    /// A normal node of that name, case ignored.
+    fn has_node(self, name: &[u8]) -> bool {
+        self.nodes.iter().any(|(node, _)| node.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// A ping node of that name, case ignored.
+    fn has_ping_node(self, name: &[u8]) -> bool {
+        self.ping_nodes.iter().any(|node| node.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    fn has(self, name: &[u8]) -> bool {
+        self.has_node(name) || self.has_ping_node(name)
+    }
+}
+
+/// What reading needs besides the text.
+struct Reading<'a> {
+    source: &'a Source,
+    report: &'a mut Report,
+    /// Nothing if `ha.cf` does not say reliably which nodes there are; then names are not checked.
+    known: Option<KnownNodes<'a>>,
+    host: &'a dyn Host,
+    /// The configuration directory, for `resource.d`.
+    dir: &'a Path,
+}
+
+impl Reading<'_> {
+    fn error(&mut self, mark: Mark, make: impl FnOnce() -> Diagnostic) {
+        let source = self.source;
+        self.report.error(|| make().at(source.place(mark)));
+    }
+
+    fn warning(&mut self, mark: Mark, make: impl FnOnce() -> Diagnostic) {
+        let source = self.source;
+        self.report.warning(|| make().at(source.place(mark)));
+    }
+
+    fn note(&mut self, mark: Mark, make: impl FnOnce() -> Diagnostic) {
+        let source = self.source;
+        self.report.note(|| make().at(source.place(mark)));
+    }
+}
+
+/// Reads all groups; those without resources are left out.
+pub(crate) fn read(
+    source: &Source,
+    known: Option<KnownNodes<'_>>,
+    dir: &Path,
+    host: &dyn Host,
+    report: &mut Report,
+) -> Vec<Group> {
+    let mut reading = Reading { source, report, known, host, dir };
+    names::check(&mut reading);
+    let lines = group::logical_lines(&mut reading);
+    traps::warn(&mut reading, &lines);
+    resource::groups(&mut reading, &lines)
+}

@@ -1,0 +1,170 @@
+//! Words to groups of resources, with warnings for those that cannot start.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::checked::{Group, Resource, ResourceKind};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, quoted};
+use crate::host::{InterfaceState, PathKind};
+use crate::source::Mark;
+
+use super::Reading;
+use super::address::{looks_like_address, parse_address};
+use super::group::{Joined, LogicalLine};
+
+/// Different scripts and interfaces that are looked for; a file with more is not a real one.
+const LOOKED_FOR: usize = 1000;
+
+/// Makes the groups; lines without resources are left out.
+pub(super) fn groups(reading: &mut Reading<'_>, lines: &[LogicalLine]) -> Vec<Group> {
+    let mut seen = Seen::default();
+    let mut groups = Vec::new();
+    for line in lines {
+        let Some(node) = text(reading, &line.node) else { continue };
+        let node = node.to_ascii_lowercase();
+        let resources: Vec<Resource> =
+            line.resources.iter().filter_map(|word| resource(reading, &mut seen, word)).collect();
+        if line.resources.is_empty() {
+            reading.warning(line.node.mark, || {
+                Diagnostic::warning(
+                    Code::EmptyGroup,
+                    format!("the line names node {} and no resource", quoted(node.as_bytes())),
+                )
+                .hint("delete the line, or name its resources")
+            });
+        }
+        if !resources.is_empty() {
+            groups.push(Group { node, resources });
+        }
+    }
+    groups
+}
+
+/// Scripts and interfaces that were looked for already, and whether they were there.
+#[derive(Default)]
+struct Seen {
+    scripts: HashMap<String, bool>,
+    interfaces: HashMap<String, bool>,
+}
+
+fn text<'w>(reading: &mut Reading<'_>, word: &'w Joined) -> Option<&'w str> {
+    let text = std::str::from_utf8(&word.text).ok();
+    if text.is_none() {
+        reading.error(word.mark, || {
+            Diagnostic::error(Code::NotUtf8, format!("{} is not UTF-8", quoted(&word.text)))
+                .hint("convert the file to UTF-8")
+        });
+    }
+    text
+}
+
+fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option<Resource> {
+    let spelled = text(reading, word)?;
+    if spelled.contains(['"', '\'']) {
+        reading.warning(word.mark, || {
+            Diagnostic::warning(
+                Code::Quotes,
+                format!("the quotes in {} are a part of the word", quoted(spelled.as_bytes())),
+            )
+            .hint("there is no quoting; delete the quotes")
+        });
+    }
+    let (name, parameters) = if looks_like_address(spelled.as_bytes()) {
+        ("IPaddr", vec![spelled])
+    } else {
+        let mut parts = spelled.split("::");
+        let name = parts.next().unwrap_or_default();
+        (name, parts.filter(|part| !part.is_empty()).collect())
+    };
+    let kind = if matches!(name, "IPaddr" | "IPaddr2") {
+        address(reading, seen, word.mark, name, &parameters)
+    } else {
+        // Quotes and nodes have warnings of their own.
+        if !spelled.contains(['"', '\''])
+            && !reading.known.is_some_and(|known| known.has_node(spelled.as_bytes()))
+        {
+            check_script(reading, seen, word.mark, name);
+        }
+        script(name, &parameters)
+    };
+    Some(Resource { spelled: spelled.to_owned(), kind })
+}
+
+fn script(name: &str, parameters: &[&str]) -> ResourceKind {
+    let arguments = parameters.iter().map(|part| (*part).to_owned()).collect();
+    ResourceKind::Script { name: name.to_owned(), arguments }
+}
+
+/// Bad parameters leave a script, which fails when the group starts, as with 3.0.6.
+fn address(
+    reading: &mut Reading<'_>,
+    seen: &mut Seen,
+    mark: Mark,
+    name: &str,
+    parameters: &[&str],
+) -> ResourceKind {
+    let problem = match parameters {
+        [one] => match parse_address(one) {
+            Ok(spec) => {
+                if let Some(interface) = &spec.interface {
+                    check_interface(reading, seen, mark, interface);
+                }
+                return ResourceKind::Address(spec);
+            }
+            Err(problem) => problem.to_string(),
+        },
+        [] => format!("`{name}` lacks its address"),
+        _ => format!("`{name}` takes one parameter"),
+    };
+    reading.warning(mark, || {
+        Diagnostic::warning(Code::BadAddress, format!("the group cannot start: {problem}"))
+            .hint("for example `192.168.1.53/24/eth0`")
+    });
+    script(name, parameters)
+}
+
+fn check_interface(reading: &mut Reading<'_>, seen: &mut Seen, mark: Mark, name: &str) {
+    let host = reading.host;
+    let exists = remember(&mut seen.interfaces, name, |name| host.interface(name) != InterfaceState::Absent);
+    if !exists {
+        reading.warning(mark, || {
+            let message =
+                format!("the address cannot be put up here: no interface {}", quoted(name.as_bytes()));
+            Diagnostic::warning(Code::BadAddress, message)
+                .hint(format!("this machine has {}", host.interfaces().join(", ")))
+        });
+    }
+}
+
+fn check_script(reading: &mut Reading<'_>, seen: &mut Seen, mark: Mark, name: &str) {
+    let (host, dir) = (reading.host, reading.dir);
+    let exists = remember(&mut seen.scripts, name, |name| {
+        [dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()].iter().any(|place| {
+            // A name that begins with a slash is looked up below these directories too.
+            let path = place.join(Path::new(name.trim_start_matches('/')));
+            host.metadata(&path).is_ok_and(|facts| facts.kind == PathKind::File && facts.is_executable())
+        })
+    });
+    if !exists {
+        reading.warning(mark, || {
+            Diagnostic::warning(
+                Code::UnknownScript,
+                format!("the group cannot start here: no resource script {}", quoted(name.as_bytes())),
+            )
+            .hint("put an executable of that name into resource.d or /etc/init.d")
+        });
+    }
+}
+
+fn remember(known: &mut HashMap<String, bool>, name: &str, ask: impl FnOnce(&str) -> bool) -> bool {
+    if let Some(answer) = known.get(name) {
+        return *answer;
+    }
+    if known.len() >= LOOKED_FOR {
+        return true;
+    }
+    let answer = ask(name);
+    known.insert(name.to_owned(), answer);
+    answer
+}

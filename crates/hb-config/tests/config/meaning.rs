@@ -1,0 +1,156 @@
+//! What accepted files mean.
+
+use std::path::Path;
+
+use hb_config::{
+    Checked, Failback, LoadOptions, Loaded, Medium, Resource, ResourceKind, load, load_keys, load_with,
+};
+
+use super::fake_host::{DIR, FakeHost};
+
+const HEAD: &str = "logfile /var/log/ha-log\nkeepalive 1\ndeadtime 10\ninitdead 20\nnode cc1 cc2\n";
+const KEYS: &str = "auth 1\n1 sha1 secret\n";
+
+fn loaded(lines: &str, haresources: &str) -> Loaded {
+    load(Path::new(DIR), &FakeHost::with(&format!("{HEAD}{lines}"), KEYS, haresources))
+}
+
+fn config(lines: &str, haresources: &str) -> Checked {
+    let loaded = loaded(lines, haresources);
+    let text = loaded.render(false);
+    loaded.config.expect(&text)
+}
+
+fn codes(lines: &str, haresources: &str) -> Vec<&'static str> {
+    loaded(lines, haresources).diagnostics.iter().map(|found| found.code.id()).collect()
+}
+
+fn failback(lines: &str) -> Failback {
+    config(&format!("bcast eth0\n{lines}"), "").failback
+}
+
+#[test]
+fn nice_failback_means_what_it_meant_when_it_was_new() {
+    assert_eq!(failback("nice_failback on\n"), Failback::Off);
+    assert_eq!(failback("nice_failback yes\n"), Failback::Off);
+    assert_eq!(failback("nice_failback off\n"), Failback::Legacy);
+    assert_eq!(failback("auto_failback on\nnice_failback on\n"), Failback::Off);
+    assert_eq!(failback("nice_failback on\nauto_failback on\n"), Failback::On);
+    assert_eq!(failback(""), Failback::Legacy);
+    assert_eq!(failback("auto_failback LEGACY\n"), Failback::Legacy);
+}
+
+#[test]
+fn the_first_medium_of_a_kind_fixes_its_port() {
+    let lines = "udpport 700\nbcast eth0\nudpport 701\nucast eth0 10.81.0.2\nudpport 702\nudp eth1\nucast eth1 localhost\n";
+    let config = config(&format!("auto_failback on\n{lines}"), "");
+    let ports: Vec<(&str, u16)> = config
+        .media
+        .iter()
+        .map(|medium| match medium {
+            Medium::Bcast { port, .. } => ("bcast", *port),
+            Medium::Ucast { port, .. } => ("ucast", *port),
+            Medium::Later { kind, .. } => (*kind, 0),
+        })
+        .collect();
+    assert_eq!(ports, [("bcast", 700), ("ucast", 701), ("bcast", 700), ("ucast", 701)]);
+    assert!(config.parameters.contains(&("udpport".into(), "702".into())));
+}
+
+#[test]
+fn a_file_without_a_medium_that_works_says_so() {
+    let loaded = loaded("auto_failback on\nserial /dev/ttyS0\n", "");
+    let config = loaded.config.as_ref().unwrap();
+    assert!(!config.has_working_medium());
+    assert_eq!(config.not_in_force[0].directive, "serial");
+    assert!(loaded.diagnostics.iter().any(|found| found.code.id() == "HB058"));
+}
+
+#[test]
+fn environment_and_log() {
+    let config =
+        config("bcast eth0\nauto_failback on\nenv A=1,B=x=y C\nlogfacility kern\ndebugfile /dev/null\n", "");
+    let expected =
+        [("HA_A", "1"), ("HA_B", "x=y"), ("HA_C", "")].map(|(name, value)| (name.into(), value.into()));
+    assert_eq!(config.environment, expected);
+    assert_eq!(config.log.facility, None);
+    assert_eq!(config.log.debugfile, None);
+    assert!(config.log.logfile.is_some() && !config.log.use_logd);
+}
+
+#[test]
+fn the_name_of_the_node_can_be_given() {
+    let host = FakeHost::with(&format!("{HEAD}bcast eth0\nauto_failback on\n"), KEYS, "");
+    let options = LoadOptions { node_name: Some("CC2".into()) };
+    assert_eq!(load_with(Path::new(DIR), &host, &options).config.unwrap().node_name, "cc2");
+    let options = LoadOptions { node_name: Some("cc3".into()) };
+    assert!(load_with(Path::new(DIR), &host, &options).config.is_none());
+}
+
+fn spelled(resources: &[Resource]) -> Vec<String> {
+    resources
+        .iter()
+        .map(|resource| match &resource.kind {
+            ResourceKind::Address(spec) => format!("={}", spec.address),
+            ResourceKind::Script { name, arguments } => format!("{name}({})", arguments.join(",")),
+        })
+        .collect()
+}
+
+fn groups(haresources: &str) -> Vec<(String, Vec<String>)> {
+    let config = config("bcast eth0\nauto_failback on\n", haresources);
+    config.groups.iter().map(|group| (group.node.clone(), spelled(&group.resources))).collect()
+}
+
+#[test]
+fn groups_are_read_as_the_script_reads_them() {
+    for (text, expected) in [
+        ("cc1 www\n", vec![("cc1", vec!["www()"])]),
+        ("CC1\twww  db::a::::b # x\n", vec![("cc1", vec!["www()", "db(a,b)"])]),
+        ("cc1 a::b#c\n", vec![("cc1", vec!["a(b)"])]),
+        ("cc1 a \\\n  b\n", vec![("cc1", vec!["a()", "b()"])]),
+        ("cc1 a\\\nb c\n", vec![("cc1", vec!["ab()", "c()"])]),
+        ("cc1 a\\\n\\\nb\n", vec![("cc1", vec!["ab()"])]),
+        ("cc1 a \\", vec![("cc1", vec!["a()"])]),
+        ("cc1 a\r\ncc2 b\r\n", vec![("cc1", vec!["a()"]), ("cc2", vec!["b()"])]),
+        (
+            "cc1 10.1.2.3/24/eth0 IPaddr::10.1.2.4 IPaddr2::10.1.2.5/8\n",
+            vec![("cc1", vec!["=10.1.2.3", "=10.1.2.4", "=10.1.2.5"])],
+        ),
+        ("cc1 IPaddr::10.1.2.3::24\n", vec![("cc1", vec!["IPaddr(10.1.2.3,24)"])]),
+        ("cc1 10.1.2.3junk\n", vec![("cc1", vec!["IPaddr(10.1.2.3junk)"])]),
+        ("cc1\ncc2 a\n", vec![("cc2", vec!["a()"])]),
+        ("# nothing \\\ncc1 a\n\n", vec![("cc1", vec!["a()"])]),
+        ("cc1 a # b \\\ncc9 c\n", vec![("cc1", vec!["a()"]), ("cc9", vec!["c()"])]),
+    ] {
+        let expected: Vec<(String, Vec<String>)> = expected
+            .into_iter()
+            .map(|(node, words)| (node.to_owned(), words.into_iter().map(String::from).collect()))
+            .collect();
+        assert_eq!(groups(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn one_mistake_is_one_error() {
+    let lines = "auto_failback on\nbcast eth0\n";
+    assert_eq!(codes("auto_failback on\nUdp eth0\n", ""), ["HB010"]);
+    assert_eq!(codes("auto_failback on\nbcast eth9\n", "cc1 Delay\n"), ["HB051"]);
+    assert_eq!(codes(&format!("{lines}keepalive 2m\n"), ""), ["HB022"]);
+    assert_eq!(codes(&format!("{lines}pacemaker on\n"), "cc9 a\n"), ["HB062"]);
+    let text = "logfile /var/log/ha-log\nbcast eth0\nauto_failback on\nnodes cc1 cc2\n";
+    let loaded = load(Path::new(DIR), &FakeHost::with(text, KEYS, "cc1 Delay\n"));
+    assert_eq!(loaded.counts.errors, 1, "{}", loaded.render(false));
+}
+
+#[test]
+fn keys_alone_can_be_read_from_any_file() {
+    let mut host = FakeHost::new();
+    host.file("/tmp/keys", KEYS.as_bytes(), 0o644);
+    host.file("/tmp/bad", b"auth 1\n1 sha1\n", 0o600);
+    assert!(load_keys(Path::new("/tmp/keys"), &host).is_ok());
+    let refused = load_keys(Path::new("/tmp/bad"), &host).unwrap_err();
+    assert_eq!(refused.exit_code(), 6);
+    assert!(refused.render(false).contains("--> /tmp/bad:2:3"), "{}", refused.render(false));
+    assert!(load_keys(Path::new("/tmp/none"), &host).unwrap_err().render(false).contains("/tmp/none"));
+}

@@ -1,0 +1,96 @@
+//! The same on this machine: files in a directory, with their modes.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hb_config::{Host, Medium, RealHost, load};
+
+/// A directory that is removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hb-config-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, content: &str, mode: u32) {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn files(scratch: &Scratch, ha_cf: &str) {
+    scratch.write("ha.cf", ha_cf, 0o644);
+    scratch.write("authkeys", "auth 1\n1 sha1 secret\n", 0o600);
+    scratch.write("haresources", "", 0o644);
+}
+
+#[test]
+fn the_loopback_interface_is_enough() {
+    let scratch = Scratch::new("loopback");
+    let name = RealHost.node_name();
+    files(
+        &scratch,
+        &format!("logfile /dev/null\nlogfacility daemon\nbcast lo\nauto_failback on\nnode {name} other\n"),
+    );
+    let loaded = load(&scratch.0, &RealHost);
+    let text = loaded.render(false);
+    let config = loaded.config.expect(&text);
+    assert_eq!(config.node_name, name.to_ascii_lowercase());
+    assert!(matches!(&config.media[..], [Medium::Bcast { interface, .. }] if interface == "lo"));
+
+    scratch.write("nodeinfo", "Other\nx\n", 0o644);
+    assert_eq!(load(&scratch.0, &RealHost).config.unwrap().node_name, "other");
+
+    scratch.write("authkeys", "auth 1\n1 sha1 secret\n", 0o640);
+    let loaded = load(&scratch.0, &RealHost);
+    assert_eq!(loaded.diagnostics.iter().map(|found| found.code.id()).collect::<Vec<_>>(), ["HB002"]);
+}
+
+#[test]
+fn a_pipe_is_not_waited_for_and_an_endless_file_ends() {
+    let scratch = Scratch::new("odd");
+    files(&scratch, "");
+    fs::remove_file(scratch.0.join("haresources")).unwrap();
+    fs::remove_file(scratch.0.join("ha.cf")).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(scratch.0.join("haresources")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", scratch.0.join("ha.cf")).unwrap();
+    let loaded = load(&scratch.0, &RealHost);
+    let codes: Vec<&str> = loaded.diagnostics.iter().map(|found| found.code.id()).collect();
+    assert_eq!(codes, ["HB004", "HB003"]);
+}
+
+#[test]
+fn questions_to_the_machine_are_cheap() {
+    let scratch = Scratch::new("questions");
+    let count = if cfg!(debug_assertions) { 2000 } else { 60_000 };
+    for line in [
+        "udpport N",
+        "bcast ifN",
+        "apiauth xN uid=uN",
+        "respawn root /binN",
+        "serial /dev/ttyN",
+        "logfile /q/N",
+    ] {
+        let text: String = (1..=count).map(|number| line.replace('N', &number.to_string()) + "\n").collect();
+        files(&scratch, &text);
+        let started = Instant::now();
+        let _ = load(&scratch.0, &RealHost).render(false);
+        let took = started.elapsed();
+        if std::env::var_os("SHOW_TIMES").is_some() {
+            println!("{took:8.1?} {line}");
+        }
+        assert!(took < Duration::from_secs(1), "{line}: {took:?}");
+    }
+}
