@@ -1,0 +1,74 @@
+//! What the engine must know before it starts: plain, already checked values.
+//!
+//! Reading and checking files is `hb-config`'s work; nothing here can be wrong in itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::NodeId;
+
+/// The checked configuration of one run of a node.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Normal nodes in `ha.cf` order, names in lower case; at most 100.
+    pub nodes: Vec<NodeConfig>,
+    /// Which of them we are.
+    pub local: NodeId,
+    /// Our UUID, as in the field `srcuuid`.
+    pub uuid: [u8; 16],
+    /// Generation of this run (`hg`): higher than in any earlier run (`wire.md` 6.2).
+    pub generation: u64,
+    /// The media, in `ha.cf` order.
+    pub links: Vec<LinkConfig>,
+    /// Time from one `status` to the next.
+    pub keepalive: Duration,
+    /// Silence after which others shall declare us dead; more than two keepalives.
+    pub deadtime: Duration,
+    /// Silence after which a peer's heartbeat is called late.
+    pub warntime: Duration,
+    /// Replaces every dead time until communication is up.
+    pub initdead: Duration,
+    /// Longest pause before a missing message is asked for, default 250 ms.
+    pub max_rexmit_delay: Duration,
+    /// The field `ttl`: hopfudge + number of nodes, ping nodes included.
+    pub ttl: u32,
+    /// What happens when a preferred node returns.
+    pub failback: Failback,
+    /// The resource groups in `haresources` order.
+    pub groups: Vec<GroupConfig>,
+}
+
+/// A normal node.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// `uname -n`, lower case.
+    pub name: String,
+}
+
+/// A medium.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// Interface, tty or host, as logs and clients name it.
+    pub name: String,
+}
+
+/// A resource group: one logical line of `haresources`.
+#[derive(Clone, Debug)]
+pub struct GroupConfig {
+    /// The first resource as spelled; names the group on the wire (legacy mode) and in logs.
+    pub key: String,
+    /// The preferred node; `None` if it is not a normal node of this cluster.
+    pub home: Option<NodeId>,
+}
+
+/// `auto_failback` (`failover.md` 3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failback {
+    /// A returning preferred node gets its groups back.
+    On,
+    /// Groups stay where they are.
+    Off,
+    /// As before 1.2: always back, without hold sets.
+    Legacy,
+}

@@ -1,0 +1,221 @@
+//! The engine itself: dispatches inputs to bus, liveness and failover, keeps the ordered queue of outputs.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hb_wire::Message;
+
+use crate::bus::sender::Sender;
+use crate::config::Config;
+use crate::event::Event;
+use crate::failover::Failover;
+use crate::id::{GroupId, LinkId, NodeId};
+use crate::io::{Command, Input, Output};
+use crate::liveness::Local;
+use crate::liveness::node::Node;
+use crate::random::Random;
+use crate::snapshot::{GroupSnapshot, LinkSnapshot, NodeSnapshot, Snapshot};
+use crate::time::{Now, Tick};
+
+/// Longest text taken for the field `ld`, in bytes.
+const LOAD_LIMIT: usize = 100;
+
+/// One node's decisions. See the crate's text for the contract.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) config: Config,
+    /// The time of the input at hand.
+    pub(crate) now: Now,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) random: Random,
+    pub(crate) sender: Sender,
+    pub(crate) load: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) local: Local,
+    pub(crate) failover: Failover,
+}
+
+impl Engine {
+    /// A node that starts now. `seed` feeds the only randomness (retransmission delays, acknowledgement phase).
+    #[must_use]
+    pub fn new(config: Config, seed: u64, now: Now) -> Self {
+        let mut random = Random::new(seed);
+        let nodes =
+            config.nodes.iter().map(|node| Node::new(&node.name, config.links.len(), &mut random)).collect();
+        let failover = Failover::new(&config);
+        let mut engine = Self {
+            config,
+            now,
+            outputs: VecDeque::new(),
+            random,
+            sender: Sender::default(),
+            load: "n/a".to_owned(),
+            nodes,
+            local: Local::new(now.tick),
+            failover,
+        };
+        let me = engine.config.local;
+        let (uuid, generation) = (engine.config.uuid, engine.config.generation);
+        let own = engine.node_mut(me);
+        own.heard = true;
+        own.speaks_hb = true;
+        own.uuid = Some(uuid);
+        own.generation = generation;
+        engine.announce_start();
+        engine.check_communication();
+        engine
+    }
+
+    /// Takes in one thing that happened; never blocks. Work is bounded by the size of the input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        // A clock that steps back is a driver's fault; time then stands still instead of running backwards.
+        self.now = Now { tick: now.tick.max(self.now.tick), wall: now.wall };
+        self.doubt_ourselves();
+        match input {
+            Input::Message { link, message } => self.receive(link, &message),
+            Input::Done { job, outcome } => self.job_done(job, outcome),
+            Input::Command(command) => self.obey(command),
+            Input::Load(load) => {
+                self.load = load.chars().filter(|c| !c.is_control()).take(LOAD_LIMIT).collect();
+            }
+            Input::Wake => self.wake(),
+        }
+    }
+
+    /// The next thing to do; drain to `None` after every [`Engine::handle`] (and after [`Engine::new`]).
+    #[must_use]
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The single earliest time at which the engine wants [`Input::Wake`].
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Tick> {
+        [
+            Some(self.local.next_heartbeat),
+            self.local.ask_again,
+            self.next_verdict(),
+            self.next_request(),
+            self.failover.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The present state as plain data; `now` dates the silences.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Snapshot {
+        Snapshot {
+            local: self.config.local,
+            generation: self.config.generation,
+            seq: self.sender.seq(),
+            hold: self.failover.hold,
+            stable: self.failover.is_stable(),
+            stopping: self.failover.is_stopping(),
+            nodes: self.node_ids().map(|id| self.node_snapshot(id, now)).collect(),
+            groups: self.group_snapshots(),
+        }
+    }
+
+    fn node_snapshot(&self, id: NodeId, now: Now) -> NodeSnapshot {
+        let node = self.node(id);
+        let own = id == self.config.local;
+        let links = self.config.links.iter().zip(&node.links).zip(0..);
+        let partner_hold = self.failover.partner.hold.filter(|_| self.failover.partner_id == Some(id));
+        NodeSnapshot {
+            node: id,
+            name: node.name.clone(),
+            status: if own { self.local.status.to_owned() } else { node.status.clone() },
+            silence: node.last_status.map(|last| now.tick.since(last)),
+            deadtime: if own { self.config.deadtime } else { self.deadtime_of(id) },
+            hold: if own { Some(self.failover.hold) } else { partner_hold },
+            speaks_hb: node.speaks_hb,
+            missing: u32::try_from(node.receiver.missing()).unwrap_or(u32::MAX),
+            links: links
+                .map(|((link, heard), number)| LinkSnapshot {
+                    link: LinkId(number),
+                    name: link.name.clone(),
+                    up: heard.is_some(),
+                })
+                .collect(),
+        }
+    }
+
+    fn group_snapshots(&self) -> Vec<GroupSnapshot> {
+        let groups = self.config.groups.iter().zip(self.group_states()).zip(0..);
+        groups
+            .map(|((config, (key, state)), number)| GroupSnapshot {
+                group: GroupId(number),
+                key,
+                home: config.home,
+                state,
+            })
+            .collect()
+    }
+
+    /// Everything that time alone brings about.
+    fn wake(&mut self) {
+        self.beat();
+        self.judge();
+        self.request_missing();
+        self.repeat_question();
+        self.standby_wait_over();
+        self.local_wait_over();
+        self.conflict_wait_over();
+        self.say_again();
+        if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {
+            self.try_failback();
+        }
+        self.drive_groups();
+        self.linger_over();
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Stop => self.want_stop(),
+            Command::Standby(set) => self.begin_standby(set),
+            Command::Takeover(set) => self.ask_takeover(set),
+        }
+    }
+
+    /// A message of a peer that is new and for us.
+    pub(crate) fn act(&mut self, node: NodeId, kind: &str, seq: u64, message: &Message) {
+        match kind {
+            "status" => self.receive_status(node, seq, message),
+            "reqnodes" => self.answer_node_lists(node),
+            "repnodes" => self.node_lists_known(),
+            "starting" => self.receive_starting(node, seq),
+            "resource" => self.receive_resource(node, seq, message),
+            "ask_resources" => self.receive_ask_resources(node, seq, message),
+            "hb_takeover" => self.receive_takeover(seq, message),
+            "shutdone" => self.receive_shutdone(node),
+            // Clients' messages, and reports that ask for nothing.
+            _ => {}
+        }
+    }
+
+    pub(crate) fn report(&mut self, event: Event) {
+        self.outputs.push_back(Output::Report(event));
+    }
+
+    pub(crate) fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u16::try_from(self.nodes.len()).unwrap_or(u16::MAX)).map(NodeId)
+    }
+
+    pub(crate) fn node_by_name(&self, name: &str) -> Option<NodeId> {
+        self.node_ids().find(|id| self.node(*id).name == name)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "node numbers are only made from the length of this list")]
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[usize::from(id.0)]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "node numbers are only made from the length of this list")]
+    pub(crate) fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[usize::from(id.0)]
+    }
+}

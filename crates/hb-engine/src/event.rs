@@ -1,0 +1,236 @@
+//! What the engine tells people and programs about its decisions. One file of the driver turns these into log lines.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::id::{GroupId, HoldSet, LinkId, NodeId};
+
+/// Something worth a log line, a record or a notice to clients. Levels are the driver's choice; the suggested one
+/// stands in each description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// info: our own status text changed (`init`, `up`, `active`, `dead`).
+    LocalStatus {
+        /// The new status.
+        status: &'static str,
+    },
+    /// info: every node was heard or declared dead; resources are ours to decide about.
+    CommunicationUp,
+    /// info: a node's status text changed.
+    NodeStatus {
+        /// Whose.
+        node: NodeId,
+        /// The new text, as received.
+        status: String,
+    },
+    /// warn: nothing was heard of a node for its dead time.
+    NodeDead {
+        /// Whose.
+        node: NodeId,
+        /// For how long nothing was heard.
+        silence: Duration,
+    },
+    /// info: a node started anew (higher generation).
+    NodeRestarted {
+        /// Which.
+        node: NodeId,
+    },
+    /// error: a node that was declared dead speaks again in the same generation: the links were cut, or it stalled.
+    NodeReturned {
+        /// Which.
+        node: NodeId,
+    },
+    /// warn: a heartbeat came later than the warn time (error: later than the dead time).
+    LateHeartbeat {
+        /// Whose.
+        node: NodeId,
+        /// Time since the one before.
+        interval: Duration,
+        /// Whether that exceeds the dead time.
+        beyond_deadtime: bool,
+    },
+    /// info: a node is heard on a link again.
+    LinkUp {
+        /// Whose.
+        node: NodeId,
+        /// Which link.
+        link: LinkId,
+    },
+    /// warn: a node is no longer heard on a link.
+    LinkDown {
+        /// Whose.
+        node: NodeId,
+        /// Which link.
+        link: LinkId,
+    },
+    /// warn: this node itself woke late; it judges nobody before it has listened again.
+    WokeLate {
+        /// How late.
+        by: Duration,
+    },
+    /// info: messages of a node are missing and will be asked for.
+    Gap {
+        /// Whose.
+        node: NodeId,
+        /// How many.
+        lost: u64,
+        /// The last number before the gap.
+        last: u64,
+        /// The number that showed it.
+        seen: u64,
+    },
+    /// info: all that was missing of a node has come.
+    GapClosed {
+        /// Whose.
+        node: NodeId,
+    },
+    /// warn: more than 250 messages of a node are missing; they are given up.
+    GapTooWide {
+        /// Whose.
+        node: NodeId,
+        /// How many.
+        lost: u64,
+    },
+    /// warn: a message can no longer be had from its sender.
+    Irretrievable {
+        /// Whose.
+        node: NodeId,
+        /// Which number.
+        seq: u64,
+    },
+    /// warn: a peer asked for what we no longer have, or never sent.
+    CannotRetransmit {
+        /// Who asks.
+        node: NodeId,
+        /// For which number.
+        seq: u64,
+        /// Why not.
+        why: &'static str,
+    },
+    /// warn: a message of an older generation than one already seen was dropped.
+    Replay {
+        /// The claimed sender.
+        node: NodeId,
+        /// Its generation.
+        generation: u64,
+        /// The one we know.
+        known: u64,
+    },
+    /// warn: a message from a name that is not configured was dropped.
+    UnknownNode {
+        /// The claimed name.
+        name: String,
+    },
+    /// warn: an authentic message lacks what every message needs, or its numbers are no numbers.
+    BadMessage {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// warn: another node speaks under our name.
+    NameClash {
+        /// The other's UUID.
+        uuid: [u8; 16],
+    },
+    /// info: a node announced what it holds.
+    PeerHolds {
+        /// Who.
+        node: NodeId,
+        /// What, in its own terms.
+        hold: HoldSet,
+        /// Whether it calls that final.
+        stable: bool,
+    },
+    /// info: we begin to acquire groups.
+    Acquiring {
+        /// Which, in our terms.
+        set: HoldSet,
+        /// Why.
+        why: &'static str,
+    },
+    /// info: we hold these groups now.
+    Acquired {
+        /// Which.
+        set: HoldSet,
+    },
+    /// info: we begin to release groups.
+    Releasing {
+        /// Which.
+        set: HoldSet,
+        /// Why.
+        why: &'static str,
+    },
+    /// info: nothing of these groups is left here.
+    Released {
+        /// Which.
+        set: HoldSet,
+    },
+    /// info: a group is up here.
+    GroupUp {
+        /// Which.
+        group: GroupId,
+    },
+    /// info: a group is down here.
+    GroupDown {
+        /// Which.
+        group: GroupId,
+    },
+    /// error: a group could not be started or stopped.
+    GroupFailed {
+        /// Which.
+        group: GroupId,
+        /// What went wrong.
+        reason: String,
+    },
+    /// info: the initial decision about resources is made, or a transition ended.
+    TransitionComplete {
+        /// What we hold now.
+        hold: HoldSet,
+    },
+    /// info: a node wants to hand over groups.
+    StandbyBegins {
+        /// The giver.
+        giver: NodeId,
+        /// Which, in the giver's terms.
+        set: HoldSet,
+    },
+    /// info: a hand-over ended.
+    StandbyDone {
+        /// The giver.
+        giver: NodeId,
+        /// Which, in the giver's terms.
+        set: HoldSet,
+    },
+    /// warn: a hand-over was not begun or given up.
+    StandbyRefused {
+        /// Why.
+        why: &'static str,
+    },
+    /// info: a peer released everything and stops.
+    PeerShutdown {
+        /// Who.
+        node: NodeId,
+    },
+    /// error: we and a peer both claim these groups.
+    BothOwn {
+        /// With whom.
+        node: NodeId,
+        /// Which, in our terms.
+        set: HoldSet,
+    },
+    /// error: nobody owns these groups.
+    NobodyOwns {
+        /// Which, in our terms.
+        set: HoldSet,
+    },
+    /// warn: no fencing device is configured; shared data is not protected against a node that only seems dead.
+    NotFenced {
+        /// The dead node.
+        node: NodeId,
+    },
+    /// info: an orderly stop was asked for but waits until the running transition ends.
+    StopDelayed,
+    /// info: the orderly stop began.
+    Stopping,
+    /// info: all is released and said; the driver may end now.
+    Stopped,
+}

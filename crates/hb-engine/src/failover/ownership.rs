@@ -1,0 +1,248 @@
+//! Taking and releasing sets of groups, and what follows when a set has settled.
+
+use hb_wire::Message;
+
+use super::{DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, SAY_AGAIN_FIRST, SAY_AGAIN_LAST, Standby};
+use crate::config::Failback;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::id::HoldSet;
+
+impl Engine {
+    /// Communication is up: rows 1-3 of the table.
+    pub(crate) fn begin_ownership(&mut self) {
+        if self.failover.is_stopping() {
+            return; // Its last word may be said already.
+        }
+        self.failover.phase = Phase::Starting;
+        // Only what the partner says from now on can be its answer.
+        let last = self.failover.partner_id.and_then(|id| self.node(id).receiver.last());
+        self.failover.partner.newest = self.failover.partner.newest.max(last.unwrap_or(0));
+        self.send(Message::new("starting"));
+        match self.failover.partner_id {
+            Some(partner) if self.node(partner).is_dead() => self.peer_died(partner),
+            Some(_) => {}
+            None => {
+                self.failover.partner.stable = true;
+                self.acquire(HoldSet::ALL, Goal::Own, "no other node");
+            }
+        }
+        self.retry_stop();
+    }
+
+    /// Announces what we hold (`failover.md` 4, `resource`).
+    pub(crate) fn announce(&mut self, stable: bool, info: Option<&str>) {
+        let message = self.announcement(stable, info);
+        self.send(message);
+        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        self.failover.say_again =
+            classic.then(|| (self.now.tick.plus(SAY_AGAIN_FIRST), SAY_AGAIN_FIRST));
+    }
+
+    /// Tells a 3.0.6 peer again what we hold, some time after the last change.
+    pub(crate) fn say_again(&mut self) {
+        let Some((_, pause)) = self.failover.say_again.filter(|(at, _)| *at <= self.now.tick) else { return };
+        self.failover.say_again = None;
+        let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
+        if !lives || self.failover.is_stopping() {
+            return;
+        }
+        let pause = pause * 2;
+        if self.failover.is_quiet() && self.failover.phase == Phase::Stable {
+            self.announce_state();
+            if pause > SAY_AGAIN_LAST {
+                self.failover.say_again = None;
+                return;
+            }
+        }
+        self.failover.say_again = Some((self.now.tick.plus(pause), pause.min(SAY_AGAIN_LAST)));
+    }
+
+    /// Announces what we hold and asks a peer of ours for the same.
+    pub(crate) fn announce_and_ask(&mut self) {
+        let mut message = self.announcement(self.is_decided(), None);
+        message.push_text("hb-ask", "1");
+        self.send(message);
+    }
+
+    fn announcement(&self, stable: bool, info: Option<&str>) -> Message {
+        let mut message = Message::new("resource");
+        message.push_text("rsc_hold", self.failover.hold.as_str());
+        message.push_text("rtype", "full");
+        message.push_text("isstable", if stable { "1" } else { "0" });
+        if let Some(info) = info {
+            message.push_text("info", info);
+        }
+        if let Some(taken) = self.failover.taken {
+            message.push_text("hb-taken", taken.as_str());
+        }
+        message
+    }
+
+    /// [`Engine::announce`], stable if our first decision is made and nothing announced is being given up.
+    pub(crate) fn announce_state(&mut self) {
+        self.announce(self.is_decided(), None);
+    }
+
+    fn is_decided(&self) -> bool {
+        self.failover.phase == Phase::Stable && self.failover.goals.iter().all(|(goal, _)| goal.is_up())
+    }
+
+    /// Begins to hold a set; it counts as held from now on.
+    pub(crate) fn acquire(&mut self, set: HoldSet, goal: Goal, why: &'static str) {
+        self.failover.hold = self.failover.hold.union(set);
+        self.add_goal(goal, set);
+        self.report(Event::Acquiring { set, why });
+        self.want(set, true);
+        self.settle();
+    }
+
+    /// Begins to release a set; it counts as held until it is gone.
+    pub(crate) fn release(&mut self, set: HoldSet, goal: Goal, why: &'static str) {
+        self.add_goal(goal, set);
+        self.report(Event::Releasing { set, why });
+        self.want(set, false);
+        self.settle();
+    }
+
+    /// A new goal ends the opposite ones for the same groups.
+    fn add_goal(&mut self, goal: Goal, set: HoldSet) {
+        self.failover.goals.retain(|(other, other_set)| {
+            other.is_up() == goal.is_up() || other_set.intersection(set).is_empty()
+        });
+        if !self.failover.goals.contains(&(goal, set)) {
+            self.failover.goals.push((goal, set));
+        }
+    }
+
+    /// Looks which sets have settled and does what follows.
+    pub(crate) fn settle(&mut self) {
+        while let Some(index) = self
+            .failover
+            .goals
+            .iter()
+            .position(|(goal, set)| self.failover.groups.are_settled(*set, goal.is_up()))
+        {
+            let (goal, set) = self.failover.goals.remove(index);
+            if goal.is_up() {
+                self.report(Event::Acquired { set });
+            } else {
+                self.failover.hold = self.failover.hold.minus(set);
+                self.failover.taken = self.failover.taken.map(|taken| taken.minus(set));
+                self.report(Event::Released { set });
+            }
+            match goal {
+                Goal::Own => self.owned(),
+                Goal::Give => self.given(),
+                Goal::Take => self.taken_over(),
+                Goal::Yield => self.announce_state(),
+                Goal::Stop => self.released_all(),
+            }
+            if self.failover.phase == Phase::Stable {
+                self.adopt_orphans();
+            }
+        }
+        self.retry_stop();
+    }
+
+    fn owned(&mut self) {
+        if self.failover.is_stopping() || self.failover.goals.iter().any(|(goal, _)| *goal == Goal::Own) {
+            return;
+        }
+        // With everything in hand, or alone, there is nothing else to wait for.
+        if self.failover.phase != Phase::Stable
+            && (self.failover.partner.stable || self.failover.hold == HoldSet::ALL)
+        {
+            self.failover.phase = Phase::Stable;
+            self.raise_floor();
+        }
+        if self.failover.phase == Phase::Stable {
+            self.announce_state();
+            self.report(Event::TransitionComplete { hold: self.failover.hold });
+            self.try_failback();
+        }
+    }
+
+    /// Row 34: we have released; the peer may take.
+    fn given(&mut self) {
+        self.announce(false, Some("standby"));
+        let set = self.failover.standby_set;
+        self.ask_resources(set, "done");
+        self.raise_floor();
+        self.failover.needs_failback = false;
+        self.failover.standby = Standby::Given;
+        let until = self.now.tick.plus(HANDOVER_WAIT);
+        let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
+        self.failover.given_until = Some(until);
+        // 3.0.6 would take a second `done` for the other side's.
+        self.failover.standby_deadline = Some(if ours { self.now.tick.plus(DONE_AGAIN) } else { until });
+    }
+
+    /// Row 37: we have taken what the peer released.
+    fn taken_over(&mut self) {
+        let set = self.failover.standby_set;
+        self.raise_floor();
+        self.failover.standby = Standby::Not;
+        self.failover.standby_deadline = None;
+        self.announce_state();
+        self.ask_resources(set, "done");
+        if let Some(giver) = self.failover.partner_id {
+            self.report(Event::StandbyDone { giver, set });
+        }
+        self.report(Event::TransitionComplete { hold: self.failover.hold });
+    }
+
+    /// Takes our own groups if the peer does not hold them (`req_local`, unforced).
+    pub(crate) fn acquire_own(&mut self, why: &'static str) {
+        let peer_has_ours = self.failover.partner.hold.is_some_and(|hold| hold.contains(HoldSet::FOREIGN));
+        if self.failover.is_stopping() || peer_has_ours || self.failover.hold.contains(HoldSet::LOCAL) {
+            return;
+        }
+        self.acquire(HoldSet::LOCAL, Goal::Own, why);
+    }
+
+    /// Rows 13 and 16: the first decision about resources.
+    pub(crate) fn decide_first(&mut self, why: &'static str) {
+        self.failover.local_deadline = None;
+        self.failover.phase = Phase::Stable;
+        self.raise_floor();
+        // The announcement comes before the work, as the peer waits for it.
+        let peer_has_ours = self.failover.partner.hold.is_some_and(|hold| hold.contains(HoldSet::FOREIGN));
+        if !peer_has_ours {
+            self.failover.hold = self.failover.hold.union(HoldSet::LOCAL);
+        }
+        self.announce(true, None);
+        if peer_has_ours {
+            self.report(Event::TransitionComplete { hold: self.failover.hold });
+        } else {
+            self.acquire(HoldSet::LOCAL, Goal::Own, why);
+        }
+        self.try_failback();
+    }
+
+    /// Hands the peer's own groups back after its return (`failover.md` 3.3, `try_failback`).
+    pub(crate) fn try_failback(&mut self) {
+        self.failover.failback_retry = None;
+        if !self.failover.needs_failback {
+            return;
+        }
+        let holds_foreign = self.failover.hold.contains(HoldSet::FOREIGN);
+        if self.failover.is_stopping() || !holds_foreign || self.config.failback == Failback::Off {
+            self.failover.needs_failback = false;
+            return;
+        }
+        let partner_lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
+        if !partner_lives
+            || self.failover.partner.leaving
+            || self.failover.partner.hold.is_none()
+            || self.failover.standby != Standby::Not
+        {
+            return; // Its announcement, or the end of the hand-over, will bring us here again.
+        }
+        if !self.failover.is_stable() {
+            self.failover.failback_retry = Some(self.now.tick.plus(super::FAILBACK_RETRY));
+            return;
+        }
+        self.begin_standby(HoldSet::FOREIGN);
+    }
+}

@@ -1,0 +1,172 @@
+//! What the partner's life means for ownership: death, restart, return after a partition, conflict.
+
+use hb_wire::Message;
+
+use super::{CLASSIC_RESTART, Goal, Partner, Standby};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::id::{HoldSet, NodeId};
+
+impl Engine {
+    /// Rows 17-21: a peer was declared dead.
+    pub(crate) fn peer_died(&mut self, node: NodeId) {
+        if self.failover.partner_id != Some(node) {
+            return;
+        }
+        let was_giving = self.failover.goals.iter().any(|(goal, _)| !goal.is_up());
+        if self.forget_standby() {
+            self.report(Event::StandbyRefused { why: "the other node died" });
+        }
+        let known = self.failover.partner.hold;
+        let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE);
+        let newest = self.failover.partner.newest;
+        self.failover.partner =
+            Partner { hold: Some(HoldSet::NONE), stable: true, newest, ..Partner::default() };
+        if self.failover.is_stopping() {
+            return;
+        }
+        let taken = *self.failover.taken.get_or_insert_default();
+        let missing = HoldSet::ALL.minus(self.failover.hold);
+        if missing.is_empty() && had_nothing && !was_giving {
+            return self.retry_stop();
+        }
+        self.failover.needs_failback = true;
+        let mut message = Message::new("stonith");
+        message.push_text("node", &self.node(node).name);
+        message.push_text("result", if had_nothing { "unneeded" } else { "n_stnth" });
+        self.send(message);
+        if !had_nothing {
+            self.report(Event::NotFenced { node });
+        }
+        // What it held when it died is what a wrong verdict would take from it.
+        let its_own = known.map_or(HoldSet::FOREIGN, HoldSet::mirrored);
+        self.failover.taken = Some(taken.union(missing.intersection(its_own)));
+        self.acquire(HoldSet::ALL, Goal::Own, "the other node is dead");
+    }
+
+    /// A peer began a new run: nothing that it said before holds, except its hold set for a fencing decision.
+    pub(crate) fn peer_restarted(&mut self, node: NodeId) {
+        if self.failover.partner_id != Some(node) {
+            return;
+        }
+        self.failover.floor = 0;
+        let was_giving = self.failover.standby == Standby::Given || self.is_giving();
+        let set = self.failover.standby_set;
+        if self.forget_standby() {
+            self.report(Event::StandbyRefused { why: "the other node started anew" });
+        }
+        // It lost what it held: whoever has nothing announced holds nothing that we could count on.
+        self.failover.partner = Partner { hold: self.failover.partner.hold, ..Partner::default() };
+        self.failover.taken = None;
+        if was_giving && !self.failover.is_stopping() {
+            self.acquire(set, Goal::Own, "the other node started anew and never took them");
+        }
+    }
+
+    /// A peer that we had declared dead was alive all the time.
+    pub(crate) fn peer_returned(&mut self, node: NodeId) {
+        if self.failover.partner_id != Some(node) || !self.is_active() {
+            return;
+        }
+        self.failover.partner.stable = false;
+        self.failover.partner.hold = None;
+        if self.node(node).speaks_hb {
+            // It answers with what it holds; who keeps what follows from both announcements.
+            self.announce_and_ask();
+        } else {
+            // 3.0.6 releases everything and starts anew if it had declared us dead as well (`failover.md` 3.8); in
+            // either case what we took by a wrong verdict is not ours.
+            self.yield_set(self.failover.taken.unwrap_or_default(), "the other node was not dead");
+            self.announce_state();
+        }
+    }
+
+    /// Both claim the same groups: decides from what both announced, so that both come to the same result.
+    pub(crate) fn resolve_conflict(&mut self) {
+        let (Some(id), Some(peer_hold)) = (self.failover.partner_id, self.failover.partner.hold) else {
+            return;
+        };
+        let overlap = self.failover.hold.intersection(peer_hold.mirrored()).minus(self.yielding());
+        let settled = self.failover.partner.stable;
+        if overlap.is_empty() {
+            self.failover.conflict_until = None;
+        }
+        if overlap.is_empty()
+            || !settled
+            || self.failover.standby != Standby::Not
+            || self.failover.is_stopping()
+        {
+            return;
+        }
+        self.report(Event::BothOwn { node: id, set: overlap });
+        let sets = [HoldSet::LOCAL, HoldSet::FOREIGN].into_iter();
+        let sets = sets.filter(|set| overlap.contains(*set) && self.must_give_up(id, *set));
+        let give = sets.fold(HoldSet::NONE, HoldSet::union);
+        let keep = overlap.minus(give);
+        if !keep.is_empty() {
+            self.announce_again();
+            if !self.node(id).speaks_hb {
+                let until = self.now.tick.plus(CLASSIC_RESTART);
+                self.failover.conflict_until.get_or_insert(until);
+            }
+        }
+        self.yield_set(give, "the other node holds it");
+    }
+
+    /// A 3.0.6 peer should have released by now and has not: it never lost sight of us (it was asleep itself), will
+    /// keep what it holds, and cannot be told anything.
+    pub(crate) fn conflict_wait_over(&mut self) {
+        if self.failover.conflict_until.is_none_or(|until| until > self.now.tick) {
+            return;
+        }
+        self.failover.conflict_until = None;
+        let Some(id) = self.failover.partner_id.filter(|id| !self.node(*id).is_dead()) else { return };
+        let theirs = self.failover.partner.hold.unwrap_or_default().mirrored();
+        let overlap = self.failover.hold.intersection(theirs).minus(self.yielding());
+        if !overlap.is_empty() && self.failover.standby == Standby::Not && !self.failover.is_stopping() {
+            self.report(Event::BothOwn { node: id, set: overlap });
+            self.yield_set(overlap, "the other node keeps it");
+        }
+    }
+
+    /// Whether a set that both claim is the other node's.
+    ///
+    /// Between two of ours this is symmetric in what both announce (`hb-taken`), so both come to opposite answers.
+    fn must_give_up(&self, peer: NodeId, set: HoldSet) -> bool {
+        let mine = self.failover.taken;
+        if !self.node(peer).speaks_hb {
+            // It will start anew if it had lost sight of us as well; if not, it does not know of us.
+            return mine.is_none_or(|mine| mine.contains(set));
+        }
+        let theirs = self.failover.partner.taken.map(HoldSet::mirrored);
+        let (i_took, it_took) = (
+            mine.is_some_and(|mine| mine.contains(set)),
+            theirs.is_some_and(|theirs| theirs.contains(set)),
+        );
+        // If that does not tell, the preferred node keeps.
+        let not_preferred = set == HoldSet::FOREIGN;
+        match (mine.is_some(), theirs.is_some()) {
+            // Both were wrong about the other: whoever took gives back.
+            (true, true) if i_took != it_took => i_took,
+            // Only one was wrong: it took over by right of its verdict and can serve; the other was asleep, or is
+            // perhaps not heard even now.
+            (true, false) => !i_took && not_preferred,
+            (false, true) => it_took || not_preferred,
+            (true, true) | (false, false) => not_preferred,
+        }
+    }
+
+    /// What we are releasing already.
+    fn yielding(&self) -> HoldSet {
+        let down = self.failover.goals.iter().filter(|(goal, _)| !goal.is_up());
+        down.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set))
+    }
+
+    fn yield_set(&mut self, set: HoldSet, why: &'static str) {
+        if set.is_empty() {
+            return;
+        }
+        self.failover.needs_failback = false;
+        self.release(set, Goal::Yield, why);
+    }
+}

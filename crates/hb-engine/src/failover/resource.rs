@@ -1,0 +1,194 @@
+//! The messages `starting`, `resource` and `shutdone` (rows 4-16 and 23 of the table).
+
+use hb_wire::Message;
+
+use super::{Goal, LOCAL_WAIT, Phase, Standby};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::id::{HoldSet, NodeId};
+
+impl Engine {
+    /// Rows 4-6: a peer started and asks who holds what.
+    pub(crate) fn receive_starting(&mut self, node: NodeId, seq: u64) {
+        // Sent again after its loss it says nothing new if the peer has decided since then.
+        let decided = self.failover.partner.started || self.failover.partner.stable;
+        if self.failover.partner_id != Some(node) || (seq < self.failover.partner.newest && decided) {
+            return;
+        }
+        self.failover.partner.started = true;
+        match self.failover.phase {
+            Phase::Init | Phase::BothStarting => {}
+            Phase::Starting => {
+                self.failover.partner.stable = false;
+                self.failover.phase = Phase::BothStarting;
+                self.announce(false, None);
+                self.resources_received();
+                if self.failover.partner.hold.is_none() {
+                    // Ours may have come before it could answer.
+                    self.send(Message::new("starting"));
+                }
+            }
+            Phase::ResourcesReceived | Phase::Stable | Phase::Shutdown => {
+                self.failover.partner.stable = false;
+                self.announce_state();
+            }
+        }
+        self.decide_early();
+    }
+
+    /// Row 8: an announcement was seen, so the wait for a decision has an end.
+    fn resources_received(&mut self) {
+        if matches!(self.failover.phase, Phase::Starting | Phase::BothStarting) {
+            self.failover.phase = Phase::ResourcesReceived;
+            let deadline = self.now.tick.plus(LOCAL_WAIT);
+            self.failover.local_deadline.get_or_insert(deadline);
+        }
+    }
+
+    /// Rows 7-13: a peer announced what it holds.
+    pub(crate) fn receive_resource(&mut self, node: NodeId, seq: u64, message: &Message) {
+        if self.failover.partner_id != Some(node) || self.failover.phase == Phase::Init {
+            return;
+        }
+        if seq < self.failover.partner.newest {
+            // Lost, sent again, and overtaken by a newer one. Only the question in it still stands.
+            if message.has("hb-ask") {
+                self.partner_lost_us(seq);
+                self.announce_state();
+            }
+            return;
+        }
+        self.failover.partner.newest = seq;
+        let Some(text) = message.text("rsc_hold") else {
+            return self.report(Event::BadMessage { why: "announcement without hold set" });
+        };
+        let said = HoldSet::parse(text).unwrap_or(HoldSet::NONE);
+        let full = message.text("rtype") == Some("full");
+        let hold = match self.failover.partner.hold {
+            Some(before) if !full && !said.is_empty() => before.union(said),
+            Some(_) | None => said,
+        };
+        self.failover.partner.hold = Some(hold);
+        self.failover.partner.taken =
+            message.text("hb-taken").map(|text| HoldSet::parse(text).unwrap_or_default().intersection(hold));
+        self.resources_received();
+        let Some(stable) = message.text("isstable").map(|text| text == "1") else {
+            return; // Row 12: a take-over script's report.
+        };
+        self.report(Event::PeerHolds { node, hold, stable });
+        self.failover.partner.leaving = message.text("info") == Some("shutdown");
+        let was_stable = core::mem::replace(&mut self.failover.partner.stable, stable);
+        if message.text("info") == Some("standby") && self.failover.standby == Standby::Waiting {
+            self.failover.standby_deadline = Some(self.now.tick.plus(super::HANDOVER_WAIT));
+        }
+        if message.has("hb-ask") || message.has("hb-taken") {
+            self.partner_lost_us(seq);
+        }
+        self.taker_has_it(seq);
+        if self.failover.phase == Phase::Stable {
+            self.resolve_conflict();
+            self.forget_partition(hold);
+            self.take_what_waits(node, message);
+        }
+        if stable {
+            self.peer_is_stable(was_stable);
+        }
+        if message.has("hb-ask") && (was_stable || !stable) {
+            self.announce_state();
+        }
+        self.decide_early();
+        if self.failover.phase == Phase::Stable {
+            self.adopt_orphans();
+        }
+        self.end_linger_early();
+    }
+
+    /// It has declared us dead since the hand-over began, and dropped it then: nobody begins one while a partition is
+    /// still to be sorted out. What we had begun to release we yield.
+    fn partner_lost_us(&mut self, seq: u64) {
+        if seq > self.failover.floor && self.forget_standby() {
+            self.report(Event::StandbyRefused { why: "the other node had given this one up" });
+        }
+    }
+
+    /// Rows 10 and 13.
+    fn peer_is_stable(&mut self, was_stable: bool) {
+        match self.failover.phase {
+            Phase::Stable => {
+                if !was_stable {
+                    self.announce_state();
+                    self.try_failback();
+                }
+            }
+            Phase::Shutdown => {
+                if !was_stable {
+                    self.announce(false, None);
+                }
+            }
+            Phase::Init | Phase::Starting | Phase::BothStarting | Phase::ResourcesReceived => {
+                self.decide_first("the other node is stable");
+            }
+        }
+    }
+
+    /// Instead of the ten seconds of row 16: both nodes are starting and both said so; the peer holds nothing of
+    /// ours, and its run is too young to be releasing anything.
+    fn decide_early(&mut self) {
+        let partner = self.failover.partner;
+        let both_start =
+            self.failover.phase == Phase::ResourcesReceived && partner.started && !partner.leaving;
+        if both_start && partner.hold.is_some_and(|hold| !hold.contains(HoldSet::FOREIGN)) {
+            self.decide_first("both nodes start together");
+        }
+    }
+
+    /// Row 16: nobody calls itself stable; we do not wait for ever.
+    pub(crate) fn local_wait_over(&mut self) {
+        let due = self.failover.local_deadline.is_some_and(|due| due <= self.now.tick);
+        if due && self.failover.phase == Phase::ResourcesReceived {
+            self.decide_first("nobody else decided");
+        }
+    }
+
+    /// Both are stable and claim different groups: a partition before this says nothing about the next one.
+    fn forget_partition(&mut self, hold: HoldSet) {
+        if self.failover.partner.stable && self.failover.hold.intersection(hold.mirrored()).is_empty() {
+            self.failover.taken = None;
+        }
+    }
+
+    /// Both are stable and nobody has our own groups: 3.0.6 only logs that. A peer of ours has removed at its start
+    /// what an earlier run left behind; of a 3.0.6 peer we cannot know, so we only say it.
+    pub(super) fn adopt_orphans(&mut self) {
+        if !self.failover.is_stable() || self.failover.is_stopping() {
+            return;
+        }
+        let Some(peer_hold) = self.failover.partner.hold else { return };
+        let owned = self.failover.hold.union(peer_hold.mirrored());
+        let orphans = HoldSet::ALL.minus(owned);
+        if orphans.contains(HoldSet::LOCAL) {
+            self.report(Event::NobodyOwns { set: HoldSet::LOCAL });
+            if self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb) {
+                self.acquire_own("nobody owned them");
+            }
+        }
+    }
+
+    /// Row 23: a peer has released everything and stops.
+    pub(crate) fn receive_shutdone(&mut self, node: NodeId) {
+        if self.failover.partner_id != Some(node) || self.failover.phase == Phase::Init {
+            return;
+        }
+        self.report(Event::PeerShutdown { node });
+        self.failover.partner.hold = Some(HoldSet::NONE);
+        self.failover.partner.stable = true;
+        self.failover.partner.leaving = true;
+        self.failover.partner.taken = None;
+        if self.failover.is_stopping() {
+            return;
+        }
+        self.forget_standby();
+        self.failover.needs_failback = true;
+        self.acquire(HoldSet::ALL, Goal::Own, "the other node stopped");
+    }
+}

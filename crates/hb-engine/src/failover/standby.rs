@@ -1,0 +1,294 @@
+//! The hand-over in three steps (`failover.md` 3.7): `me` - `other` - release - `done` - acquire - `done`.
+//!
+//! Used by operators and by failback. Decides rows 25-40 of the table.
+
+use hb_wire::Message;
+
+use super::{ANSWER_WAIT, DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RELEASE_SIGN_WAIT, Standby};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::id::{HoldSet, NodeId};
+
+impl Engine {
+    pub(crate) fn ask_resources(&mut self, set: HoldSet, info: &str) {
+        let mut message = Message::new("ask_resources");
+        message.push_text("rsc_hold", set.as_str());
+        message.push_text("info", info);
+        self.send(message);
+    }
+
+    /// Row 31: an operator, or failback, wants to give a set away.
+    pub(crate) fn begin_standby(&mut self, set: HoldSet) {
+        if let Some(why) = self.standby_hindrance() {
+            return self.report(Event::StandbyRefused { why });
+        }
+        let partner_lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
+        if !partner_lives || self.failover.partner.leaving {
+            return self.report(Event::StandbyRefused { why: "no other node is there to take over" });
+        }
+        self.raise_floor();
+        self.failover.standby = Standby::Giving;
+        self.failover.standby_set = set;
+        self.failover.partner.stable = false;
+        self.failover.standby_deadline = Some(self.now.tick.plus(ANSWER_WAIT));
+        self.report(Event::StandbyBegins { giver: self.config.local, set });
+        self.ask_resources(set, "me");
+    }
+
+    /// Rows 26, 28-30.
+    fn standby_hindrance(&self) -> Option<&'static str> {
+        if self.failover.is_stopping() {
+            return Some("this node is stopping");
+        }
+        if self.failover.standby != Standby::Not {
+            return Some("a hand-over is under way");
+        }
+        if self.failover.taken.is_some() && self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead()) {
+            return Some("a partition is not yet sorted out");
+        }
+        if self.failover.phase != Phase::Stable {
+            return Some("this node has not yet decided about its resources");
+        }
+        if !self.failover.partner.stable {
+            return Some("the other node is in transition");
+        }
+        if !self.failover.is_quiet() {
+            return Some("resources are being started or stopped");
+        }
+        None
+    }
+
+    /// An operator wants a set from the peer (`failover.md` 3.7, `hb_takeover`; our view).
+    pub(crate) fn ask_takeover(&mut self, set: HoldSet) {
+        let mut message = Message::new("hb_takeover");
+        message.push_text("rsc_hold", set.as_str());
+        self.send(message);
+    }
+
+    /// The peer wants a set from us (its view).
+    pub(crate) fn receive_takeover(&mut self, seq: u64, message: &Message) {
+        if seq <= self.failover.floor {
+            return; // Asked for before we were there, or before the last hand-over.
+        }
+        let set = match message.text("rsc_hold") {
+            // 3.0.6 maps neither; what was meant is the giver's `foreign`, and everything (`failover.md` 3.7).
+            Some("failback") => HoldSet::FOREIGN,
+            None => HoldSet::ALL,
+            Some(text) => HoldSet::parse(text).unwrap_or(HoldSet::ALL).mirrored(),
+        };
+        self.begin_standby(set);
+    }
+
+    /// A peer's `ask_resources`.
+    pub(crate) fn receive_ask_resources(&mut self, node: NodeId, seq: u64, message: &Message) {
+        if self.failover.partner_id != Some(node) || self.failover.is_stopping() {
+            return; // Row 26.
+        }
+        if seq <= self.failover.floor {
+            return self.report(Event::StandbyRefused { why: "a step of an earlier hand-over" });
+        }
+        let set =
+            message.text("rsc_hold").map_or(Some(HoldSet::ALL), HoldSet::parse).unwrap_or(HoldSet::NONE);
+        let Some(info) = message.text("info") else {
+            return self.report(Event::BadMessage { why: "request for a hand-over without step" });
+        };
+        if info.eq_ignore_ascii_case("me") {
+            self.peer_wants_to_give(node, seq, set);
+        } else if info.eq_ignore_ascii_case("other") {
+            self.peer_will_take(set);
+        } else if info.eq_ignore_ascii_case("done") {
+            self.peer_is_done(node, seq, set);
+        } else {
+            self.report(Event::StandbyRefused { why: "unknown step of a hand-over" });
+        }
+    }
+
+    /// Rows 28-30 and 32.
+    fn peer_wants_to_give(&mut self, node: NodeId, seq: u64, set: HoldSet) {
+        if self.failover.standby == Standby::Waiting {
+            // It asks anew, so it has given up the hand-over that we wait for.
+            self.failover.standby = Standby::Not;
+            self.failover.partner.stable = true;
+        }
+        if let Some(why) = self.standby_hindrance() {
+            return self.report(Event::StandbyRefused { why });
+        }
+        self.failover.floor = seq;
+        self.failover.standby = Standby::Waiting;
+        self.failover.standby_set = set;
+        self.failover.partner.stable = false;
+        self.failover.standby_deadline = Some(self.now.tick.plus(RELEASE_SIGN_WAIT));
+        self.report(Event::StandbyBegins { giver: node, set });
+        self.ask_resources(set, "other");
+    }
+
+    /// Row 33: the peer takes; now we release.
+    fn peer_will_take(&mut self, set: HoldSet) {
+        let late = self.failover.standby == Standby::Not && self.failover.phase == Phase::Stable;
+        if late && self.failover.is_quiet() {
+            // We had given up waiting; the peer waits for our `done` and would do so for an hour.
+            self.report(Event::StandbyBegins { giver: self.config.local, set });
+        } else if self.failover.standby != Standby::Giving || self.is_giving() {
+            return self.report(Event::StandbyRefused { why: "an answer that nobody waits for" });
+        }
+        self.failover.standby = Standby::Giving;
+        self.failover.standby_set = set;
+        self.failover.partner.stable = false;
+        self.failover.standby_deadline = Some(self.now.tick.plus(HANDOVER_WAIT));
+        self.announce(false, Some("standby"));
+        self.release(set, Goal::Give, "hand-over to the other node");
+    }
+
+    pub(crate) fn is_giving(&self) -> bool {
+        self.failover.goals.iter().any(|(goal, _)| *goal == Goal::Give)
+    }
+
+    /// Rows 35, 38 and 39.
+    fn peer_is_done(&mut self, node: NodeId, seq: u64, set: HoldSet) {
+        let newer = self.failover.partner.newest > seq;
+        let known = self.failover.partner.hold.unwrap_or_default();
+        match self.failover.standby {
+            Standby::Waiting => {
+                let set = self.failover.standby_set;
+                if newer && !known.intersection(set).is_empty() {
+                    // It has said since then that it holds the set.
+                    self.forget_standby();
+                    return self.report(Event::StandbyRefused { why: "the other node took it back" });
+                }
+                self.partner_holds(seq, known.minus(set));
+                self.take_over_set(set);
+            }
+            Standby::Given => {
+                // Its announcement may come later and is old news then.
+                self.partner_holds(seq, known.union(self.failover.standby_set.mirrored()));
+                self.failover.partner.stable |= !newer;
+                self.hand_over_ended();
+            }
+            Standby::Not => {
+                // It released and waits for us, but we had given up. Somebody must hold the groups.
+                let missing = set.mirrored().minus(self.failover.hold).minus(known.mirrored());
+                if !missing.is_empty() && self.failover.phase == Phase::Stable && self.failover.is_quiet() {
+                    let set = missing.mirrored();
+                    self.report(Event::StandbyBegins { giver: node, set });
+                    self.take_over_set(set);
+                }
+            }
+            Standby::Giving | Standby::Taking => {
+                self.report(Event::StandbyRefused { why: "a step out of order" });
+            }
+        }
+    }
+
+    /// A `done` says what its sender holds as well as an announcement does.
+    fn partner_holds(&mut self, seq: u64, hold: HoldSet) {
+        if seq > self.failover.partner.newest {
+            self.failover.partner.newest = seq;
+            self.failover.partner.hold = Some(hold);
+        }
+    }
+
+    /// Row 38: the peer has taken what we gave.
+    fn hand_over_ended(&mut self) {
+        self.raise_floor();
+        self.failover.standby = Standby::Not;
+        self.failover.standby_deadline = None;
+        self.report(Event::StandbyDone { giver: self.config.local, set: self.failover.standby_set });
+        self.announce_state();
+        self.retry_stop();
+    }
+
+    /// The taker announced that it holds what we gave: its `done` is only late, or was never sent.
+    pub(crate) fn taker_has_it(&mut self, seq: u64) {
+        let set = self.failover.standby_set.mirrored();
+        let has_it = self.failover.partner.hold.is_some_and(|hold| hold.contains(set));
+        if self.failover.standby == Standby::Given
+            && seq > self.failover.floor
+            && self.failover.partner.stable
+            && has_it
+        {
+            self.hand_over_ended();
+        }
+    }
+
+    fn take_over_set(&mut self, set: HoldSet) {
+        self.failover.standby = Standby::Taking;
+        self.failover.standby_set = set;
+        self.failover.standby_deadline = Some(self.now.tick.plus(HANDOVER_WAIT));
+        self.acquire(set.mirrored(), Goal::Take, "hand-over from the other node");
+    }
+
+    /// A peer of ours has released a set and waits, but its `done` found us no longer, or not yet, waiting: its
+    /// announcement says the same.
+    pub(crate) fn take_what_waits(&mut self, node: NodeId, message: &Message) {
+        let releases = message.text("info") == Some("standby") && self.node(node).speaks_hb;
+        if !releases || self.failover.standby != Standby::Not || !self.failover.is_quiet() {
+            return;
+        }
+        let Some(peer_hold) = self.failover.partner.hold else { return };
+        let missing = HoldSet::ALL.minus(self.failover.hold).minus(peer_hold.mirrored());
+        if !missing.is_empty() && !self.failover.is_stopping() {
+            let set = missing.mirrored();
+            self.report(Event::StandbyBegins { giver: node, set });
+            self.take_over_set(set);
+        }
+    }
+
+    /// Ends a hand-over on this side; true if there was one. What we were acquiring we go on to acquire, what we were
+    /// releasing we go on to release, both no longer as a step of a hand-over.
+    pub(crate) fn forget_standby(&mut self) -> bool {
+        let was = core::mem::replace(&mut self.failover.standby, Standby::Not);
+        if was != Standby::Not {
+            self.raise_floor();
+        }
+        self.failover.standby_deadline = None;
+        for (goal, _) in &mut self.failover.goals {
+            match goal {
+                Goal::Give => *goal = Goal::Yield,
+                Goal::Take => *goal = Goal::Own,
+                Goal::Own | Goal::Yield | Goal::Stop => {}
+            }
+        }
+        was != Standby::Not
+    }
+
+    /// What the partner has said so far cannot be an answer to what comes now.
+    pub(crate) fn raise_floor(&mut self) {
+        let last = self.failover.partner_id.and_then(|id| self.node(id).receiver.last());
+        self.failover.floor = self.failover.floor.max(last.unwrap_or(0));
+    }
+
+    /// Row 40: a step did not come in time.
+    pub(crate) fn standby_wait_over(&mut self) {
+        if self.failover.standby_deadline.is_none_or(|due| due > self.now.tick) {
+            return;
+        }
+        let waits = self.failover.given_until.is_some_and(|until| until > self.now.tick);
+        if self.failover.standby == Standby::Given && waits {
+            self.failover.standby_deadline = Some(self.now.tick.plus(DONE_AGAIN));
+            return self.ask_resources(self.failover.standby_set, "done");
+        }
+        self.failover.standby_deadline = None;
+        self.failover.partner.stable = true;
+        let given = self.failover.standby == Standby::Given || self.is_giving();
+        let released = self.failover.partner.hold.is_some_and(|hold| {
+            hold.intersection(self.failover.standby_set).is_empty()
+        });
+        if self.failover.standby == Standby::Waiting && released {
+            return self.take_over_set(self.failover.standby_set); // Only its `done` was lost.
+        }
+        // A step that is only late must still find its hand-over: see the rows for NOT.
+        let floor = self.failover.floor;
+        self.forget_standby();
+        self.failover.floor = floor;
+        if self.failover.needs_failback {
+            self.failover.failback_retry = Some(self.now.tick.plus(super::FAILBACK_RETRY));
+        }
+        self.report(Event::StandbyRefused { why: "the other node did not answer" });
+        if given {
+            // 3.0.6 leaves the groups with nobody.
+            let lost = self.failover.standby_set;
+            self.acquire(lost, Goal::Own, "the other node never took them");
+        }
+        self.retry_stop();
+    }
+}

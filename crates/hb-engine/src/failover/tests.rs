@@ -1,0 +1,288 @@
+//! Walks the table state × event -> action: every phase with every event, every step of a hand-over with every message.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use hb_wire::Message;
+
+use super::{Phase, Standby, Stop};
+use crate::engine::Engine;
+use crate::id::{HoldSet, JobId, LinkId, NodeId};
+use crate::io::{Action, Command, Input, Outcome, Output};
+use crate::time::{Now, Tick, WallSeconds};
+use crate::{Config, Failback, GroupConfig, LinkConfig, NodeConfig};
+
+const TABLE: &str = include_str!("table.txt");
+
+const PHASES: [(&str, Phase); 6] = [
+    ("INIT", Phase::Init),
+    ("STARTING", Phase::Starting),
+    ("BOTHSTARTING", Phase::BothStarting),
+    ("RSCRCVD", Phase::ResourcesReceived),
+    ("STABLE", Phase::Stable),
+    ("SHUTDOWN", Phase::Shutdown),
+];
+const STANDBYS: [(&str, Standby); 5] = [
+    ("NOT", Standby::Not),
+    ("ME", Standby::Giving),
+    ("OTHER", Standby::Waiting),
+    ("GIVEN", Standby::Given),
+    ("TAKING", Standby::Taking),
+];
+const EVENTS: [&str; 14] = [
+    "starting",
+    "resource none 0",
+    "resource none 1",
+    "resource local 1",
+    "resource all 1",
+    "resource mach_down",
+    "shutdone",
+    "dead",
+    "ask me",
+    "ask other",
+    "ask done",
+    "own standby",
+    "own stop",
+    "wait over",
+];
+
+fn now(millis: u64) -> Now {
+    Now { tick: Tick::from_nanos(millis * 1_000_000), wall: WallSeconds(1_800_000_000) }
+}
+
+fn config() -> Config {
+    let group = |key: &str, home| GroupConfig { key: key.to_string(), home: Some(NodeId(home)) };
+    Config {
+        nodes: ["us", "peer"].map(|name| NodeConfig { name: name.to_string() }).into(),
+        local: NodeId(0),
+        uuid: [1; 16],
+        generation: 5,
+        links: [LinkConfig { name: "eth0".to_string() }].into(),
+        keepalive: Duration::from_secs(1),
+        deadtime: Duration::from_secs(10),
+        warntime: Duration::from_secs(5),
+        initdead: Duration::from_secs(20),
+        max_rexmit_delay: Duration::from_millis(250),
+        ttl: 3,
+        failback: Failback::On,
+        groups: [group("L", 0), group("F", 1)].into(),
+    }
+}
+
+/// A node in that state, its peer alive and quiet; both hold their own groups once they are stable.
+fn given(phase: Phase, standby: Standby) -> Engine {
+    let mut engine = Engine::new(config(), 1, now(0));
+    let mut status = Message::new("status");
+    status.push_text("st", "up");
+    status.push_text("dt", "2710");
+    status.push_text("protocol", "1");
+    give(&mut engine, 1, 1, status);
+    if phase != Phase::Init {
+        give(&mut engine, 2, 2, Message::new("repnodes"));
+    }
+    drain(&mut engine);
+    let failover = &mut engine.failover;
+    failover.phase = phase;
+    if matches!(phase, Phase::Stable | Phase::Shutdown) {
+        failover.hold = HoldSet::LOCAL;
+        failover.partner.hold = Some(HoldSet::LOCAL);
+        failover.partner.stable = true;
+        engine.want(HoldSet::LOCAL, true);
+        finish(&mut engine);
+    }
+    if phase == Phase::Shutdown {
+        engine.handle(now(3), Input::Command(Command::Stop));
+    }
+    if phase == Phase::ResourcesReceived {
+        engine.failover.local_deadline = Some(Tick::from_nanos(10_000_000_000));
+    }
+    if standby == Standby::Given {
+        engine.want(HoldSet::LOCAL, false);
+        finish(&mut engine);
+        engine.failover.hold = HoldSet::NONE;
+    }
+    let failover = &mut engine.failover;
+    failover.standby = standby;
+    failover.standby_set = HoldSet::LOCAL;
+    if standby != Standby::Not {
+        failover.standby_deadline = Some(Tick::from_nanos(10_000_000_000));
+        failover.partner.stable = false;
+    }
+    drain(&mut engine);
+    engine
+}
+
+fn give(engine: &mut Engine, millis: u64, seq: u64, mut message: Message) {
+    message.push_text("src", "peer");
+    message.push_text("seq", &format!("{seq:x}"));
+    message.push_text("hg", "7");
+    message.push_text("ts", "6b01ed44");
+    engine.handle(now(millis), Input::Message { link: LinkId(0), message });
+}
+
+/// Lets every job end well.
+fn finish(engine: &mut Engine) {
+    loop {
+        let jobs: Vec<JobId> = core::iter::from_fn(|| engine.poll())
+            .filter_map(|output| match output {
+                Output::Do { job, .. } => Some(job),
+                Output::Send(_) | Output::Report(_) => None,
+            })
+            .collect();
+        if jobs.is_empty() {
+            return;
+        }
+        for job in jobs {
+            engine.handle(now(3), Input::Done { job, outcome: Outcome::Ok });
+        }
+    }
+}
+
+fn drain(engine: &mut Engine) -> Vec<Output> {
+    core::iter::from_fn(|| engine.poll()).collect()
+}
+
+fn happen(engine: &mut Engine, event: &str) {
+    let mut words = event.split(' ');
+    let message = match (words.next(), words.next(), words.next()) {
+        (Some("resource"), Some("mach_down"), _) => {
+            let mut message = Message::new("resource");
+            message.push_text("rsc_hold", "foreign");
+            message.push_text("info", "mach_down");
+            message
+        }
+        (Some("resource"), Some(hold), Some(stable)) => {
+            let mut message = Message::new("resource");
+            message.push_text("rsc_hold", hold);
+            message.push_text("rtype", "full");
+            message.push_text("isstable", stable);
+            message
+        }
+        (Some("ask"), Some(info), _) => {
+            let mut message = Message::new("ask_resources");
+            message.push_text("rsc_hold", "local");
+            message.push_text("info", info);
+            message
+        }
+        (Some("own"), Some("standby"), _) => {
+            return engine.handle(now(4), Input::Command(Command::Standby(HoldSet::LOCAL)));
+        }
+        (Some("own"), Some("stop"), _) => return engine.handle(now(4), Input::Command(Command::Stop)),
+        (Some("dead"), ..) => {
+            "dead".clone_into(&mut engine.node_mut(NodeId(1)).status);
+            return if engine.is_active() {
+                engine.peer_died(NodeId(1));
+            } else {
+                engine.check_communication();
+            };
+        }
+        (Some("wait"), ..) => {
+            engine.now = now(10_001);
+            engine.standby_wait_over();
+            return engine.local_wait_over();
+        }
+        (Some(kind), ..) => Message::new(kind),
+        (None, ..) => unreachable!("no event is empty"),
+    };
+    give(engine, 4, 9, message);
+}
+
+/// What came out, without what the bus and liveness do.
+fn result(engine: &mut Engine) -> String {
+    let mut parts = Vec::new();
+    for output in drain(engine) {
+        match output {
+            Output::Send(message) => {
+                let field = |name| message.text(name).map(|value| format!(" {value}")).unwrap_or_default();
+                match message.kind() {
+                    Some("resource") => {
+                        parts.push(format!("say{}{}{}", field("rsc_hold"), field("isstable"), field("info")));
+                    }
+                    Some("ask_resources") => parts.push(format!("ask{}{}", field("rsc_hold"), field("info"))),
+                    Some("stonith") => parts.push(format!("stonith{}", field("result"))),
+                    Some(kind @ ("starting" | "shutdone")) => parts.push(kind.to_string()),
+                    Some(_) | None => {}
+                }
+            }
+            Output::Do { action: Action::Start(group), .. } => {
+                parts.push(format!("start {}", key(engine, group.0)));
+            }
+            Output::Do { action: Action::Stop(group), .. } => {
+                parts.push(format!("stop {}", key(engine, group.0)));
+            }
+            Output::Do { action: Action::Announce(_), .. } | Output::Report(_) => {}
+        }
+    }
+    if parts.is_empty() { "-".to_string() } else { parts.join(", ") }
+}
+
+fn key(engine: &Engine, group: u16) -> &str {
+    &engine.config.groups[usize::from(group)].key
+}
+
+fn name<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
+    names.iter().find(|(_, other)| other == value).map_or("?", |(name, _)| name)
+}
+
+fn walk() -> Vec<String> {
+    let mut states: Vec<(Phase, Standby)> = PHASES.iter().map(|(_, phase)| (*phase, Standby::Not)).collect();
+    states.extend(STANDBYS.iter().skip(1).map(|(_, standby)| (Phase::Stable, *standby)));
+    let mut lines = Vec::new();
+    for (phase, standby) in states {
+        for event in EVENTS {
+            let mut engine = given(phase, standby);
+            happen(&mut engine, event);
+            let out = result(&mut engine);
+            let failover = &engine.failover;
+            let ended = failover.stop != Stop::No;
+            lines.push(format!(
+                "{:<12} {:<6} | {:<18} | {:<12} {:<6} {:<7} {:<4} | {}",
+                name(&PHASES, &phase),
+                name(&STANDBYS, &standby),
+                event,
+                name(&PHASES, &failover.phase),
+                name(&STANDBYS, &failover.standby),
+                failover.hold.as_str(),
+                if ended { "stop" } else { "" },
+                out,
+            ));
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_cell_is_as_the_table_says() {
+    let actual = walk();
+    let expected: Vec<&str> =
+        TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).collect();
+    let actual_text = actual.join("\n");
+    assert_eq!(expected.len(), actual.len(), "cells are missing:\n{actual_text}");
+    for (expected, actual) in expected.iter().zip(&actual) {
+        assert_eq!(expected.trim_end(), actual.trim_end());
+    }
+}
+
+#[test]
+fn release_comes_before_the_word() {
+    let mut engine = given(Phase::Stable, Standby::Giving);
+    happen(&mut engine, "ask other");
+    assert_eq!(result(&mut engine), "say local 0 standby, stop L");
+    let job = JobId(engine.failover.groups_last_job());
+    engine.handle(now(5), Input::Done { job, outcome: Outcome::Ok });
+    assert_eq!(result(&mut engine), "say none 0 standby, ask local done");
+}
+
+#[test]
+fn a_stop_that_fails_is_never_announced() {
+    let mut engine = given(Phase::Stable, Standby::Giving);
+    happen(&mut engine, "ask other");
+    drain(&mut engine);
+    let job = JobId(engine.failover.groups_last_job());
+    engine.handle(now(5), Input::Done { job, outcome: Outcome::Failed { reason: "busy".to_string() } });
+    assert_eq!(result(&mut engine), "-");
+    assert_eq!(engine.failover.hold, HoldSet::LOCAL);
+}

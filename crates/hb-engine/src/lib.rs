@@ -1,0 +1,30 @@
+//! Every decision of a node: reliable bus, membership, failover.
+//!
+//! Pure: no clock, no socket, no thread, no randomness of its own; the same inputs give the same outputs. The
+//! driver calls [`Engine::handle`] with what happened and the time, drains [`Engine::poll`] until it is empty, and
+//! wakes the engine at [`Engine::next_deadline`]. Three parts, one file per mechanism: `bus` (generation, sequence,
+//! history, gaps, acknowledgements), `liveness` (links, nodes, evidence, verdicts), `failover` (who holds what).
+#![no_std]
+
+extern crate alloc;
+
+mod bus;
+mod config;
+mod engine;
+mod event;
+mod failover;
+mod id;
+mod io;
+mod liveness;
+mod number;
+mod random;
+mod snapshot;
+mod time;
+
+pub use config::{Config, Failback, GroupConfig, LinkConfig, NodeConfig};
+pub use engine::Engine;
+pub use event::Event;
+pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId};
+pub use io::{Action, Command, Input, Outcome, Output};
+pub use snapshot::{GroupSnapshot, GroupState, LinkSnapshot, NodeSnapshot, Snapshot};
+pub use time::{Now, Tick, WallSeconds};

@@ -1,0 +1,9 @@
+//! Who lives: own status, heartbeats, links, late and dead nodes, and doubt about ourselves.
+//!
+//! `node` is what is known of one node; `local` our own way from start to `active`; `verdict` judges others.
+
+mod local;
+pub(crate) mod node;
+mod verdict;
+
+pub(crate) use local::{Doubt, Local};

@@ -1,0 +1,69 @@
+//! What is known of one node: name, generation, status, numbers, links.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::bus::receiver::Receiver;
+use crate::random::Random;
+use crate::time::Tick;
+
+/// Status of a node that was never heard.
+pub(crate) const STATUS_INIT: &str = "init";
+/// Status of a node whose daemon runs.
+pub(crate) const STATUS_UP: &str = "up";
+/// Status of a node whose communication is up.
+pub(crate) const STATUS_ACTIVE: &str = "active";
+/// Status of a node that was declared dead.
+pub(crate) const STATUS_DEAD: &str = "dead";
+
+/// One node as we see it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) uuid: Option<[u8; 16]>,
+    /// Highest generation of which a status came; 0 = never.
+    pub(crate) generation: u64,
+    pub(crate) status: String,
+    /// Sequence number of the newest status.
+    pub(crate) status_seq: u64,
+    pub(crate) last_status: Option<Tick>,
+    /// The dead time that its last status asked for.
+    pub(crate) deadtime: Option<Duration>,
+    /// Anything at all was heard of it since our start.
+    pub(crate) heard: bool,
+    pub(crate) receiver: Receiver,
+    /// Highest number of ours that it acknowledged.
+    pub(crate) acked: u64,
+    /// It announces `protocol`, so it expects acknowledgements.
+    pub(crate) acknowledges: bool,
+    /// It announces the fields of our extension.
+    pub(crate) speaks_hb: bool,
+    /// When it was last heard on each link; `None` = not up.
+    pub(crate) links: Vec<Option<Tick>>,
+}
+
+impl Node {
+    pub(crate) fn new(name: &str, links: usize, random: &mut Random) -> Self {
+        Self {
+            name: name.to_owned(),
+            uuid: None,
+            generation: 0,
+            status: STATUS_INIT.to_owned(),
+            status_seq: 0,
+            last_status: None,
+            deadtime: None,
+            heard: false,
+            receiver: Receiver::new(random),
+            acked: 0,
+            acknowledges: true,
+            speaks_hb: false,
+            links: core::iter::repeat_n(None, links).collect(),
+        }
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.status == STATUS_DEAD
+    }
+}

@@ -1,0 +1,90 @@
+//! The engine's state as plain data: `hb-ctl status`, tests and metrics read the same type.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::id::{GroupId, HoldSet, LinkId, NodeId};
+
+/// All that a status display needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Who we are.
+    pub local: NodeId,
+    /// Generation of this run.
+    pub generation: u64,
+    /// Sequence number of the last message sent.
+    pub seq: u64,
+    /// What we hold, including what we are acquiring or have not yet wholly released.
+    pub hold: HoldSet,
+    /// Whether no transition is under way (`failover.md` 3.1 `stable()`).
+    pub stable: bool,
+    /// Whether an orderly stop is under way.
+    pub stopping: bool,
+    /// Every normal node, in configuration order, ourselves included.
+    pub nodes: Vec<NodeSnapshot>,
+    /// Every group, in configuration order.
+    pub groups: Vec<GroupSnapshot>,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSnapshot {
+    /// Its number.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// `init`, `up`, `active`, `dead` or what it said.
+    pub status: String,
+    /// Time since its last heartbeat; `None` if none ever came.
+    pub silence: Option<Duration>,
+    /// Silence after which it counts as dead.
+    pub deadtime: Duration,
+    /// What it said that it holds, in its own terms; `None` before it said so.
+    pub hold: Option<HoldSet>,
+    /// Whether it announces the fields of our own extension.
+    pub speaks_hb: bool,
+    /// Messages of it that are missing now.
+    pub missing: u32,
+    /// Its links, in configuration order.
+    pub links: Vec<LinkSnapshot>,
+}
+
+/// One link of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkSnapshot {
+    /// Its number.
+    pub link: LinkId,
+    /// Its name.
+    pub name: String,
+    /// Whether the node is heard on it.
+    pub up: bool,
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSnapshot {
+    /// Its number.
+    pub group: GroupId,
+    /// Its first resource as spelled.
+    pub key: String,
+    /// The preferred node.
+    pub home: Option<NodeId>,
+    /// Its state on this node.
+    pub state: GroupState,
+}
+
+/// What a group is doing on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupState {
+    /// Not here.
+    Down,
+    /// A start job runs.
+    Starting,
+    /// Here.
+    Up,
+    /// A stop job runs.
+    Stopping,
+    /// The last job failed; a start is tried again later.
+    Failed,
+}
