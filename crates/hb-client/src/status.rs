@@ -1,0 +1,157 @@
+//! The state of a node as other programs see it.
+//!
+//! The format is stable: fields may be added, and then [`STATUS_FORMAT`] stays; if one is taken away or changes its
+//! meaning, the number rises. Readers ignore fields that they do not know. Times are whole milliseconds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::set::ResourceSet;
+
+/// The format described here.
+pub const STATUS_FORMAT: u32 = 1;
+
+/// Everything `hb-ctl status` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`STATUS_FORMAT`] of the node that answers.
+    pub format: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Time since it started.
+    pub uptime_ms: u64,
+    /// Its node name.
+    pub node: String,
+    /// Number of this run (`hg`), higher with every start.
+    pub generation: u64,
+    /// Sequence number of the last message sent.
+    pub sequence: u64,
+    /// What it holds, including what it is acquiring or has not yet wholly released.
+    pub hold: ResourceSet,
+    /// Whether no transition is under way.
+    pub stable: bool,
+    /// Whether an orderly stop is under way.
+    pub stopping: bool,
+    /// Every normal node in `ha.cf` order, this one included.
+    pub nodes: Vec<NodeStatus>,
+    /// Every resource group in `haresources` order.
+    pub groups: Vec<GroupStatus>,
+    /// Every medium in `ha.cf` order.
+    pub media: Vec<MediumStatus>,
+    /// What became of log lines.
+    pub log: LogStatus,
+    /// How the process is kept from being late.
+    pub scheduling: SchedulingStatus,
+    /// Directives that were accepted but have no effect in this version, in words.
+    pub not_in_force: Vec<String>,
+    /// What stands between this cluster and two owners of one group, and what does not, in words.
+    pub protection: Vec<String>,
+}
+
+/// One normal node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Its name.
+    pub name: String,
+    /// `init`, `up`, `active`, `dead`, or what it calls itself.
+    pub status: String,
+    /// Time since its last heartbeat; absent if none ever came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<u64>,
+    /// Silence after which it counts as dead.
+    pub deadtime_ms: u64,
+    /// What it says that it holds, from its own point of view; absent before it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<ResourceSet>,
+    /// Whether it runs this program rather than Heartbeat 3.0.6.
+    pub speaks_hb: bool,
+    /// Messages of it that are missing now.
+    pub missing: u32,
+    /// Whether it is heard, medium by medium.
+    pub links: Vec<LinkStatus>,
+}
+
+/// One node on one medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The medium: interface, tty or host.
+    pub name: String,
+    /// Whether the node is heard on it.
+    pub up: bool,
+}
+
+/// One resource group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// Its first resource as spelled in `haresources`.
+    pub key: String,
+    /// Its preferred node; absent if that is no normal node of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// What it does on the node that answers.
+    pub state: GroupState,
+}
+
+/// What a resource group does on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupState {
+    /// Not there.
+    Down,
+    /// Being started.
+    Starting,
+    /// There.
+    Up,
+    /// Being stopped.
+    Stopping,
+    /// The last start or stop failed.
+    Failed,
+}
+
+/// One medium. Counters run from the start of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediumStatus {
+    /// Its kind: `bcast`, `ucast` and so on.
+    pub kind: String,
+    /// Interface, tty or host, as logs name it.
+    pub name: String,
+    /// Packets sent.
+    pub sent: u64,
+    /// Packets that could not be sent.
+    pub send_errors: u64,
+    /// Authentic messages received, our own included where the medium brings them back.
+    pub received: u64,
+    /// Failed attempts to read.
+    pub receive_errors: u64,
+    /// Packets refused, by cause; causes that never came up are absent.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// What became of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Lines lost because the queue to the log writer was full.
+    pub dropped: u64,
+    /// Lines that one of the destinations did not take: full disk, reader that stopped, no syslog daemon.
+    pub unwritten: u64,
+    /// Lines left out because their cause had just been logged.
+    pub suppressed: u64,
+}
+
+/// How the process is kept from being late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulingStatus {
+    /// Whether the thread that sends heartbeats runs in the real-time class.
+    pub realtime: bool,
+    /// Whether the memory is locked.
+    pub memory_locked: bool,
+    /// Why not, if the configuration asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+#[cfg(test)]
+mod tests;
