@@ -1,0 +1,324 @@
+//! A run of the daemon, from the first line of the log to the exit code.
+//!
+//! ```text
+//!            peers                      people and programs on this machine
+//!          ^  | datagrams                ^  | signals     ^ | control socket
+//!   ┌──────┴──v───────┐  ToHeart   ┌─────┴──v─────────────┴─v─┐   ┌───────────┐
+//!   │ heart           │<───────────┤ front (main thread)      ├──>│ reload    │ only while it reads
+//!   │ real-time class │ FromHeart  │ tokio, current thread    │<──┤           │ the files again
+//!   │ epoll + timerfd ├───────────>│                          │   └───────────┘
+//!   │ engine, media,  │            └──────────┬───────────────┘
+//!   │ key ring        │  lines                │ lines
+//!   │                 ├───────────┐           v
+//!   └──┬──────────^───┘           │        ┌──────────┐ stderr, logfile, debugfile, syslog
+//!      │ jobs     │ JobEnd        └───────>│ log      ├──────────────────────────────────>
+//!      v          │                        └──────────┘
+//!   ┌─────────────┴───┐  notes                ^
+//!   │ actuator        ├───────────────────────┘
+//!   │ hb-resource     ├────> addresses (netlink), announcements (ARP)
+//!   └──┬──────────^───┘
+//!      v socket   │
+//!   [ guard: a process of its own, runs resource scripts ]
+//! ```
+//! Queues to and from the heart are mailboxes that the heart never waits for; log lines go through a socket pair that
+//! drops and counts when it is full. The heart ends first, then the front, then the log. A panic in any thread ends the
+//! process: a node of which only a part lives is worse than none.
+
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use hb_auth::InnerAuth;
+use hb_engine::{Action, Engine, JobId, Outcome};
+use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
+use hb_sys::process::{Notifier, Side, daemonise, detach_stdio, set_umask};
+use tokio::runtime::Runtime;
+
+use crate::front::{Background, ControlSocket, Desk, Ended, Front, Reloader, Signals};
+use crate::heart::{FromHeart, Heart, JobEnd, Parts, Submit};
+use crate::log::{Level, Log, Writer};
+use crate::mailbox::Mailbox;
+use crate::notify::Notify;
+use crate::options::{Exit, Options};
+use crate::realtime::{self, Scheduling};
+use crate::start::{Start, chain, prepare};
+use crate::{clock, environment, log, mapping};
+
+/// Runs a node. Unless told to stay in the foreground, the process that calls this returns as soon as the daemon
+/// beats, or could not start; the daemon itself returns from here when it has stopped.
+///
+/// To be called before the first thread is made.
+#[must_use]
+pub fn run(options: Options) -> Exit {
+    if options.foreground {
+        return run_node(options, None);
+    }
+    match daemonise() {
+        Ok(Side::Starter(readiness)) => match readiness.wait() {
+            Ok(Some(code)) => Exit::from_code(code),
+            // It ended without a word.
+            Ok(None) | Err(_) => Exit::Internal,
+        },
+        Ok(Side::Daemon(notifier)) => run_node(options, Some(notifier)),
+        Err(error) => {
+            say_early(&format!("cannot go into the background: {error}"));
+            Exit::Internal
+        }
+    }
+}
+
+/// The main function of the guard process: `hb-node guard`, started by the daemon.
+#[must_use]
+pub fn guard_main() -> Exit {
+    match hb_resource::guard::run() {
+        Ok(()) => Exit::Good,
+        Err(error) => {
+            say_early(&format!("guard: {}", chain(&error)));
+            Exit::Internal
+        }
+    }
+}
+
+fn run_node(options: Options, background: Option<Notifier>) -> Exit {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let (log, mut writer) = match log::open(&host) {
+        Ok(opened) => opened,
+        Err(error) => {
+            say_early(&format!("cannot open the log: {error}"));
+            return Exit::Internal;
+        }
+    };
+    set_umask(0o022);
+    log_panics(&log);
+    let start =
+        options.made_absolute().map_err(|error| StartFailure::from(error).told(&log)).and_then(|options| {
+            let media_runtime =
+                current_thread_runtime().map_err(|error| StartFailure::from(error).told(&log))?;
+            let start = {
+                let _inside = media_runtime.enter();
+                prepare(&options, &log, &mut writer)?
+            };
+            Ok((options, start, media_runtime))
+        });
+    let (options, start, media_runtime) = match start {
+        Ok(start) => start,
+        Err(exit) => return give_up(exit, &mut writer, background),
+    };
+    let exit = match Node::assemble(&options, start, &log) {
+        Ok(node) => node.live(writer, background),
+        Err(failure) => give_up(failure.told(&log), &mut writer, background),
+    };
+    drop(media_runtime);
+    exit
+}
+
+/// A node that is about to live: the heart beats already.
+struct Node {
+    front: Front,
+    runtime: Runtime,
+    pid_file: crate::pid_file::PidFile,
+    log: Log,
+}
+
+impl Node {
+    /// Makes and connects the parts; the heart beats when this returns.
+    fn assemble(options: &Options, start: Start, log: &Log) -> Result<Self, StartFailure> {
+        let runtime = current_thread_runtime()?;
+        let _inside = runtime.enter();
+        let signals = Signals::catch()?;
+        let control = ControlSocket::open(&options.run_dir)?;
+        let notify = Notify::from_environment();
+        let priority =
+            start.checked.realtime.then(|| start.checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
+        let inbox = Arc::new(Mailbox::new(MAILBOX)?);
+        let outbox = Arc::new(Mailbox::new(MAILBOX)?);
+        // At most one unfinished job for each group: there is always room.
+        let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
+        let submit = start_actuator(options, &start, priority, Arc::clone(&job_ends), log)?;
+
+        let links: Vec<String> = start.media.iter().map(|medium| medium.name().to_owned()).collect();
+        let config = mapping::engine(&start.checked, &links, start.uuid, start.generation);
+        let heart = Heart::new(Parts {
+            engine: Engine::new(config, random_seed()?, clock::now()),
+            ports: start.media,
+            keys: start.checked.key_ring.clone(),
+            inner: if start.checked.inner_auth { InnerAuth::Yes } else { InnerAuth::No },
+            names: mapping::names(&start.checked, &links),
+            log_refused: start.checked.log.log_badpack,
+            log: log.clone(),
+            submit,
+            job_ends,
+            inbox: Arc::clone(&inbox),
+            outbox: Arc::clone(&outbox),
+            notify: notify.try_clone(),
+        })?;
+        let desk = Desk::new(inbox, Arc::clone(&outbox))?;
+        let scheduling = start_heart(heart, outbox, priority)?;
+        if let Some(problem) = &scheduling.problem {
+            log.line(Level::Warn, problem);
+        }
+        let background = Background {
+            scheduling,
+            not_in_force: start.checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
+            protection: mapping::protection(&start.checked, &links),
+        };
+        let reloader = Reloader::new(options.clone(), start.facts);
+        let front = Front { desk, control, signals, reloader, background, log: log.clone(), notify };
+        Ok(Self { front, runtime, pid_file: start.pid_file, log: log.clone() })
+    }
+
+    /// Serves until the heart has ended.
+    fn live(self, mut writer: Writer, background: Option<Notifier>) -> Exit {
+        let Self { front, runtime, pid_file, log } = self;
+        writer.drain();
+        if let Some(notifier) = background {
+            writer.set_background();
+            let detached = detach_stdio().and_then(|()| std::env::set_current_dir("/"));
+            if let Err(error) = detached {
+                log.line(Level::Warn, &format!("cannot leave the terminal behind: {error}"));
+            }
+            // The starter may have been killed; the node lives on.
+            let _ = notifier.report(Exit::Good.code());
+        }
+        let Ok(writer) = writer.spawn() else { return Exit::Internal };
+        front.notify.send("READY=1");
+        let Ended { heart, waiting } = front.run(&runtime);
+        let exit = match heart {
+            Ok(()) => Exit::Good,
+            Err(error) => {
+                log.line(Level::Crit, &format!("the heart failed: {error}"));
+                Exit::Internal
+            }
+        };
+        pid_file.remove();
+        writer.finish(LAST_LINES);
+        // Whoever waits for our end sees it now.
+        drop(waiting);
+        exit
+    }
+}
+
+/// Why a part could not be made.
+#[derive(Debug, thiserror::Error)]
+enum StartFailure {
+    #[error("cannot start")]
+    Io(#[from] io::Error),
+    #[error("cannot start the actuator")]
+    Actuator(#[from] hb_resource::StartError),
+}
+
+impl StartFailure {
+    fn told(self, log: &Log) -> Exit {
+        log.line(Level::Error, &chain(&self));
+        Exit::Failed
+    }
+}
+
+fn give_up(exit: Exit, writer: &mut Writer, background: Option<Notifier>) -> Exit {
+    writer.drain();
+    if let Some(notifier) = background {
+        // If the starter is gone, nobody is left to tell.
+        let _ = notifier.report(exit.code());
+    }
+    exit
+}
+
+fn start_actuator(
+    options: &Options,
+    start: &Start,
+    priority: Option<i32>,
+    job_ends: Arc<Mailbox<JobEnd>>,
+    log: &Log,
+) -> Result<Submit, StartFailure> {
+    let mut config = ActuatorConfig::new(start.groups.clone());
+    config.agent_dirs =
+        vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
+    config.environment = environment::of_scripts(&start.checked, &options.config_dir, std::env::vars_os());
+    config.working_dir = options.state_dir.join("cores/root");
+    config.guard_command.clone_from(&options.guard_command);
+    config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));
+    let notes = log.clone();
+    let report = move |report| match report {
+        Report::Done { id, result } => {
+            let outcome = result.map_or_else(|reason| Outcome::Failed { reason }, |()| Outcome::Ok);
+            if job_ends.post(JobEnd { job: JobId(id), outcome }).is_err() {
+                notes.line(Level::Crit, &format!("the end of job {id} found no room"));
+            }
+        }
+        Report::Note { level, text } => notes.line(level_of(level), &text),
+    };
+    let actuator = Actuator::start(config, Box::new(report))?;
+    Ok(Box::new(move |JobId(id), action| {
+        let action = match action {
+            Action::Start(group) => JobAction::Start(usize::from(group.0)),
+            Action::Stop(group) => JobAction::Stop(usize::from(group.0)),
+            Action::Announce(group) => JobAction::Announce(usize::from(group.0)),
+        };
+        actuator.submit(Job { id, action }).map_err(|error| error.to_string())
+    }))
+}
+
+/// Starts the heart's thread and waits until it is as real-time as it gets.
+fn start_heart(
+    heart: Heart<hb_transport::Medium>,
+    outbox: Arc<Mailbox<FromHeart>>,
+    priority: Option<i32>,
+) -> io::Result<Scheduling> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::Builder::new().name("hb-heart".to_owned()).stack_size(crate::STACK_SIZE).spawn(move || {
+        // Nobody listens only if the start was given up.
+        let _ = sender.send(realtime::enter(priority));
+        let mut last = FromHeart::Ended(heart.run());
+        while let Err(again) = outbox.post(last) {
+            last = again;
+            thread::sleep(Duration::from_millis(10));
+        }
+    })?;
+    receiver.recv().map_err(|_| io::ErrorKind::BrokenPipe.into())
+}
+
+const fn level_of(level: hb_resource::Level) -> Level {
+    match level {
+        hb_resource::Level::Debug => Level::Debug,
+        hb_resource::Level::Info => Level::Info,
+        hb_resource::Level::Warning => Level::Warn,
+        hb_resource::Level::Error => Level::Error,
+        hb_resource::Level::Critical => Level::Crit,
+    }
+}
+
+fn current_thread_runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn random_seed() -> io::Result<u64> {
+    let mut seed = [0; 8];
+    // 8 bytes come whole or not at all (`getrandom(2)`).
+    rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())?;
+    Ok(u64::from_ne_bytes(seed))
+}
+
+/// A panic ends the process; its text shall be in the log even where nobody reads stderr.
+fn log_panics(log: &Log) {
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        log.line(Level::Crit, &format!("heartbeat fails: {panic}"));
+        // The process ends when this returns; the log thread needs a moment before.
+        thread::sleep(LAST_WORDS);
+    }));
+}
+
+/// Before there is a log, and where there is none.
+fn say_early(text: &str) {
+    use io::Write as _;
+    // Without stderr there is nobody to tell.
+    let _ = writeln!(io::stderr(), "heartbeat: {text}");
+}
+
+/// Messages that may wait in each direction between heart and front: more than connections and signals can cause.
+const MAILBOX: usize = 64;
+/// Time for the log thread to write a last line before the process is aborted.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+/// Longest wait at the end for the log to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);

@@ -1,0 +1,273 @@
+//! Every event of the engine as a log line: level, text, and how often it may come.
+//!
+//! Where administrators and tools look for a line of Heartbeat 3.0.6 the text is the same (`config.md` 10.4,
+//! `wire.md` 13). Ends of verdicts and jobs carry `mono_ns=`, the monotonic clock in nanoseconds.
+
+use std::time::Duration;
+
+use hb_engine::{Event, GroupId, HoldSet, LinkId, NodeId};
+
+use crate::excerpt::excerpt;
+use crate::log::Level;
+
+/// Names for the numbers in events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// Our own node name.
+    pub(crate) local: String,
+    /// Normal nodes by number.
+    pub(crate) nodes: Vec<String>,
+    /// Media by number.
+    pub(crate) links: Vec<String>,
+    /// Keys of the resource groups by number.
+    pub(crate) groups: Vec<String>,
+}
+
+/// A log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// How urgent it is.
+    pub(crate) level: Level,
+    /// What it says.
+    pub(crate) text: String,
+    /// How often it may come.
+    pub(crate) limit: Limit,
+}
+
+/// How often a line may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Each one counts.
+    None,
+    /// What any sender can trigger as often as it likes: one a second for each cause.
+    Second(&'static str),
+    /// Changes that a peer announces and that come a few at a time.
+    Burst(&'static str),
+}
+
+impl Names {
+    /// The name of a node; `?` for a number that the engine never uses.
+    pub(crate) fn node(&self, node: NodeId) -> &str {
+        self.nodes.get(usize::from(node.0)).map_or("?", String::as_str)
+    }
+
+    /// The name of a medium.
+    pub(crate) fn link(&self, link: LinkId) -> &str {
+        self.links.get(usize::from(link.0)).map_or("?", String::as_str)
+    }
+
+    /// The key of a group.
+    pub(crate) fn group(&self, group: GroupId) -> &str {
+        self.groups.get(usize::from(group.0)).map_or("?", String::as_str)
+    }
+}
+
+/// The line for an event that was decided at `mono_ns` of the monotonic clock.
+pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
+    let node = |node: &NodeId| names.node(*node);
+    let link = |link: &LinkId| names.link(*link);
+    let group = |group: &GroupId| names.group(*group);
+    match event {
+        Event::LocalStatus { status } => info(format!("Local status now set to: '{status}'")),
+        Event::CommunicationUp => info("Comm_now_up(): updating status to active".to_owned()),
+        Event::NodeStatus { node: who, status } => status_update(node(who), status),
+        Event::NodeDead { node: who, silence } => dead(node(who), *silence, mono_ns),
+        Event::NodeRestarted { node: who } => restarted(node(who)),
+        Event::NodeReturned { node: who } => returned(node(who)),
+        Event::LateHeartbeat { node: who, interval, beyond_deadtime } => {
+            late(node(who), *interval, *beyond_deadtime)
+        }
+        Event::LinkUp { node: who, link: on } => link_up(node(who), link(on)),
+        Event::LinkDown { node: who, link: on } => link_down(node(who), link(on)),
+        Event::WokeLate { by } => woke_late(*by),
+        Event::Gap { node: who, lost, last, seen } => gap(node(who), *lost, *last, *seen),
+        Event::GapClosed { node: who } => gap_closed(node(who)),
+        Event::GapTooWide { node: who, lost } => gap_too_wide(node(who), *lost),
+        Event::Irretrievable { node: who, seq } => irretrievable(node(who), *seq),
+        Event::CannotRetransmit { node: who, seq, why } => cannot_retransmit(node(who), *seq, why),
+        Event::Replay { node: who, generation, known } => replay(node(who), *generation, *known),
+        Event::UnknownNode { name } => unknown_node(name),
+        Event::BadMessage { why } => bad_message(why),
+        Event::NameClash { uuid } => name_clash(&names.local, *uuid),
+        Event::PeerHolds { node: who, hold, stable } => peer_holds(node(who), *hold, *stable),
+        Event::Acquiring { set, why } => info(format!("Acquiring [{set}] resources: {why}")),
+        Event::Acquired { set } => info(format!("Resource acquisition completed [{set}].")),
+        Event::Releasing { set, why } => info(format!("Giving up [{set}] HA resources: {why}")),
+        Event::Released { set: HoldSet::ALL } => info("All HA resources relinquished.".to_owned()),
+        Event::Released { set } => info(format!("HA resources relinquished [{set}].")),
+        Event::GroupUp { group: which } => {
+            info(format!("Resource group {} up mono_ns={mono_ns}", group(which)))
+        }
+        Event::GroupDown { group: which } => {
+            info(format!("Resource group {} down mono_ns={mono_ns}", group(which)))
+        }
+        Event::GroupFailed { group: which, reason } => group_failed(group(which), reason, mono_ns),
+        Event::TransitionComplete { hold } => info(format!("local resource transition completed. [{hold}]")),
+        Event::StandbyBegins { giver, set } => standby_begins(node(giver), *set),
+        Event::StandbyDone { giver, set } => standby_done(node(giver), *set),
+        Event::StandbyRefused { why } => standby_refused(why),
+        Event::PeerShutdown { node: who } => peer_shutdown(node(who)),
+        Event::BothOwn { node: who, set } => both_own(node(who), *set),
+        Event::NobodyOwns { set } => nobody_owns(*set),
+        Event::NotFenced { node: who } => not_fenced(node(who)),
+        Event::StopDelayed => info("Shutdown delayed until current resource activity finishes.".to_owned()),
+        Event::Stopping => info(format!("Heartbeat shutdown in progress. ({})", std::process::id())),
+        Event::Stopped => info(format!("{} Heartbeat shutdown complete.", names.local)),
+    }
+}
+
+fn status_update(node: &str, status: &str) -> Line {
+    burst(
+        "status updates",
+        Level::Info,
+        format!("Status update for node {node}: status {}", excerpt(status, OUTSIDE)),
+    )
+}
+
+fn dead(node: &str, silence: Duration, mono_ns: u64) -> Line {
+    warn(format!("node {node}: is dead silence_ms={} mono_ns={mono_ns}", silence.as_millis()))
+}
+
+fn restarted(node: &str) -> Line {
+    burst("restarts of nodes", Level::Info, format!("Heartbeat restart on node {node}"))
+}
+
+fn returned(node: &str) -> Line {
+    burst("returns after partition", Level::Crit, format!("Cluster node {node} returning after partition."))
+}
+
+fn late(node: &str, interval: Duration, beyond_deadtime: bool) -> Line {
+    let (level, end) = if beyond_deadtime { (Level::Error, " (> deadtime)") } else { (Level::Warn, "") };
+    let text = format!("Late heartbeat: Node {node}: interval {} ms{end}", interval.as_millis());
+    second("late heartbeats", level, text)
+}
+
+fn link_up(node: &str, link: &str) -> Line {
+    burst("links up", Level::Info, format!("Link {node}:{link} up."))
+}
+
+fn link_down(node: &str, link: &str) -> Line {
+    burst("links down", Level::Warn, format!("Link {node}:{link} dead."))
+}
+
+fn woke_late(by: Duration) -> Line {
+    let text = "This node itself stalled; it judges nobody before it has listened again.";
+    warn(format!("{text} late_ms={}", by.as_millis()))
+}
+
+fn gap(node: &str, count: u64, last: u64, seen: u64) -> Line {
+    second("lost packets", Level::Info, format!("{count} lost packet(s) for [{node}] [{last}:{seen}]"))
+}
+
+fn gap_closed(node: &str) -> Line {
+    second("closed gaps", Level::Info, format!("No pkts missing from {node}!"))
+}
+
+fn gap_too_wide(node: &str, lost: u64) -> Line {
+    second("wide gaps", Level::Warn, format!("lost a lot of packets! {lost} of [{node}]"))
+}
+
+fn irretrievable(node: &str, seq: u64) -> Line {
+    second("irretrievable packets", Level::Warn, format!("Irretrievably lost packet: node {node} seq {seq}"))
+}
+
+fn cannot_retransmit(node: &str, seq: u64, why: &str) -> Line {
+    second("requests in vain", Level::Warn, format!("Cannot rexmit pkt {seq} for {node}: {why}"))
+}
+
+fn replay(node: &str, generation: u64, known: u64) -> Line {
+    let numbers = format!("[gen = {generation}, curgen = {known}]");
+    second(
+        "replays",
+        Level::Warn,
+        format!("should_drop_message: attempted replay attack [{node}]? {numbers}"),
+    )
+}
+
+fn unknown_node(name: &str) -> Line {
+    let name = excerpt(name, OUTSIDE);
+    second("unknown nodes", Level::Warn, format!("process_status_message: bad node [{name}] in message"))
+}
+
+fn bad_message(why: &str) -> Line {
+    second("bad messages", Level::Warn, format!("process_clustermsg: dropped a message: {why}"))
+}
+
+fn name_clash(local: &str, uuid: [u8; 16]) -> Line {
+    let uuid = format!("{:032x}", u128::from_be_bytes(uuid));
+    second(
+        "name clashes",
+        Level::Warn,
+        format!("Another node speaks under our name [{local}]: its uuid is {uuid}"),
+    )
+}
+
+fn peer_holds(node: &str, hold: HoldSet, stable: bool) -> Line {
+    let stable = if stable { "stable" } else { "in transition" };
+    burst("announcements", Level::Info, format!("node {node} holds [{hold}], {stable}"))
+}
+
+fn group_failed(group: &str, reason: &str, mono_ns: u64) -> Line {
+    let text = format!("Resource group {group} failed: {reason} mono_ns={mono_ns}");
+    Line { level: Level::Error, text, limit: Limit::None }
+}
+
+fn standby_begins(giver: &str, set: HoldSet) -> Line {
+    burst("standby requests", Level::Info, format!("{giver} wants to go standby [{set}]"))
+}
+
+fn standby_done(giver: &str, set: HoldSet) -> Line {
+    burst("standby ends", Level::Info, format!("Standby resource acquisition done [{set}] of {giver}."))
+}
+
+fn standby_refused(why: &str) -> Line {
+    burst("standby refusals", Level::Warn, format!("Standby request refused: {why}"))
+}
+
+fn peer_shutdown(node: &str) -> Line {
+    burst("shutdown notices", Level::Info, format!("Received shutdown notice from '{node}'."))
+}
+
+fn both_own(node: &str, set: HoldSet) -> Line {
+    let text = format!("Both machines own {}! The other is {node}.", whose(set));
+    burst("double ownership", Level::Error, text)
+}
+
+fn nobody_owns(set: HoldSet) -> Line {
+    burst("lack of an owner", Level::Error, format!("No one owns {}!", whose(set)))
+}
+
+fn not_fenced(node: &str) -> Line {
+    warn(format!("No STONITH device configured. Shared data is not protected against {node}."))
+}
+
+/// The words of the classic audit messages (`failover.md` 3.3).
+const fn whose(set: HoldSet) -> &'static str {
+    match (set.contains(HoldSet::LOCAL), set.contains(HoldSet::FOREIGN)) {
+        (true, true) => "all resources",
+        (true, false) => "our local resources",
+        (false, _) => "foreign resources",
+    }
+}
+
+const fn info(text: String) -> Line {
+    Line { level: Level::Info, text, limit: Limit::None }
+}
+
+const fn warn(text: String) -> Line {
+    Line { level: Level::Warn, text, limit: Limit::None }
+}
+
+const fn second(cause: &'static str, level: Level, text: String) -> Line {
+    Line { level, text, limit: Limit::Second(cause) }
+}
+
+const fn burst(cause: &'static str, level: Level, text: String) -> Line {
+    Line { level, text, limit: Limit::Burst(cause) }
+}
+
+/// Bytes of a text from outside that a line takes.
+const OUTSIDE: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The texts that administrators and tools look for, letter by letter.
+
+use super::*;
+
+const CC2: NodeId = NodeId(1);
+const ETH0: LinkId = LinkId(0);
+const WWW: GroupId = GroupId(0);
+
+fn names() -> Names {
+    Names {
+        local: "cc1".to_owned(),
+        nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
+        links: vec!["eth0".to_owned()],
+        groups: vec!["IPaddr::10.0.0.1".to_owned()],
+    }
+}
+
+fn text(event: &Event) -> (Level, String) {
+    let line = line(event, &names(), 4_200);
+    (line.level, line.text)
+}
+
+#[track_caller]
+fn check(event: &Event, level: Level, expected: &str) {
+    assert_eq!(text(event), (level, expected.to_owned()));
+}
+
+#[test]
+fn membership_lines_are_those_of_the_classic_daemon() {
+    check(&Event::LocalStatus { status: "up" }, Level::Info, "Local status now set to: 'up'");
+    check(&Event::CommunicationUp, Level::Info, "Comm_now_up(): updating status to active");
+    check(
+        &Event::NodeStatus { node: CC2, status: "active".to_owned() },
+        Level::Info,
+        "Status update for node cc2: status active",
+    );
+    check(&Event::NodeRestarted { node: CC2 }, Level::Info, "Heartbeat restart on node cc2");
+    check(&Event::NodeReturned { node: CC2 }, Level::Crit, "Cluster node cc2 returning after partition.");
+    check(&Event::LinkUp { node: CC2, link: ETH0 }, Level::Info, "Link cc2:eth0 up.");
+    check(&Event::LinkDown { node: CC2, link: ETH0 }, Level::Warn, "Link cc2:eth0 dead.");
+    let interval = Duration::from_secs(2);
+    check(
+        &Event::LateHeartbeat { node: CC2, interval, beyond_deadtime: false },
+        Level::Warn,
+        "Late heartbeat: Node cc2: interval 2000 ms",
+    );
+    check(
+        &Event::LateHeartbeat { node: CC2, interval, beyond_deadtime: true },
+        Level::Error,
+        "Late heartbeat: Node cc2: interval 2000 ms (> deadtime)",
+    );
+}
+
+#[test]
+fn verdicts_and_jobs_end_with_the_monotonic_clock() {
+    let silence = Duration::from_millis(1003);
+    check(
+        &Event::NodeDead { node: CC2, silence },
+        Level::Warn,
+        "node cc2: is dead silence_ms=1003 mono_ns=4200",
+    );
+    check(&Event::GroupUp { group: WWW }, Level::Info, "Resource group IPaddr::10.0.0.1 up mono_ns=4200");
+    check(&Event::GroupDown { group: WWW }, Level::Info, "Resource group IPaddr::10.0.0.1 down mono_ns=4200");
+    check(
+        &Event::GroupFailed { group: WWW, reason: "Return code 1 from /etc/init.d/www".to_owned() },
+        Level::Error,
+        "Resource group IPaddr::10.0.0.1 failed: Return code 1 from /etc/init.d/www mono_ns=4200",
+    );
+}
+
+#[test]
+fn packet_lines_are_those_of_the_classic_daemon() {
+    check(
+        &Event::Gap { node: CC2, lost: 2, last: 26, seen: 29 },
+        Level::Info,
+        "2 lost packet(s) for [cc2] [26:29]",
+    );
+    check(&Event::GapClosed { node: CC2 }, Level::Info, "No pkts missing from cc2!");
+    check(
+        &Event::Irretrievable { node: CC2, seq: 7 },
+        Level::Warn,
+        "Irretrievably lost packet: node cc2 seq 7",
+    );
+    check(
+        &Event::CannotRetransmit { node: CC2, seq: 210, why: "seqno too low" },
+        Level::Warn,
+        "Cannot rexmit pkt 210 for cc2: seqno too low",
+    );
+    check(
+        &Event::Replay { node: CC2, generation: 1, known: 2 },
+        Level::Warn,
+        "should_drop_message: attempted replay attack [cc2]? [gen = 1, curgen = 2]",
+    );
+    check(
+        &Event::UnknownNode { name: "wa9".to_owned() },
+        Level::Warn,
+        "process_status_message: bad node [wa9] in message",
+    );
+}
+
+#[test]
+fn resource_lines_are_those_of_the_classic_daemon() {
+    check(&Event::PeerShutdown { node: CC2 }, Level::Info, "Received shutdown notice from 'cc2'.");
+    check(&Event::Released { set: HoldSet::ALL }, Level::Info, "All HA resources relinquished.");
+    check(
+        &Event::StandbyBegins { giver: CC2, set: HoldSet::FOREIGN },
+        Level::Info,
+        "cc2 wants to go standby [foreign]",
+    );
+    check(&Event::NobodyOwns { set: HoldSet::LOCAL }, Level::Error, "No one owns our local resources!");
+    check(&Event::Stopped, Level::Info, "cc1 Heartbeat shutdown complete.");
+    let stopping = text(&Event::Stopping).1;
+    assert!(stopping.starts_with("Heartbeat shutdown in progress. ("), "{stopping}");
+}
+
+#[test]
+fn what_a_packet_can_trigger_is_limited() {
+    let limited = [
+        Event::Gap { node: CC2, lost: 1, last: 1, seen: 3 },
+        Event::GapClosed { node: CC2 },
+        Event::GapTooWide { node: CC2, lost: 300 },
+        Event::Irretrievable { node: CC2, seq: 1 },
+        Event::CannotRetransmit { node: CC2, seq: 1, why: "" },
+        Event::Replay { node: CC2, generation: 1, known: 2 },
+        Event::UnknownNode { name: String::new() },
+        Event::BadMessage { why: "" },
+        Event::NameClash { uuid: [0; 16] },
+    ];
+    for event in limited {
+        assert!(matches!(line(&event, &names(), 0).limit, Limit::Second(_)), "{event:?}");
+    }
+    let never = [
+        Event::NodeDead { node: CC2, silence: Duration::ZERO },
+        Event::GroupUp { group: WWW },
+        Event::Stopped,
+    ];
+    for event in never {
+        assert_eq!(line(&event, &names(), 0).limit, Limit::None, "{event:?}");
+    }
+}
+
+#[test]
+fn a_long_name_from_outside_is_shortened() {
+    let (_, text) = text(&Event::UnknownNode { name: "ä".repeat(10_000) });
+    assert!(text.len() < 200);
+}
+
+#[test]
+fn a_number_without_name_does_no_harm() {
+    check(&Event::GapClosed { node: NodeId(99) }, Level::Info, "No pkts missing from ?!");
+}

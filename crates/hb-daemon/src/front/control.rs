@@ -1,0 +1,212 @@
+//! The control socket: one request a line, one answer a line (`hb-client`).
+//!
+//! A few connections at once, short patience with each: who connects and says nothing, or does not read, loses the
+//! connection and holds up nobody.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hb_client::{CONTROL_SOCKET, MAX_REQUEST_LEN, RefusalCause, Request, Response};
+use hb_engine::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
+
+use super::{Office, status};
+use crate::accounts;
+
+/// The listening control socket.
+pub(crate) struct ControlSocket {
+    listener: StdUnixListener,
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Listens in `run_dir`. The socket appears with its final mode and owner, in the place of one that an earlier
+    /// run left: 0660 for the group `haclient` if there is one, else 0600.
+    pub(crate) fn open(run_dir: &Path) -> io::Result<Self> {
+        let path = run_dir.join(CONTROL_SOCKET);
+        let temporary = run_dir.join(format!(".{CONTROL_SOCKET}.{}", std::process::id()));
+        remove_if_there(&temporary)?;
+        let listener = StdUnixListener::bind(&temporary)?;
+        listener.set_nonblocking(true)?;
+        let group = accounts::group_id("haclient");
+        // Without the privilege to give it away it stays ours alone.
+        let given =
+            group.is_some_and(|group| std::os::unix::fs::chown(&temporary, None, Some(group)).is_ok());
+        let mode = if given { 0o660 } else { 0o600 };
+        std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(mode))?;
+        std::fs::rename(&temporary, &path)?;
+        Ok(Self { listener, path })
+    }
+
+    /// Serves connections; beside, the connections of those who wait for the end of the process.
+    pub(super) fn serve(self, office: Rc<Office>) -> (impl Future<Output = ()>, Rc<RefCell<Vec<OwnedFd>>>) {
+        let waiting = Rc::new(RefCell::new(Vec::new()));
+        let clerk = Rc::new(Clerk { office, open: Cell::new(0), waiting: Rc::clone(&waiting) });
+        (self.accept(clerk), waiting)
+    }
+
+    async fn accept(self, clerk: Rc<Clerk>) {
+        let _removed_at_the_end = Removal(&self.path);
+        let Ok(listener) = UnixListener::from_std(self.listener) else { return };
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::task::spawn_local(Rc::clone(&clerk).attend(stream));
+                }
+                // No descriptors left, for example; it passes, or the others go on without.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
+struct Clerk {
+    office: Rc<Office>,
+    open: Cell<usize>,
+    waiting: Rc<RefCell<Vec<OwnedFd>>>,
+}
+
+impl Clerk {
+    async fn attend(self: Rc<Self>, mut stream: UnixStream) {
+        if self.open.get() >= CONNECTIONS {
+            answer(&mut stream, &refused(RefusalCause::Busy, "too many connections")).await;
+            return;
+        }
+        self.open.set(self.open.get() + 1);
+        let stops = self.converse(&mut stream).await;
+        self.open.set(self.open.get() - 1);
+        if stops && let Ok(stream) = stream.into_std() {
+            let mut waiting = self.waiting.borrow_mut();
+            if waiting.len() < CONNECTIONS {
+                waiting.push(stream.into());
+            }
+        }
+    }
+
+    /// Answers requests until the other side is done; true if it waits for the end of the process.
+    async fn converse(&self, stream: &mut UnixStream) -> bool {
+        let privileged = may_command(stream);
+        let mut input = Vec::new();
+        loop {
+            let Some(line) = read_line(stream, &mut input).await else { return false };
+            let (stops, response) = match serde_json::from_slice(&line) {
+                Ok(request) => {
+                    let response = self.respond(request, privileged).await;
+                    (request == Request::Stop && matches!(response, Response::Accepted { .. }), response)
+                }
+                Err(error) => (false, refused(RefusalCause::UnknownRequest, &error.to_string())),
+            };
+            if !answer(stream, &response).await || stops {
+                return stops;
+            }
+        }
+    }
+
+    async fn respond(&self, request: Request, privileged: bool) -> Response {
+        let office = &self.office;
+        if request != Request::Status && !privileged {
+            return refused(RefusalCause::Permission, "ask as root, or as the user that the node runs as");
+        }
+        let done = match request {
+            Request::Status => {
+                return match office.desk.status().await {
+                    Ok(report) => {
+                        let (log, uptime) = (office.log.counts(), office.desk.uptime());
+                        let status = status::status(report, &office.background, log, uptime);
+                        Response::Status { status: Box::new(status) }
+                    }
+                    Err(error) => refused(RefusalCause::Busy, &error.to_string()),
+                };
+            }
+            Request::Reload => {
+                return match office.reload().await {
+                    Ok(text) => Response::Accepted { text },
+                    Err(refusal) => Response::Refused { cause: refusal.cause, text: refusal.text },
+                };
+            }
+            Request::Stop => office.stop().map(|()| "stopping".to_owned()),
+            Request::Standby { set } => {
+                office.desk.command(Command::Standby(status::hold_set(set))).map(|()| {
+                    format!("asked to give up [{set}]; what comes of it is in the log and in the status")
+                })
+            }
+            Request::Takeover { set } => {
+                office.desk.command(Command::Takeover(status::hold_set(set))).map(|()| {
+                    format!("asked to take over [{set}]; what comes of it is in the log and in the status")
+                })
+            }
+        };
+        done.map_or_else(
+            |busy| refused(RefusalCause::Busy, &busy.to_string()),
+            |text| Response::Accepted { text },
+        )
+    }
+}
+
+/// One line without its end; nothing if there is none in time, or it is too long.
+async fn read_line(stream: &mut UnixStream, input: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let mut chunk = [0; 512];
+    loop {
+        if let Some(end) = input.iter().position(|byte| *byte == b'\n') {
+            let rest = input.split_off(end + 1);
+            let mut line = std::mem::replace(input, rest);
+            line.pop();
+            return Some(line);
+        }
+        if input.len() >= MAX_REQUEST_LEN {
+            return None;
+        }
+        match timeout(PATIENCE, stream.read(&mut chunk)).await {
+            Ok(Ok(count @ 1..)) => input.extend(chunk.iter().take(count)),
+            _ => return None,
+        }
+    }
+}
+
+/// Whether the answer went out in time.
+async fn answer(stream: &mut UnixStream, response: &Response) -> bool {
+    let Ok(mut line) = serde_json::to_vec(response) else { return false };
+    line.push(b'\n');
+    matches!(timeout(PATIENCE, stream.write_all(&line)).await, Ok(Ok(())))
+}
+
+/// Who may change something: root, and the user that the daemon runs as.
+fn may_command(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
+}
+
+fn refused(cause: RefusalCause, text: &str) -> Response {
+    Response::Refused { cause, text: text.to_owned() }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the socket's name away when the listener ends.
+struct Removal<'a>(&'a Path);
+
+impl Drop for Removal<'_> {
+    fn drop(&mut self) {
+        // A leftover does no harm: nobody listens, and the next run replaces it.
+        let _ = std::fs::remove_file(self.0);
+    }
+}
+
+/// Connections served at once.
+const CONNECTIONS: usize = 8;
+/// Longest wait for the next piece of a request, and for a reader to take an answer.
+const PATIENCE: Duration = Duration::from_secs(5);

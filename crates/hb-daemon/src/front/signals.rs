@@ -1,0 +1,53 @@
+//! Signals, as for 3.0.6 (`failover.md` 9.2), except that INT stops as well.
+
+use std::io;
+use std::rc::Rc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Office;
+use crate::log::Level;
+
+/// The signals that the front deals with, caught from the moment this is made.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    more: Signal,
+    less: Signal,
+}
+
+impl Signals {
+    /// Catches them; to be called where the front's event loop is.
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            more: signal(SignalKind::user_defined1())?,
+            less: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    pub(super) async fn serve(mut self, office: Rc<Office>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => stop(&office),
+                _ = self.interrupt.recv() => stop(&office),
+                _ = self.hang_up.recv() => {
+                    let office = Rc::clone(&office);
+                    // What comes of it is in the log.
+                    tokio::task::spawn_local(async move { office.reload().await.ok() });
+                }
+                _ = self.more.recv() => office.log.set_debug(true),
+                _ = self.less.recv() => office.log.set_debug(false),
+            }
+        }
+    }
+}
+
+fn stop(office: &Office) {
+    if office.stop().is_err() {
+        office.log.line(Level::Error, "the heart takes no commands; send the signal again");
+    }
+}

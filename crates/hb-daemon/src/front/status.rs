@@ -1,0 +1,129 @@
+//! From the heart's report to the status that other programs see.
+
+use std::time::Duration;
+
+use hb_client::{
+    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeStatus, ResourceSet, STATUS_FORMAT,
+    SchedulingStatus, Status,
+};
+use hb_engine::{HoldSet, NodeSnapshot, Snapshot};
+
+use crate::heart::{HeartStatus, MediumReport};
+use crate::log::LogCounts;
+use crate::realtime::Scheduling;
+
+/// What the front knows beside the heart.
+#[derive(Clone, Debug)]
+pub(crate) struct Background {
+    /// How the heart is kept on time.
+    pub(crate) scheduling: Scheduling,
+    /// Directives without effect, in words.
+    pub(crate) not_in_force: Vec<String>,
+    /// What protects against two owners and what does not, in words.
+    pub(crate) protection: Vec<String>,
+}
+
+/// The whole status.
+pub(super) fn status(
+    report: HeartStatus,
+    background: &Background,
+    log: LogCounts,
+    uptime: Duration,
+) -> Status {
+    let HeartStatus { snapshot, media, suppressed } = report;
+    Status {
+        format: STATUS_FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        uptime_ms: millis(uptime),
+        node: name_of(&snapshot, snapshot.local.0).unwrap_or_default(),
+        generation: snapshot.generation,
+        sequence: snapshot.seq,
+        hold: resource_set(snapshot.hold),
+        stable: snapshot.stable,
+        stopping: snapshot.stopping,
+        groups: groups(&snapshot),
+        nodes: snapshot.nodes.into_iter().map(node).collect(),
+        media: media.into_iter().map(medium).collect(),
+        log: LogStatus { dropped: log.dropped, unwritten: log.unwritten, suppressed },
+        scheduling: SchedulingStatus {
+            realtime: background.scheduling.realtime,
+            memory_locked: background.scheduling.memory_locked,
+            problem: background.scheduling.problem.clone(),
+        },
+        not_in_force: background.not_in_force.clone(),
+        protection: background.protection.clone(),
+    }
+}
+
+/// The engine's word for what a client asks for.
+pub(super) const fn hold_set(set: ResourceSet) -> HoldSet {
+    match set {
+        ResourceSet::None => HoldSet::NONE,
+        ResourceSet::Local => HoldSet::LOCAL,
+        ResourceSet::Foreign => HoldSet::FOREIGN,
+        ResourceSet::All => HoldSet::ALL,
+    }
+}
+
+fn resource_set(set: HoldSet) -> ResourceSet {
+    match (set.contains(HoldSet::LOCAL), set.contains(HoldSet::FOREIGN)) {
+        (false, false) => ResourceSet::None,
+        (true, false) => ResourceSet::Local,
+        (false, true) => ResourceSet::Foreign,
+        (true, true) => ResourceSet::All,
+    }
+}
+
+fn name_of(snapshot: &Snapshot, node: u16) -> Option<String> {
+    snapshot.nodes.get(usize::from(node)).map(|node| node.name.clone())
+}
+
+fn node(node: NodeSnapshot) -> NodeStatus {
+    let links = node.links.into_iter().map(|link| LinkStatus { name: link.name, up: link.up }).collect();
+    NodeStatus {
+        name: node.name,
+        status: node.status,
+        silence_ms: node.silence.map(millis),
+        deadtime_ms: millis(node.deadtime),
+        hold: node.hold.map(resource_set),
+        speaks_hb: node.speaks_hb,
+        missing: node.missing,
+        links,
+    }
+}
+
+fn groups(snapshot: &Snapshot) -> Vec<GroupStatus> {
+    let groups = snapshot.groups.iter().map(|group| GroupStatus {
+        key: group.key.clone(),
+        home: group.home.and_then(|home| name_of(snapshot, home.0)),
+        state: match group.state {
+            hb_engine::GroupState::Down => GroupState::Down,
+            hb_engine::GroupState::Starting => GroupState::Starting,
+            hb_engine::GroupState::Up => GroupState::Up,
+            hb_engine::GroupState::Stopping => GroupState::Stopping,
+            hb_engine::GroupState::Failed => GroupState::Failed,
+        },
+    });
+    groups.collect()
+}
+
+fn medium(report: MediumReport) -> MediumStatus {
+    let MediumReport { kind, name, counts } = report;
+    MediumStatus {
+        kind: kind.to_owned(),
+        name,
+        sent: counts.sent,
+        send_errors: counts.send_errors,
+        received: counts.received,
+        receive_errors: counts.receive_errors,
+        refused: counts.refused.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect(),
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

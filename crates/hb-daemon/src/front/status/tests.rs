@@ -1,0 +1,89 @@
+//! Every fact of the heart's report arrives in the status.
+
+use std::collections::BTreeMap;
+
+use hb_engine::{GroupId, GroupSnapshot, LinkId, LinkSnapshot, NodeId};
+
+use super::*;
+use crate::heart::Counts;
+
+fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnapshot {
+    NodeSnapshot {
+        node: NodeId(number),
+        name: name.to_owned(),
+        status: "active".to_owned(),
+        silence,
+        deadtime: Duration::from_secs(10),
+        hold: silence.map(|_| HoldSet::FOREIGN),
+        speaks_hb: false,
+        missing: 3,
+        links: vec![LinkSnapshot { link: LinkId(0), name: "eth0".to_owned(), up: true }],
+    }
+}
+
+fn report() -> HeartStatus {
+    let snapshot = Snapshot {
+        local: NodeId(1),
+        generation: 7,
+        seq: 42,
+        hold: HoldSet::ALL,
+        stable: false,
+        stopping: true,
+        nodes: vec![node_snapshot(0, "cc1", None), node_snapshot(1, "cc2", Some(Duration::from_millis(12)))],
+        groups: vec![
+            GroupSnapshot {
+                group: GroupId(0),
+                key: "10.0.0.1".to_owned(),
+                home: Some(NodeId(0)),
+                state: hb_engine::GroupState::Stopping,
+            },
+            GroupSnapshot {
+                group: GroupId(1),
+                key: "www".to_owned(),
+                home: None,
+                state: hb_engine::GroupState::Failed,
+            },
+        ],
+    };
+    let counts = Counts {
+        sent: 1,
+        send_errors: 2,
+        received: 3,
+        receive_errors: 4,
+        refused: BTreeMap::from([("digest-mismatch", 5)]),
+    };
+    let media = vec![MediumReport { kind: "bcast", name: "eth0".to_owned(), counts }];
+    HeartStatus { snapshot, media, suppressed: 6 }
+}
+
+#[test]
+fn numbers_become_names() {
+    let background = Background {
+        scheduling: Scheduling { realtime: true, memory_locked: false, problem: Some("memory".to_owned()) },
+        not_in_force: vec!["watchdog".to_owned()],
+        protection: vec!["none".to_owned()],
+    };
+    let log = LogCounts { dropped: 8, unwritten: 9 };
+    let status = status(report(), &background, log, Duration::from_millis(1500));
+    assert_eq!((status.node.as_str(), status.generation, status.sequence), ("cc2", 7, 42));
+    assert_eq!((status.hold, status.stable, status.stopping), (ResourceSet::All, false, true));
+    assert_eq!(status.uptime_ms, 1500);
+    assert_eq!(status.nodes[0].silence_ms, None);
+    assert_eq!(status.nodes[1].silence_ms, Some(12));
+    assert_eq!(status.nodes[1].hold, Some(ResourceSet::Foreign));
+    assert_eq!(status.nodes[1].deadtime_ms, 10_000);
+    assert_eq!(status.groups[0].home.as_deref(), Some("cc1"));
+    assert_eq!(status.groups[0].state, GroupState::Stopping);
+    assert_eq!(status.groups[1].home, None);
+    assert_eq!(status.media[0].refused["digest-mismatch"], 5);
+    assert_eq!(status.log, LogStatus { dropped: 8, unwritten: 9, suppressed: 6 });
+    assert_eq!(status.scheduling.problem.as_deref(), Some("memory"));
+}
+
+#[test]
+fn sets_have_the_same_words_on_both_sides() {
+    for set in [ResourceSet::None, ResourceSet::Local, ResourceSet::Foreign, ResourceSet::All] {
+        assert_eq!(hold_set(set).as_str(), set.as_str());
+        assert_eq!(resource_set(hold_set(set)), set);
+    }
+}

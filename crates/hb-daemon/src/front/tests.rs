@@ -1,0 +1,233 @@
+//! The front with a heart that answers as a test wants: control socket, reload, stop.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hb_client::{Client, ClientError, RefusalCause, ResourceSet};
+use hb_engine::{Command, HoldSet, NodeId, Snapshot};
+
+use super::*;
+use crate::configuration::{self, Facts};
+use crate::heart::{FromHeart, HeartStatus, ToHeart};
+use crate::log::{self, Level};
+use crate::mailbox::Mailbox;
+use crate::options::Options;
+use crate::realtime::Scheduling;
+
+const HA_CF: &str = "logfile /dev/null\nlogfacility none\nuse_logd on\nkeepalive 1\ndeadtime 10\ninitdead 20\nbcast lo\nnode cc1 cc2\nauto_failback on\n";
+const AUTHKEYS: &str = "auth 1\n1 sha1 secret\n";
+
+fn directory(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("hb-front-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    write(&dir, "ha.cf", HA_CF);
+    write(&dir, "authkeys", AUTHKEYS);
+    write(&dir, "haresources", "cc1 10.0.0.1\n");
+    dir
+}
+
+fn write(dir: &Path, file: &str, content: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(dir.join(file), content).unwrap();
+    std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// What a heart was asked for.
+fn answer(asked: &ToHeart) -> Option<FromHeart> {
+    match asked {
+        ToHeart::Status { ticket } => {
+            let snapshot = Snapshot {
+                local: NodeId(0),
+                generation: 7,
+                seq: 1,
+                hold: HoldSet::LOCAL,
+                stable: true,
+                stopping: false,
+                nodes: Vec::new(),
+                groups: Vec::new(),
+            };
+            let report = Box::new(HeartStatus { snapshot, media: Vec::new(), suppressed: 0 });
+            Some(FromHeart::Status { ticket: *ticket, report })
+        }
+        ToHeart::Command(Command::Stop) => Some(FromHeart::Ended(Ok(()))),
+        ToHeart::Command(_) | ToHeart::Keys(_) => None,
+    }
+}
+
+/// Runs the front on `dir` while `ask` talks to it, then stops it. Returns what the heart was asked for, and the log.
+fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(Level, String)>) {
+    let options = Options {
+        config_dir: dir.to_owned(),
+        run_dir: dir.to_owned(),
+        node_name: Some("cc1".to_owned()),
+        ..Options::default()
+    };
+    let loaded = configuration::load(&options);
+    let facts = Facts::of(loaded.config.as_ref().unwrap(), dir);
+    let (log, lines) = log::for_tests();
+    let inbox = Arc::new(Mailbox::new(8).unwrap());
+    let outbox = Arc::new(Mailbox::new(8).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asked = std::thread::scope(|scope| {
+        let (heart_inbox, heart_outbox) = (Arc::clone(&inbox), Arc::clone(&outbox));
+        let heart = scope.spawn(move || heart(&heart_inbox, &heart_outbox));
+        let inside = runtime.enter();
+        let control = ControlSocket::open(dir).unwrap();
+        let office = Rc::new(Office {
+            desk: Desk::new(inbox, outbox).unwrap(),
+            reloader: Reloader::new(options, facts),
+            background: Background {
+                scheduling: Scheduling::default(),
+                not_in_force: Vec::new(),
+                protection: Vec::new(),
+            },
+            log,
+            notify: Notify::default(),
+        });
+        drop(inside);
+        scope.spawn(move || {
+            ask(dir);
+            Client::connect(dir, LIMIT).unwrap().stop(LIMIT).unwrap();
+        });
+        let tasks = LocalSet::new();
+        let (listener, waiting) = control.serve(Rc::clone(&office));
+        tasks.spawn_local(listener);
+        tasks.block_on(&runtime, office.desk.serve()).unwrap();
+        drop(tasks);
+        drop(waiting.take());
+        heart.join().unwrap()
+    });
+    assert!(!dir.join("control").exists(), "the socket goes with the front");
+    std::fs::remove_dir_all(dir).unwrap();
+    (asked, lines())
+}
+
+fn heart(inbox: &Mailbox<ToHeart>, outbox: &Mailbox<FromHeart>) -> Vec<String> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let mut asked = Vec::new();
+    loop {
+        poll(&mut [PollFd::new(inbox, PollFlags::IN)], None).unwrap();
+        for message in inbox.take() {
+            match &message {
+                ToHeart::Status { .. } => {}
+                other @ (ToHeart::Command(_) | ToHeart::Keys(_)) => asked.push(format!("{other:?}")),
+            }
+            if let Some(answer) = answer(&message) {
+                let last = matches!(answer, FromHeart::Ended(_));
+                outbox.post(answer).unwrap();
+                if last {
+                    return asked;
+                }
+            }
+        }
+    }
+}
+
+fn texts(lines: &[(Level, String)]) -> Vec<&str> {
+    lines.iter().map(|(_, text)| text.as_str()).collect()
+}
+
+#[test]
+fn requests_reach_the_heart_and_answers_come_back() {
+    let dir = directory("requests");
+    let (asked, _) = with_front(&dir, |dir| {
+        let mut client = Client::connect(dir, LIMIT).unwrap();
+        let status = client.status().unwrap();
+        assert_eq!((status.generation, status.hold), (7, ResourceSet::Local));
+        assert_eq!(status.pid, std::process::id());
+        client.standby(ResourceSet::Foreign).unwrap();
+        client.takeover(ResourceSet::All).unwrap();
+    });
+    assert_eq!(asked, ["Command(Standby(HoldSet(2)))", "Command(Takeover(HoldSet(3)))", "Command(Stop)"]);
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_the_connection_lives() {
+    let dir = directory("nonsense");
+    with_front(&dir, |dir| {
+        let mut stream = UnixStream::connect(dir.join("control")).unwrap();
+        stream.write_all(b"nonsense\n{\"request\":\"dance\"}\n{\"request\":\"status\"}\n").unwrap();
+        let mut text = String::new();
+        let mut chunk = [0; 4096];
+        while text.lines().count() < 3 || !text.ends_with('\n') {
+            let count = stream.read(&mut chunk).unwrap();
+            assert!(count > 0, "{text}");
+            text.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
+        }
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].contains(r#""cause":"unknown-request""#), "{text}");
+        assert!(lines[1].contains(r#""cause":"unknown-request""#), "{text}");
+        assert!(lines[2].starts_with(r#"{"response":"status""#), "{text}");
+    });
+}
+
+#[test]
+fn an_endless_request_ends_the_connection() {
+    let dir = directory("endless");
+    with_front(&dir, |dir| {
+        let mut stream = UnixStream::connect(dir.join("control")).unwrap();
+        let block = [b'x'; 1024];
+        while stream.write_all(&block).is_ok() {}
+    });
+}
+
+#[test]
+fn connections_beyond_the_limit_are_told_so() {
+    let dir = directory("many");
+    with_front(&dir, |dir| {
+        let mut clients: Vec<_> = (0..8).map(|_| Client::connect(dir, LIMIT).unwrap()).collect();
+        for client in &mut clients {
+            client.status().unwrap();
+        }
+        let error = Client::connect(dir, LIMIT).unwrap().status().unwrap_err();
+        assert!(matches!(error, ClientError::Refused { cause: RefusalCause::Busy, .. }), "{error}");
+        // The front sees the end of a connection a moment after it was closed here.
+        drop(clients);
+        let end = std::time::Instant::now() + LIMIT;
+        while Client::connect(dir, LIMIT).unwrap().status().is_err() {
+            assert!(std::time::Instant::now() < end);
+        }
+    });
+}
+
+#[test]
+fn a_reload_tells_what_changed_and_applies_keys() {
+    let dir = directory("reload");
+    let (asked, lines) = with_front(&dir, |dir| {
+        let mut client = Client::connect(dir, LIMIT).unwrap();
+        assert_eq!(client.reload().unwrap(), "Configuration unchanged.");
+        write(dir, "authkeys", "auth 2\n2 md5 other\n");
+        assert_eq!(client.reload().unwrap(), "Rereading authentication file.");
+        write(dir, "ha.cf", &HA_CF.replace("keepalive 1", "keepalive 2"));
+        let told = "Changed, but in force only after a restart: keepalive.";
+        assert_eq!(client.reload().unwrap(), told);
+        assert_eq!(client.reload().unwrap(), told);
+    });
+    assert_eq!(asked, ["Keys(KeyRing { active: 2, lines: [(2, Md5)] })", "Command(Stop)"]);
+    assert!(texts(&lines).contains(&"Rereading authentication file."));
+}
+
+#[test]
+fn a_refused_reload_changes_nothing_and_names_every_place() {
+    let dir = directory("refused");
+    let (asked, lines) = with_front(&dir, |dir| {
+        let mut client = Client::connect(dir, LIMIT).unwrap();
+        write(dir, "authkeys", "auth 2\n2 md5 other\n");
+        write(dir, "ha.cf", &format!("{HA_CF}logacility local0\n"));
+        let ClientError::Refused { cause, text } = client.reload().unwrap_err() else {
+            panic!("not refused")
+        };
+        assert_eq!(cause, RefusalCause::Configuration);
+        assert!(text.contains("logacility"), "{text}");
+    });
+    assert_eq!(asked, ["Command(Stop)"]);
+    let texts = texts(&lines);
+    assert!(texts.iter().any(|text| text.starts_with("ha.cf:10:1: ")), "{texts:#?}");
+    assert!(texts.contains(&"Config errors: the old configuration stays in force."), "{texts:#?}");
+}
+
+/// Longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(20);

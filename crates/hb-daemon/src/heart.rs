@@ -1,0 +1,249 @@
+//! The heart: one thread that owns the engine and the media, and that nothing can hold up.
+//!
+//! No disk, no name service, no lock that a slower thread can hold while the heart waits. A turn:
+//!
+//! 1. wait for a packet, a message from another thread, or the deadline
+//! 2. read the sockets, a bounded number of packets each, and hand over what the key ring accepts
+//! 3. hand over ends of jobs, commands and the load average
+//! 4. if the deadline has passed, wake the engine: verdicts are made only here, after everything that waited in the
+//!    sockets was read
+//!
+//! After each input the outputs are performed in their order: `perform`. What is said about them, and how often, is
+//! in `voice`; how it waits in `waiter`; what crosses the border to other threads in `message`.
+
+mod load;
+mod message;
+mod perform;
+mod port;
+mod receive;
+mod voice;
+mod waiter;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hb_auth::{InnerAuth, KeyRing};
+use hb_engine::{Action, Engine, Input, JobId, Now, Tick};
+
+use crate::clock;
+use crate::event_text::Names;
+use crate::log::Log;
+use crate::mailbox::Mailbox;
+use crate::notify::Notify;
+
+#[cfg(test)]
+pub(crate) use message::Counts;
+pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, ToHeart};
+pub(crate) use port::Port;
+
+use load::LoadAverage;
+use receive::Wire;
+use voice::Voice;
+use waiter::{Ready, Waiter};
+
+/// Begins a job without waiting, or says why it cannot be begun.
+pub(crate) type Submit = Box<dyn FnMut(JobId, Action) -> Result<(), String> + Send>;
+
+/// What a heart is made of.
+pub(crate) struct Parts<P> {
+    /// Makes every decision.
+    pub(crate) engine: Engine,
+    /// The open media, in the order of the engine's links.
+    pub(crate) ports: Vec<P>,
+    /// Signs and verifies.
+    pub(crate) keys: KeyRing,
+    /// Whether messages carry the inner field `auth`.
+    pub(crate) inner: InnerAuth,
+    /// Names for log lines.
+    pub(crate) names: Names,
+    /// Whether refused packets are logged (directive `log_badpack`); they are counted in any case.
+    pub(crate) log_refused: bool,
+    /// Where log lines go.
+    pub(crate) log: Log,
+    /// Begins a job.
+    pub(crate) submit: Submit,
+    /// Ends of jobs come here; room for one for each group.
+    pub(crate) job_ends: Arc<Mailbox<JobEnd>>,
+    /// What others ask of the heart.
+    pub(crate) inbox: Arc<Mailbox<ToHeart>>,
+    /// What the heart answers.
+    pub(crate) outbox: Arc<Mailbox<FromHeart>>,
+    /// The service manager, for its watchdog.
+    pub(crate) notify: Notify,
+}
+
+/// The heart of a node.
+pub(crate) struct Heart<P> {
+    engine: Engine,
+    wires: Vec<Wire<P>>,
+    keys: KeyRing,
+    inner: InnerAuth,
+    voice: Voice,
+    submit: Submit,
+    job_ends: Arc<Mailbox<JobEnd>>,
+    inbox: Arc<Mailbox<ToHeart>>,
+    outbox: Arc<Mailbox<FromHeart>>,
+    /// Taken from the mailboxes, not yet handed over.
+    ended: VecDeque<JobEnd>,
+    asked: VecDeque<ToHeart>,
+    /// Not yet in the outbox.
+    answers: VecDeque<FromHeart>,
+    waiter: Waiter,
+    load: LoadAverage,
+    notify: Notify,
+    notify_at: Option<Tick>,
+    /// One packet on its way in, and one on its way out.
+    incoming: Vec<u8>,
+    outgoing: Vec<u8>,
+    stopped: bool,
+}
+
+impl<P: Port> Heart<P> {
+    /// A heart that is ready to beat.
+    pub(crate) fn new(parts: Parts<P>) -> io::Result<Self> {
+        let waiter = Waiter::new()?;
+        waiter.watch(&*parts.job_ends, Ready::Mail)?;
+        waiter.watch(&*parts.inbox, Ready::Mail)?;
+        for (index, port) in parts.ports.iter().enumerate() {
+            waiter.watch(port, Ready::Wire(index))?;
+        }
+        let now = clock::tick();
+        let notify_at = parts.notify.watchdog_interval().map(|_| now);
+        Ok(Self {
+            engine: parts.engine,
+            wires: parts.ports.into_iter().map(Wire::new).collect(),
+            keys: parts.keys,
+            inner: parts.inner,
+            voice: Voice::new(parts.log, parts.names, parts.log_refused),
+            submit: parts.submit,
+            job_ends: parts.job_ends,
+            inbox: parts.inbox,
+            outbox: parts.outbox,
+            ended: VecDeque::new(),
+            asked: VecDeque::new(),
+            answers: VecDeque::new(),
+            waiter,
+            load: LoadAverage::open(),
+            notify: parts.notify,
+            notify_at,
+            incoming: vec![0; MAX_PACKET],
+            outgoing: Vec::with_capacity(MESSAGE),
+            stopped: false,
+        })
+    }
+
+    /// Beats until the engine says that the process may end.
+    ///
+    /// # Errors
+    /// Only if waiting itself fails, which no load and no peer can cause.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        self.perform_outputs(clock::now());
+        while !self.stopped {
+            self.waiter.wait(self.next_deadline())?;
+            self.turn();
+        }
+        // Whoever asked last is still answered, if there is room.
+        for _ in 0..LAST_OFFERS {
+            self.outbox.try_post(&mut self.answers);
+            if self.answers.is_empty() {
+                break;
+            }
+            std::thread::sleep(OFFER_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// Everything after the waiting; see the text of this file.
+    fn turn(&mut self) {
+        let due = self.is_due(clock::tick());
+        self.receive(due);
+        self.hand_over();
+        if let Some(load) = self.load.look(clock::tick()) {
+            self.handle(Input::Load(load));
+        }
+        if self.is_due(clock::tick()) {
+            if !due {
+                self.receive(true);
+            }
+            self.handle(Input::Wake);
+        }
+        self.do_chores(clock::tick());
+        self.outbox.try_post(&mut self.answers);
+    }
+
+    /// Hands one input to the engine and performs what comes of it.
+    fn handle(&mut self, input: Input) {
+        let now = clock::now();
+        self.engine.handle(now, input);
+        self.perform_outputs(now);
+    }
+
+    fn hand_over(&mut self) {
+        if self.waiter.has_mail() {
+            self.job_ends.try_take(&mut self.ended);
+            self.inbox.try_take(&mut self.asked);
+        }
+        while let Some(JobEnd { job, outcome }) = self.ended.pop_front() {
+            self.handle(Input::Done { job, outcome });
+        }
+        while let Some(asked) = self.asked.pop_front() {
+            match asked {
+                ToHeart::Command(command) => self.handle(Input::Command(command)),
+                ToHeart::Keys(keys) => self.keys = *keys,
+                ToHeart::Status { ticket } => {
+                    let report = Box::new(self.report(clock::now()));
+                    self.answers.push_back(FromHeart::Status { ticket, report });
+                }
+            }
+        }
+    }
+
+    fn report(&self, now: Now) -> HeartStatus {
+        HeartStatus {
+            snapshot: self.engine.snapshot(now),
+            media: self.wires.iter().map(Wire::report).collect(),
+            suppressed: self.voice.suppressed(),
+        }
+    }
+
+    fn is_due(&self, now: Tick) -> bool {
+        self.engine.next_deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// What is neither urgent nor the engine's: the service manager's watchdog, what was left out of the log.
+    fn do_chores(&mut self, now: Tick) {
+        self.voice.tell_suppressed(now);
+        if let (Some(at), Some(interval)) = (self.notify_at, self.notify.watchdog_interval())
+            && at <= now
+        {
+            self.notify.send("WATCHDOG=1");
+            self.notify_at = Some(now.plus(interval));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Tick> {
+        if !self.ended.is_empty() {
+            return Some(clock::tick());
+        }
+        let again = (!self.answers.is_empty()).then(|| clock::tick().plus(OFFER_AGAIN));
+        [self.engine.next_deadline(), self.notify_at, self.voice.next_summary(), again]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// Longest packet that a medium can bring: the largest UDP datagram.
+const MAX_PACKET: usize = 65_536;
+/// Room for a usual message; a longer one makes more.
+const MESSAGE: usize = 1024;
+/// Pause before an answer is offered again to a thread that was inside its mailbox.
+const OFFER_AGAIN: Duration = Duration::from_millis(1);
+
+/// How often that is done at the end, when there is nothing else to do.
+const LAST_OFFERS: usize = 100;
+
+#[cfg(test)]
+mod tests;

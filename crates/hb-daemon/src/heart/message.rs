@@ -1,0 +1,80 @@
+//! What crosses the border between the heart and other threads.
+
+use std::collections::BTreeMap;
+
+use hb_auth::KeyRing;
+use hb_engine::{Command, JobId, Outcome, Snapshot};
+
+/// A job ended.
+#[derive(Debug)]
+pub(crate) struct JobEnd {
+    /// Which.
+    pub(crate) job: JobId,
+    /// How.
+    pub(crate) outcome: Outcome,
+}
+
+/// What others ask of the heart.
+#[derive(Debug)]
+pub(crate) enum ToHeart {
+    /// For the engine.
+    Command(Command),
+    /// Sign and verify with these keys from now on.
+    Keys(Box<KeyRing>),
+    /// Tell how things are.
+    Status {
+        /// Comes back with the answer.
+        ticket: u64,
+    },
+}
+
+/// What the heart answers.
+#[derive(Debug)]
+pub(crate) enum FromHeart {
+    /// The answer to [`ToHeart::Status`].
+    Status {
+        /// As asked.
+        ticket: u64,
+        /// How things are.
+        report: Box<HeartStatus>,
+    },
+    /// The last message: the heart has stopped, in order unless there is an error.
+    Ended(std::io::Result<()>),
+}
+
+/// How things are.
+#[derive(Clone, Debug)]
+pub(crate) struct HeartStatus {
+    /// The engine's state.
+    pub(crate) snapshot: Snapshot,
+    /// The media, in the order of the engine's links.
+    pub(crate) media: Vec<MediumReport>,
+    /// Log lines left out because their cause had just been logged.
+    pub(crate) suppressed: u64,
+}
+
+/// A medium and what went over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediumReport {
+    /// `bcast`, `ucast` and so on.
+    pub(crate) kind: &'static str,
+    /// Interface, tty or host.
+    pub(crate) name: String,
+    /// What went over it since the start.
+    pub(crate) counts: Counts,
+}
+
+/// What went over a medium since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Packets sent.
+    pub(crate) sent: u64,
+    /// Packets that could not be sent.
+    pub(crate) send_errors: u64,
+    /// Authentic messages.
+    pub(crate) received: u64,
+    /// Failed attempts to read.
+    pub(crate) receive_errors: u64,
+    /// Refused packets by cause.
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+}

@@ -1,0 +1,104 @@
+//! From the sockets to the engine: reads what waits, verifies, counts, hands over.
+//!
+//! A flood must not keep the beat waiting, however many packets it has and however long each takes to refuse: a turn
+//! reads until the deadline comes, at most some packets and for a short time. When the deadline has come, what waited in
+//! the sockets' queues at that moment is read, because the engine must have seen it before it judges; and no more: the
+//! bound is in bytes, as that of a queue is.
+
+use std::io;
+use std::time::Duration;
+
+use hb_engine::{Input, LinkId};
+
+use super::message::{Counts, MediumReport};
+use super::{Heart, Port};
+use crate::clock;
+
+/// A medium and what went over it.
+pub(super) struct Wire<P> {
+    pub(super) port: P,
+    pub(super) counts: Counts,
+}
+
+impl<P: Port> Wire<P> {
+    pub(super) fn new(port: P) -> Self {
+        Self { port, counts: Counts::default() }
+    }
+
+    pub(super) fn report(&self) -> MediumReport {
+        let Self { port, counts } = self;
+        MediumReport { kind: port.kind(), name: port.name().to_owned(), counts: counts.clone() }
+    }
+}
+
+impl<P: Port> Heart<P> {
+    /// Reads the media that have something; all of them if the engine is about to judge.
+    pub(super) fn receive(&mut self, due: bool) {
+        if due {
+            for index in 0..self.wires.len() {
+                self.receive_what_waits(index);
+            }
+            return;
+        }
+        let turn_ends = clock::tick().plus(TURN);
+        let until = self.engine.next_deadline().map_or(turn_ends, |deadline| deadline.min(turn_ends));
+        for index in self.waiter.ready_wires() {
+            for _ in 0..PACKETS_PER_TURN {
+                if self.receive_one(index).is_none() {
+                    break;
+                }
+                if clock::tick() >= until {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Everything that a medium's queue held when this began, and hardly more.
+    fn receive_what_waits(&mut self, index: usize) {
+        let mut bytes = 0;
+        while bytes < QUEUE
+            && let Some(length) = self.receive_one(index)
+        {
+            bytes += length + PACKET_OVERHEAD;
+        }
+    }
+
+    /// Reads one packet of a medium and hands it over; its length, or nothing if there is none.
+    fn receive_one(&mut self, index: usize) -> Option<usize> {
+        let wire = self.wires.get_mut(index)?;
+        let length = match wire.port.receive(&mut self.incoming) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            // Told once by the socket and then gone: a peer's machine that refuses, an interface that went down.
+            Err(error) => {
+                wire.counts.receive_errors += 1;
+                self.voice.receive_failed(clock::tick(), wire.port.name(), &error);
+                return Some(0);
+            }
+        };
+        match self.keys.open(self.incoming.get(..length).unwrap_or_default()) {
+            Ok(message) => {
+                wire.counts.received += 1;
+                // There are at most 63 media.
+                let link = LinkId(u16::try_from(index).unwrap_or(u16::MAX));
+                self.handle(Input::Message { link, message });
+            }
+            Err(refusal) => {
+                *wire.counts.refused.entry(refusal.cause()).or_default() += 1;
+                self.voice.refused(clock::tick(), wire.port.name(), refusal);
+            }
+        }
+        Some(length)
+    }
+}
+
+/// Packets of one medium in a turn.
+const PACKETS_PER_TURN: usize = 64;
+/// Time after which a turn goes on to its other work: short beside any keepalive, long beside any packet.
+const TURN: Duration = Duration::from_millis(1);
+/// Bytes that the queue of a socket holds at most: the kernel's default (`net.core.rmem_default`).
+const QUEUE: usize = 212_992;
+/// What the kernel counts for a packet besides its content; at least, so that the queue is never thought to be empty
+/// too early.
+const PACKET_OVERHEAD: usize = 512;

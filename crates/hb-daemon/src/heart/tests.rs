@@ -1,0 +1,299 @@
+//! The heart with a real engine and a socket pair as its medium: order of work, counters, commands.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc;
+
+use hb_auth::Method;
+use hb_engine::{Command, Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, Outcome};
+use hb_wire::{Message, Value};
+
+use super::*;
+use crate::log::{self, Level};
+
+const KEEPALIVE: Duration = Duration::from_millis(20);
+
+struct TestPort {
+    socket: UnixDatagram,
+    name: String,
+}
+
+impl AsFd for TestPort {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Port for TestPort {
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn send(&self, packet: &[u8]) -> io::Result<()> {
+        self.socket.send(packet).map(drop)
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.recv(buffer)
+    }
+}
+
+/// A heart, and everything around it as a test sees it.
+struct Bench<L> {
+    heart: Heart<TestPort>,
+    /// The network: what the heart sends comes out here, what is sent here it receives.
+    network: UnixDatagram,
+    inbox: Arc<Mailbox<ToHeart>>,
+    outbox: Arc<Mailbox<FromHeart>>,
+    job_ends: Arc<Mailbox<JobEnd>>,
+    jobs: mpsc::Receiver<(JobId, Action)>,
+    lines: L,
+}
+
+fn keys(secret: &str) -> KeyRing {
+    KeyRing::new(1, [(1, Method::Sha1, secret.as_bytes().to_vec())]).unwrap()
+}
+
+fn config() -> Config {
+    let node = |name: &str| NodeConfig { name: name.to_owned() };
+    Config {
+        nodes: vec![node("cc1"), node("cc2")],
+        local: NodeId(0),
+        uuid: [1; 16],
+        generation: 7,
+        links: vec![LinkConfig { name: "eth0".to_owned() }],
+        keepalive: KEEPALIVE,
+        deadtime: KEEPALIVE * 10,
+        warntime: KEEPALIVE * 5,
+        initdead: KEEPALIVE * 20,
+        max_rexmit_delay: Duration::from_millis(250),
+        ttl: 3,
+        failback: Failback::On,
+        groups: vec![GroupConfig { key: "www".to_owned(), home: Some(NodeId(0)) }],
+    }
+}
+
+fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
+    let (ours, network) = UnixDatagram::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let (log, lines) = log::for_tests();
+    let (submit, jobs) = mpsc::channel();
+    let inbox = Arc::new(Mailbox::new(8).unwrap());
+    let outbox = Arc::new(Mailbox::new(8).unwrap());
+    let job_ends = Arc::new(Mailbox::new(8).unwrap());
+    let heart = Heart::new(Parts {
+        engine: Engine::new(config(), 1, clock::now()),
+        ports: vec![TestPort { socket: ours, name: "eth0".to_owned() }],
+        keys: keys("secret"),
+        inner: InnerAuth::No,
+        names: Names {
+            local: "cc1".to_owned(),
+            nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
+            links: vec!["eth0".to_owned()],
+            groups: vec!["www".to_owned()],
+        },
+        log_refused: true,
+        log,
+        submit: Box::new(move |job, action| submit.send((job, action)).map_err(|error| error.to_string())),
+        job_ends: Arc::clone(&job_ends),
+        inbox: Arc::clone(&inbox),
+        outbox: Arc::clone(&outbox),
+        notify: Notify::default(),
+    })
+    .unwrap();
+    Bench { heart, network, inbox, outbox, job_ends, jobs, lines }
+}
+
+/// A heartbeat of the other node.
+fn heartbeat(seq: u64, keys: &KeyRing) -> Vec<u8> {
+    let mut message = Message::new("status");
+    let fields = [("st", "up"), ("dt", "c8"), ("protocol", "1"), ("src", "cc2")];
+    for (name, value) in fields {
+        message.push_text(name, value);
+    }
+    message.push("srcuuid", Value::Binary(vec![2; 16]));
+    for (name, value) in [("seq", seq), ("hg", 9), ("ts", clock::wall_seconds())] {
+        message.push_text(name, &format!("{value:x}"));
+    }
+    message.push_text("ld", "0.00 0.00 0.00 1/1 1");
+    message.push_text("ttl", "3");
+    keys.seal(&message, InnerAuth::No)
+}
+
+impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
+    fn turn(&mut self) {
+        self.heart.waiter.wait(Some(clock::tick())).unwrap();
+        self.heart.turn();
+    }
+
+    fn counts(&self) -> Counts {
+        self.heart.wires[0].counts.clone()
+    }
+
+    fn texts(&self) -> Vec<String> {
+        (self.lines)().into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+#[test]
+fn an_authentic_message_reaches_the_engine() {
+    let mut bench = bench();
+    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
+    bench.turn();
+    assert_eq!(bench.counts().received, 1);
+    let report = bench.heart.report(clock::now());
+    assert_eq!(report.snapshot.nodes[1].status, "up");
+    assert!(bench.texts().contains(&"Status update for node cc2: status up".to_owned()));
+}
+
+#[test]
+fn refused_packets_are_counted_by_cause_and_logged_once() {
+    let mut bench = bench();
+    for _ in 0..20 {
+        bench.network.send(&heartbeat(1, &keys("wrong"))).unwrap();
+        bench.network.send(b"no packet at all").unwrap();
+    }
+    bench.turn();
+    let refused = bench.counts().refused;
+    assert_eq!(refused.values().sum::<u64>(), 40, "{refused:?}");
+    assert_eq!(refused["digest-mismatch"], 20);
+    assert_eq!(refused["unrecognised"], 20);
+    let refusals = bench.texts().into_iter().filter(|text| text.starts_with("packet refused on eth0"));
+    assert_eq!(refusals.count(), 2);
+    assert_eq!(bench.heart.voice.suppressed(), 38);
+}
+
+#[test]
+fn a_flood_does_not_keep_the_turn_going() {
+    let mut bench = bench();
+    bench.network.set_nonblocking(true).unwrap();
+    let mut waiting = 0;
+    while bench.network.send(b"flood").is_ok() {
+        waiting += 1;
+    }
+    assert!(waiting > 100, "{waiting}");
+    bench.heart.waiter.wait(None).unwrap();
+    bench.heart.receive(false);
+    assert_eq!(bench.counts().refused["unrecognised"], 64);
+}
+
+#[test]
+fn everything_that_waits_is_read_before_a_verdict() {
+    let mut bench = bench();
+    bench.network.set_nonblocking(true).unwrap();
+    let mut waiting = 0;
+    while bench.network.send(b"flood").is_ok() {
+        waiting += 1;
+    }
+    let deadline = bench.heart.engine.next_deadline().unwrap();
+    while clock::tick() < deadline {
+        bench.heart.waiter.wait(Some(deadline)).unwrap();
+    }
+    bench.heart.turn();
+    assert_eq!(bench.counts().refused["unrecognised"], waiting);
+}
+
+#[test]
+fn questions_are_answered() {
+    let mut bench = bench();
+    bench.inbox.post(ToHeart::Status { ticket: 17 }).unwrap();
+    bench.turn();
+    let answers = bench.outbox.take();
+    let [FromHeart::Status { ticket: 17, report }] = answers.as_slice() else { panic!("{answers:?}") };
+    assert_eq!(report.snapshot.generation, 7);
+    assert_eq!(report.media[0].kind, "test");
+}
+
+#[test]
+fn new_keys_are_in_force_at_once() {
+    let mut bench = bench();
+    bench.network.send(&heartbeat(1, &keys("new"))).unwrap();
+    bench.turn();
+    assert_eq!(bench.counts().received, 0);
+    bench.inbox.post(ToHeart::Keys(Box::new(keys("new")))).unwrap();
+    bench.turn();
+    bench.network.send(&heartbeat(1, &keys("new"))).unwrap();
+    bench.turn();
+    assert_eq!(bench.counts().received, 1);
+    let mut packet = [0; 2048];
+    let sent = loop {
+        let length = bench.network.recv(&mut packet).unwrap();
+        if keys("new").open(&packet[..length]).is_ok() {
+            break length;
+        }
+        bench.turn();
+    };
+    assert!(sent > 0);
+}
+
+#[test]
+fn it_beats_takes_over_and_stops_in_order() {
+    let bench = bench();
+    let Bench { heart, network, inbox, outbox, job_ends, jobs, lines } = bench;
+    let beating = std::thread::spawn(move || heart.run());
+    // What it sends must be taken away; its own messages come back to it, as broadcasts do.
+    let echo = network.try_clone().unwrap();
+    echo.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    std::thread::spawn(move || {
+        let mut packet = [0; 2048];
+        while let Ok(length) = echo.recv(&mut packet) {
+            if echo.send(&packet[..length]).is_err() {
+                break;
+            }
+        }
+    });
+    // Nobody else is there: after the initial dead time it takes its group.
+    let limit = Duration::from_secs(20);
+    let (job, action) = jobs.recv_timeout(limit).unwrap();
+    assert!(matches!(action, Action::Start(_)), "{action:?}");
+    job_ends.post(JobEnd { job, outcome: Outcome::Ok }).unwrap();
+    inbox.post(ToHeart::Command(Command::Stop)).unwrap();
+    let (job, action) = loop {
+        let next = jobs.recv_timeout(limit).unwrap();
+        if let (job, Action::Announce(_)) = next {
+            job_ends.post(JobEnd { job, outcome: Outcome::Ok }).unwrap();
+        } else {
+            break next;
+        }
+    };
+    assert!(matches!(action, Action::Stop(_)), "{action:?}");
+    job_ends.post(JobEnd { job, outcome: Outcome::Ok }).unwrap();
+    beating.join().unwrap().unwrap();
+    assert!(outbox.take().is_empty());
+    let texts: Vec<_> = lines().into_iter().map(|(_, text)| text).collect();
+    let position = |start: &str| {
+        texts.iter().position(|text| text.starts_with(start)).unwrap_or_else(|| panic!("{start}: {texts:#?}"))
+    };
+    let order = [
+        "Local status now set to: 'up'",
+        "node cc2: is dead",
+        "Local status now set to: 'active'",
+        "Resource group www up mono_ns=",
+        "Heartbeat shutdown in progress.",
+        "Resource group www down mono_ns=",
+        "cc1 Heartbeat shutdown complete.",
+    ];
+    assert!(order.map(position).is_sorted(), "{texts:#?}");
+}
+
+#[test]
+fn a_job_that_cannot_be_begun_counts_as_failed() {
+    let mut bench = bench();
+    bench.heart.submit = Box::new(|_, _| Err("no room".to_owned()));
+    bench.network.set_nonblocking(true).unwrap();
+    let failed = |line: &(Level, String)| line.1.starts_with("Resource group www failed: no room");
+    let mut lines = Vec::new();
+    let end = clock::tick().plus(Duration::from_secs(20));
+    while !lines.iter().any(failed) && clock::tick() < end {
+        bench.heart.waiter.wait(bench.heart.next_deadline()).unwrap();
+        bench.heart.turn();
+        // Nobody listens; a full network would make every send an error.
+        while bench.network.recv(&mut [0; 2048]).is_ok() {}
+        lines.extend((bench.lines)());
+    }
+    assert!(lines.iter().any(failed), "{lines:#?}");
+}

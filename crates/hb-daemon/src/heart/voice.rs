@@ -1,0 +1,107 @@
+//! What the heart says in the log, and how often.
+//!
+//! Texts of events are in `event_text`; here are those about packets that never reach the engine. Whatever a packet
+//! can cause passes the limiter.
+
+use std::io;
+use std::time::Duration;
+
+use hb_auth::Refusal;
+use hb_engine::{Event, Tick};
+
+use crate::event_text::{self, Limit, Names};
+use crate::limiter::Limiter;
+use crate::log::{Level, Log};
+
+/// The heart's way to the log.
+pub(super) struct Voice {
+    log: Log,
+    names: Names,
+    limiter: Limiter,
+    log_refused: bool,
+    summary_at: Option<Tick>,
+}
+
+impl Voice {
+    pub(super) fn new(log: Log, names: Names, log_refused: bool) -> Self {
+        Self { log, names, limiter: Limiter::default(), log_refused, summary_at: None }
+    }
+
+    /// An event of the engine.
+    pub(super) fn event(&mut self, now: Tick, event: &Event) {
+        let line = event_text::line(event, &self.names, now.as_nanos());
+        match line.limit {
+            Limit::None => self.log.line(line.level, &line.text),
+            Limit::Second(cause) => self.limited(now, cause, 1, line.level, || line.text),
+            Limit::Burst(cause) => self.limited(now, cause, BURST, line.level, || line.text),
+        }
+    }
+
+    /// A packet that the key ring refused.
+    pub(super) fn refused(&mut self, now: Tick, link: &str, refusal: Refusal) {
+        if self.log_refused {
+            let level = if refusal == Refusal::Unrecognised { Level::Info } else { Level::Warn };
+            let cause = refusal.cause();
+            self.limited(now, cause, 1, level, || format!("packet refused on {link}: {refusal} [{cause}]"));
+        }
+    }
+
+    /// A medium could not be read.
+    pub(super) fn receive_failed(&mut self, now: Tick, link: &str, error: &io::Error) {
+        let text = || format!("cannot receive on {link}: {error}");
+        self.limited(now, "receive errors", 1, Level::Error, text);
+    }
+
+    /// A packet could not be sent.
+    pub(super) fn send_failed(&mut self, now: Tick, link: &str, error: &io::Error) {
+        self.limited(now, "send errors", 1, Level::Error, || format!("cannot send on {link}: {error}"));
+    }
+
+    /// A message has no form on the wire; the engine makes none like that.
+    pub(super) fn not_sealed(&mut self, now: Tick, error: hb_wire::EncodeError) {
+        self.limited(now, "messages not sent", 1, Level::Error, || format!("message not sent: {error}"));
+    }
+
+    /// Lines left out so far.
+    pub(super) const fn suppressed(&self) -> u64 {
+        self.limiter.suppressed()
+    }
+
+    /// When [`Voice::tell_suppressed`] may have something to tell.
+    pub(super) const fn next_summary(&self) -> Option<Tick> {
+        self.summary_at
+    }
+
+    /// Says what was left out, where its second is over and nothing followed.
+    pub(super) fn tell_suppressed(&mut self, now: Tick) {
+        if self.summary_at.is_none_or(|at| now < at) {
+            return;
+        }
+        while let Some((cause, count)) = self.limiter.overdue(now) {
+            self.log.line(Level::Info, &format!("{count} more lines were left out [{cause}]"));
+        }
+        self.summary_at = self.limiter.has_suppressed().then(|| now.plus(SUMMARY));
+    }
+
+    fn limited(
+        &mut self,
+        now: Tick,
+        cause: &'static str,
+        burst: u32,
+        level: Level,
+        text: impl FnOnce() -> String,
+    ) {
+        match self.limiter.admit(now, cause, burst) {
+            Some(0) => self.log.line(level, &text()),
+            Some(more) => self.log.line(level, &format!("{} ({more} more were left out)", text())),
+            None => {
+                self.summary_at.get_or_insert(now.plus(SUMMARY));
+            }
+        }
+    }
+}
+
+/// Lines of one kind that a peer's changes may cause at once.
+const BURST: u32 = 20;
+/// Pause before lines that were left out are summed up.
+const SUMMARY: Duration = Duration::from_secs(1);

@@ -1,0 +1,36 @@
+//! The driver of a node: wires media, engine, actuators and the control socket; one loop owns the state.
+//!
+//! * `driver`: a run of the daemon; the picture of its threads is there
+//! * `start`, `configuration`, `mapping`, `environment`, `identity`, `pid_file`, `accounts`: before the heart beats
+//! * `heart`, `clock`, `realtime`: the thread that must never be late
+//! * `front`: signals, control socket, reload
+//! * `log`, `event_text`, `excerpt`, `limiter`: what is said, how often, and where it is written
+//! * `mailbox`, `notify`: between threads, and to the service manager
+//!
+//! Decides nothing about nodes and resources: that is the engine.
+
+mod accounts;
+mod clock;
+mod configuration;
+mod driver;
+mod environment;
+mod event_text;
+mod excerpt;
+mod front;
+mod heart;
+mod identity;
+mod limiter;
+mod log;
+mod mailbox;
+mod mapping;
+mod notify;
+mod options;
+mod pid_file;
+mod realtime;
+mod start;
+
+pub use driver::{guard_main, run};
+pub use options::{DEFAULT_CONFIG_DIR, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, Exit, Options};
+
+/// Stack of every thread that is made here: small, because all memory may be locked.
+const STACK_SIZE: usize = 256 * 1024;

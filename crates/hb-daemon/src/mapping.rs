@@ -1,0 +1,134 @@
+//! From the checked configuration to what each part of the node is told.
+
+use std::net::IpAddr;
+
+use hb_config::{Checked, Medium, ResourceKind};
+use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId};
+use hb_resource::{AddressSpec, GroupSpec, ResourceSpec};
+use hb_transport::MediumSpec;
+
+use crate::event_text::Names;
+use crate::log::{FileFormat, Targets};
+
+/// The media that this version can open, in the order of the file.
+pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
+    let specs = checked.media.iter().filter_map(|medium| match medium {
+        Medium::Bcast { interface, port } => {
+            Some(MediumSpec::Bcast { interface: interface.clone(), port: *port })
+        }
+        Medium::Ucast { interface, peer: IpAddr::V4(peer), port } => {
+            Some(MediumSpec::Ucast { interface: interface.clone(), peer: *peer, port: *port })
+        }
+        Medium::Ucast { peer: IpAddr::V6(_), .. } | Medium::Later { .. } => None,
+    });
+    specs.collect()
+}
+
+/// What the engine is told. `links` are the names of the open media.
+pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], generation: u64) -> Config {
+    let nodes: Vec<_> = checked.nodes.iter().map(|name| NodeConfig { name: name.clone() }).collect();
+    let members = u32::try_from(checked.nodes.len() + checked.ping_nodes.len()).unwrap_or(u32::MAX);
+    Config {
+        // The checked configuration has its own name among the nodes.
+        local: node_id(checked, &checked.node_name).unwrap_or(NodeId(0)),
+        nodes,
+        uuid,
+        generation,
+        links: links.iter().map(|name| LinkConfig { name: name.clone() }).collect(),
+        keepalive: checked.keepalive,
+        deadtime: checked.deadtime,
+        warntime: checked.warntime,
+        initdead: checked.initdead,
+        max_rexmit_delay: checked.max_rexmit_delay,
+        ttl: u32::from(checked.hopfudge).saturating_add(members),
+        failback: match checked.failback {
+            hb_config::Failback::On => Failback::On,
+            hb_config::Failback::Off => Failback::Off,
+            hb_config::Failback::Legacy => Failback::Legacy,
+        },
+        groups: checked
+            .groups
+            .iter()
+            .map(|group| GroupConfig { key: key(group), home: node_id(checked, &group.node) })
+            .collect(),
+    }
+}
+
+/// Names for log lines.
+pub(crate) fn names(checked: &Checked, links: &[String]) -> Names {
+    Names {
+        local: checked.node_name.clone(),
+        nodes: checked.nodes.clone(),
+        links: links.to_vec(),
+        groups: checked.groups.iter().map(key).collect(),
+    }
+}
+
+/// What the actuator works on, in the engine's order.
+pub(crate) fn groups(checked: &Checked) -> Vec<GroupSpec> {
+    let resource = |resource: &hb_config::Resource| match &resource.kind {
+        ResourceKind::Address(address) => ResourceSpec::Address(AddressSpec {
+            address: address.address,
+            prefix: address.prefix,
+            interface: address.interface.clone(),
+            label: address.label.clone(),
+            broadcast: address.broadcast,
+        }),
+        ResourceKind::Script { name, arguments } => {
+            ResourceSpec::Script { name: name.clone(), arguments: arguments.clone() }
+        }
+    };
+    let group = |group: &hb_config::Group| GroupSpec {
+        key: key(group),
+        resources: group.resources.iter().map(resource).collect(),
+    };
+    checked.groups.iter().map(group).collect()
+}
+
+/// Where log lines go. There is no logging daemon to hand them to: `use_logd` becomes its default, the syslog
+/// facility `daemon`, so that nothing is lost (`config.md` 10.6).
+pub(crate) fn log_targets(checked: &Checked) -> Targets {
+    let log = &checked.log;
+    let facility = match log.facility {
+        Some(facility) => facility.number(),
+        None if log.use_logd => FACILITY_DAEMON,
+        None => 0,
+    };
+    Targets {
+        logfile: log.logfile.clone(),
+        debugfile: log.debugfile.clone(),
+        facility,
+        format: if log.syslog_format { FileFormat::Syslog } else { FileFormat::Classic },
+    }
+}
+
+/// What stands between this cluster and two owners of one group, and what does not, in words.
+pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
+    let mut words = Vec::new();
+    if checked.nodes.len() > 1 {
+        words.push(
+            "no fencing device and no vote: if every link between the nodes is cut, both serve every group"
+                .to_owned(),
+        );
+        if links.len() == 1 {
+            words.push("one medium only: when it fails, the other node looks dead".to_owned());
+        }
+    }
+    words.push("resources are not monitored: a service that dies after its start is not noticed".to_owned());
+    words
+}
+
+fn key(group: &hb_config::Group) -> String {
+    group.resources.first().map_or_else(String::new, |resource| resource.spelled.clone())
+}
+
+fn node_id(checked: &Checked, name: &str) -> Option<NodeId> {
+    let index = checked.nodes.iter().position(|node| node == name)?;
+    u16::try_from(index).ok().map(NodeId)
+}
+
+/// The syslog facility `daemon`.
+const FACILITY_DAEMON: u8 = 3;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Configuration files in, what each part is told out; the environment of scripts as well.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hb_engine::LinkId;
+
+use super::*;
+use crate::configuration;
+use crate::environment;
+use crate::options::Options;
+
+const HA_CF: &str = "\
+logfacility local0
+logfile /var/log/ha-log
+keepalive 200ms
+deadtime 1
+warntime 500ms
+initdead 10
+hopfudge 3
+udpport 6940
+bcast lo
+ucast lo 127.0.0.2
+node CC1 cc2
+ping 127.0.0.1
+auto_failback off
+env SITE=north
+";
+const HARESOURCES: &str = "cc2 10.0.0.1/24/lo:0 www::a::b\ncc1 IPaddr::10.0.0.2\n";
+
+fn checked(name: &str) -> (Checked, PathBuf) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = std::env::temp_dir().join(format!("hb-mapping-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    for (file, content) in [("ha.cf", HA_CF), ("authkeys", "auth 1\n1 crc\n"), ("haresources", HARESOURCES)] {
+        std::fs::write(dir.join(file), content).unwrap();
+        std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let options =
+        Options { config_dir: dir.clone(), node_name: Some("cc2".to_owned()), ..Options::default() };
+    let loaded = configuration::load(&options);
+    let report = loaded.render(false);
+    std::fs::remove_dir_all(&dir).unwrap();
+    (loaded.config.unwrap_or_else(|| panic!("{report}")), dir)
+}
+
+#[test]
+fn the_engine_is_told_numbers_and_names() {
+    let (checked, _) = checked("engine");
+    let links = ["lo".to_owned(), "lo".to_owned()];
+    let config = engine(&checked, &links, [7; 16], 42);
+    assert_eq!(config.local, NodeId(1));
+    assert_eq!(config.nodes[0].name, "cc1");
+    assert_eq!((config.uuid, config.generation), ([7; 16], 42));
+    // hopfudge 3, two nodes and a ping node
+    assert_eq!(config.ttl, 6);
+    assert_eq!((config.keepalive, config.deadtime), (Duration::from_millis(200), Duration::from_secs(1)));
+    assert_eq!(config.failback, Failback::Off);
+    let homes: Vec<_> = config.groups.iter().map(|group| (group.key.as_str(), group.home)).collect();
+    assert_eq!(homes, [("10.0.0.1/24/lo:0", Some(NodeId(1))), ("IPaddr::10.0.0.2", Some(NodeId(0)))]);
+    assert_eq!(names(&checked, &links).link(LinkId(1)), "lo");
+}
+
+#[test]
+fn media_and_groups_keep_their_order() {
+    let (checked, _) = checked("media");
+    let interface = || "lo".to_owned();
+    let peer = Ipv4Addr::new(127, 0, 0, 2);
+    assert_eq!(
+        media(&checked),
+        [
+            MediumSpec::Bcast { interface: interface(), port: 6940 },
+            MediumSpec::Ucast { interface: interface(), peer, port: 6940 }
+        ]
+    );
+    let groups = groups(&checked);
+    let ResourceSpec::Address(address) = &groups[0].resources[0] else { panic!("{groups:?}") };
+    assert_eq!((address.address, address.prefix), (Ipv4Addr::new(10, 0, 0, 1), Some(24)));
+    assert_eq!(address.interface.as_deref(), Some("lo"));
+    let script = ResourceSpec::Script { name: "www".into(), arguments: vec!["a".into(), "b".into()] };
+    assert_eq!(groups[0].resources[1], script);
+}
+
+#[test]
+fn log_lines_go_where_the_files_say() {
+    let (checked, _) = checked("log");
+    let targets = log_targets(&checked);
+    assert_eq!(targets.logfile, Some(PathBuf::from("/var/log/ha-log")));
+    assert_eq!((targets.debugfile, targets.facility), (None, 16));
+    assert_eq!(targets.format, FileFormat::Syslog);
+}
+
+#[test]
+fn scripts_see_the_cluster_and_not_the_service_manager() {
+    let (checked, dir) = checked("environment");
+    let inherited = [("PATH", "/opt/bin"), ("NOTIFY_SOCKET", "@x"), ("LC_TIME", "de_DE"), ("TZ", "UTC")];
+    let inherited = inherited.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let variables: BTreeMap<_, _> =
+        environment::of_scripts(&checked, &dir, inherited.into_iter()).into_iter().collect();
+    let get = |name: &str| variables.get(&OsString::from(name)).and_then(|value| value.to_str());
+    assert_eq!(get("HA_CURHOST"), Some("cc2"));
+    assert_eq!(get("HA_SITE"), Some("north"));
+    assert_eq!(get("HA_keepalive"), Some("200ms"));
+    assert_eq!(get("HA_NICEFAILBACK"), Some("yes"));
+    assert_eq!(get("HA_LOGFACILITY"), Some("local0"));
+    assert_eq!(get("HA_LOGFILE"), Some("/var/log/ha-log"));
+    assert_eq!(get("HA_DEBUGLOG"), Some("/dev/null"));
+    assert_eq!(get("HA_DIR"), Some(format!("{}/", dir.display()).as_str()));
+    assert_eq!(get("HA_FUNCS"), Some(format!("{}/shellfuncs", dir.display()).as_str()));
+    assert_eq!(get("OCF_ROOT"), Some("/usr/lib/ocf"));
+    assert_eq!(get("TZ"), Some("UTC"));
+    assert_eq!((get("NOTIFY_SOCKET"), get("LC_TIME"), get("LC_ALL")), (None, None, Some("C")));
+    assert!(get("PATH").unwrap().ends_with(":/sbin:/bin:/opt/bin"), "{:?}", get("PATH"));
+}
