@@ -1,0 +1,183 @@
+//! The faults of a scripted run: what is done to the node that holds the probed address, and how it ends.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::cluster::Cluster;
+use crate::probe::Sight;
+use crate::probe::runner::now_ns;
+use crate::{LabError, Node};
+
+/// What befalls alpha, which holds the probed address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Power cut.
+    Crash,
+    /// Orderly stop of the daemon.
+    Stop,
+    /// The daemon's heart is killed; nothing else is.
+    Kill9,
+    /// All processes of the daemon stand still for three dead times, then go on.
+    Hang,
+    /// A crashed node comes back and gets its address back.
+    Return,
+}
+
+impl Fault {
+    /// All faults, in the order in which they are explained.
+    pub const ALL: [Self; 5] = [Self::Crash, Self::Stop, Self::Kill9, Self::Hang, Self::Return];
+
+    /// Its name on the command line and in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Stop => "stop",
+            Self::Kill9 => "kill9",
+            Self::Hang => "hang",
+            Self::Return => "return",
+        }
+    }
+
+    /// Does somebody declare alpha dead because of it?
+    pub(crate) const fn has_verdict(self) -> bool {
+        matches!(self, Self::Crash | Self::Kill9 | Self::Hang)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|fault| fault.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("there is no fault `{text}`; there are {names}")
+        })
+    }
+}
+
+/// What was seen from shortly before a fault until the end of its consequences.
+pub(crate) struct Outcome {
+    /// When the fault was injected.
+    pub(crate) at_ns: u64,
+    pub(crate) sight: Sight,
+    /// Did it end with one node that serves quietly?
+    pub(crate) settled: bool,
+}
+
+/// Does it to a cluster in which alpha and beta hold what is theirs.
+///
+/// `run` moves the fault within the time between two heartbeats: the runs of a series come in every phase of it.
+pub(crate) async fn inject(cluster: &Cluster, fault: Fault, run: u32) -> Result<Outcome, LabError> {
+    let deadtime = cluster.files.time("deadtime").unwrap_or(DEADTIME);
+    if fault == Fault::Return {
+        cluster.alpha().host().crash().await?;
+        cluster.served_by("beta", takeover_limit(deadtime)).await?;
+    }
+    cluster.probe.begin().await?;
+    // A gap that begins with the measurement would be no gap between two answers.
+    cluster.probe.until("service before the fault", QUIET, |sight| sight.answered >= 100).await?;
+    sleep(phase(cluster.files.time("keepalive").unwrap_or_default(), run)).await;
+    let at_ns = now_ns();
+    let alpha = cluster.alpha();
+    match fault {
+        Fault::Crash => alpha.host().crash().await?,
+        Fault::Stop => alpha.stop().await?,
+        Fault::Kill9 => alpha.kill_heart().await?,
+        Fault::Hang => alpha.hang().await?,
+        Fault::Return => {
+            alpha.host().boot().await?;
+            cluster.start_service(alpha).await?;
+            alpha.start().await?;
+        }
+    }
+    let settled = match fault {
+        Fault::Crash | Fault::Stop => {
+            cluster.served_by("beta", takeover_limit(deadtime)).await?;
+            true
+        }
+        Fault::Return => {
+            cluster.served_by("alpha", RETURN).await?;
+            true
+        }
+        Fault::Kill9 => {
+            sleep(deadtime.saturating_mul(3)).await;
+            quiet(cluster, QUIET).await?
+        }
+        Fault::Hang => {
+            sleep(deadtime.saturating_mul(3)).await;
+            alpha.go_on().await?;
+            quiet(cluster, RETURN).await?
+        }
+    };
+    Ok(Outcome { at_ns, sight: cluster.probe.look().await?, settled })
+}
+
+/// Waits until one node serves quietly; that it does not come to that is a result, not an error.
+async fn quiet(cluster: &Cluster, limit: Duration) -> Result<bool, LabError> {
+    let quiet = |sight: &Sight| sight.last_node().is_some_and(|node| sight.is_quiet(node));
+    match cluster.probe.until("quiet service", limit, quiet).await {
+        // What happens after a node went on may take some moments to begin.
+        Ok(_) => {
+            sleep(Duration::from_secs(1)).await;
+            Ok(quiet(&cluster.probe.look().await?))
+        }
+        Err(LabError::NotReached { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until a node has run for so long that no rule for young nodes applies (failover.md 3.5: one that dies
+/// within 5 s of its start is declared dead 2 s later).
+pub(crate) async fn grown_up(node: &Node) {
+    sleep(YOUTH.saturating_sub(node.age())).await;
+}
+
+/// Multiples of the golden ratio spread evenly over the interval, however many there are.
+fn phase(keepalive: Duration, run: u32) -> Duration {
+    keepalive.mul_f64((f64::from(run) * 0.618_033_988_75).fract())
+}
+
+fn takeover_limit(deadtime: Duration) -> Duration {
+    deadtime.saturating_mul(3) + Duration::from_secs(30)
+}
+
+/// Of a node whose files say nothing.
+const DEADTIME: Duration = Duration::from_secs(30);
+const QUIET: Duration = Duration::from_secs(10);
+const RETURN: Duration = Duration::from_secs(90);
+const YOUTH: Duration = Duration::from_secs(6);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for fault in Fault::ALL {
+            assert_eq!(fault.to_string().parse(), Ok(fault));
+        }
+        assert_eq!(
+            "fire".parse::<Fault>().unwrap_err(),
+            "there is no fault `fire`; there are crash, stop, kill9, hang, return"
+        );
+    }
+
+    #[test]
+    fn ten_runs_come_in_ten_phases() {
+        let mut tenths: Vec<_> =
+            (1..=10).map(|run| phase(Duration::from_millis(1000), run).as_millis() / 100).collect();
+        tenths.sort_unstable();
+        tenths.dedup();
+        assert!(tenths.len() >= 8, "{tenths:?}");
+    }
+}

@@ -1,0 +1,154 @@
+//! The files of a test cluster, and the changes that measurements make to them.
+//!
+//! Knows as much of Heartbeat's file formats as it takes to set a directive and to find the addresses; what is
+//! valid is decided by the programs that read them.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::{Host, LabError};
+
+/// `ha.cf`, `haresources` and `authkeys` of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterFiles {
+    /// Text of `ha.cf`.
+    pub ha_cf: String,
+    /// Text of `haresources`.
+    pub haresources: String,
+    /// Text of `authkeys`.
+    pub authkeys: String,
+}
+
+/// An address that a cluster keeps available.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floating {
+    /// Name of its home node.
+    pub home: String,
+    /// The address.
+    pub address: Ipv4Addr,
+}
+
+impl ClusterFiles {
+    /// The cluster of `examples/conf/two-node`: nodes alpha and beta on `eth0`, one address each.
+    #[must_use]
+    pub fn two_node() -> Self {
+        Self {
+            ha_cf: include_str!("../../../examples/conf/two-node/ha.cf").to_owned(),
+            haresources: include_str!("../../../examples/conf/two-node/haresources").to_owned(),
+            authkeys: include_str!("../../../examples/conf/two-node/authkeys").to_owned(),
+        }
+    }
+
+    /// The files in a directory.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn load(directory: &Path) -> Result<Self, LabError> {
+        let read = |name| {
+            let path = directory.join(name);
+            std::fs::read_to_string(&path).map_err(LabError::file("read", path))
+        };
+        Ok(Self { ha_cf: read("ha.cf")?, haresources: read("haresources")?, authkeys: read("authkeys")? })
+    }
+
+    /// With this directive in `ha.cf` instead of every other of its name.
+    #[must_use]
+    pub fn with(mut self, directive: &str, value: &str) -> Self {
+        let others = self.ha_cf.lines().filter(|line| line.split_whitespace().next() != Some(directive));
+        // On top, because some directives must stand before those that they govern.
+        let lines: Vec<_> =
+            std::iter::once(format!("{directive} {value}")).chain(others.map(str::to_owned)).collect();
+        self.ha_cf = lines.join("\n") + "\n";
+        self
+    }
+
+    /// With this keepalive and dead time, and a warn time and an initial dead time that go with them.
+    #[must_use]
+    pub fn with_timing(self, keepalive: Duration, deadtime: Duration) -> Self {
+        let ms = |time: Duration| format!("{}ms", time.as_millis());
+        self.with("keepalive", &ms(keepalive))
+            .with("deadtime", &ms(deadtime))
+            .with("warntime", &ms(deadtime / 2))
+            .with("initdead", &ms(deadtime.saturating_mul(3).max(Duration::from_secs(3))))
+    }
+
+    /// The value of a directive that `ha.cf` has, as a time.
+    #[must_use]
+    pub fn time(&self, directive: &str) -> Option<Duration> {
+        let lines = self.ha_cf.lines().map(|line| line.split('#').next().unwrap_or_default());
+        let mut words =
+            lines.map(str::split_whitespace).filter_map(|mut words| Some((words.next()?, words.next()?)));
+        let value = words.rfind(|(name, _)| *name == directive)?.1;
+        let ms = value.strip_suffix("ms").map(|number| number.parse().ok().map(Duration::from_millis));
+        ms.unwrap_or_else(|| value.parse().ok().map(Duration::from_secs))
+    }
+
+    /// The addresses in `haresources`: first resource of each line that begins with one.
+    #[must_use]
+    pub fn floating(&self) -> Vec<Floating> {
+        let lines = self.haresources.lines().map(|line| line.split('#').next().unwrap_or_default());
+        lines
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                let home = words.next()?.to_owned();
+                let resource = words.next()?;
+                let address = resource.rsplit("::").next()?.split('/').next()?.parse().ok()?;
+                Some(Floating { home, address })
+            })
+            .collect()
+    }
+
+    /// Writes the files into a host's `/etc/ha.d`, with the modes that they need.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn install(&self, host: &Host) -> Result<(), LabError> {
+        host.write("/etc/ha.d/ha.cf", &self.ha_cf, 0o644)?;
+        host.write("/etc/ha.d/haresources", &self.haresources, 0o644)?;
+        host.write("/etc/ha.d/authkeys", &self.authkeys, 0o600)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> ClusterFiles {
+        ClusterFiles {
+            ha_cf: "# keepalive 9\nkeepalive 2 # two\n  keepalive 3\nbcast eth0\nnode alpha beta\n"
+                .to_owned(),
+            haresources: "# all\nalpha 10.77.0.100/24/eth0 www\nbeta IPaddr::10.77.0.101\nbeta www\n"
+                .to_owned(),
+            authkeys: "auth 1\n1 crc\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_directive_takes_the_place_of_all_of_its_name() {
+        let changed = files().with("keepalive", "200ms");
+        assert_eq!(changed.ha_cf, "keepalive 200ms\n# keepalive 9\nbcast eth0\nnode alpha beta\n");
+        assert_eq!(changed.time("keepalive"), Some(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn the_last_value_counts() {
+        assert_eq!(files().time("keepalive"), Some(Duration::from_secs(3)));
+        assert_eq!(files().time("deadtime"), None);
+    }
+
+    #[test]
+    fn addresses_are_found_in_every_form() {
+        let floating =
+            |home: &str, last| Floating { home: home.to_owned(), address: Ipv4Addr::new(10, 77, 0, last) };
+        assert_eq!(files().floating(), [floating("alpha", 100), floating("beta", 101)]);
+    }
+
+    #[test]
+    fn the_example_is_the_cluster_that_the_lab_builds() {
+        let example = ClusterFiles::two_node();
+        let homes: Vec<_> = example.floating().into_iter().map(|floating| floating.home).collect();
+        assert_eq!(homes, ["alpha", "beta"]);
+        assert!(example.time("deadtime").is_some());
+    }
+}
