@@ -1,0 +1,42 @@
+//! `hb-ctl`: asks and steers a node, checks its configuration, decodes captures, runs the lab.
+//!
+//! * `arguments`: the command line
+//! * `check`, `decode`, `lab`, `node`: what the sub-commands do: each calls one library and maps its result
+//! * `status`: a node's status as a table
+//! * `output`: writes to stdout, ends quietly when nobody reads any more
+
+mod arguments;
+mod check;
+mod decode;
+mod lab;
+mod node;
+mod output;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+use output::Failure;
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Status(arguments) => node::status(&arguments),
+        Command::Stop(arguments) => node::stop(&arguments),
+        Command::Standby(arguments) => node::standby(&arguments),
+        Command::Takeover(arguments) => node::takeover(&arguments),
+        Command::Reload(arguments) => node::reload(&arguments.node),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Decode(arguments) => decode::decode(&arguments),
+        Command::Lab(arguments) => lab::lab(arguments),
+        Command::LabInternal { arguments } => return hb_lab::internal(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+/// Good, or what went wrong.
+type Done = Result<(), Failure>;

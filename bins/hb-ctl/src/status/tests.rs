@@ -1,0 +1,95 @@
+//! The whole picture, as people see it.
+
+use std::collections::BTreeMap;
+
+use hb_client::{
+    GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeStatus, ResourceSet, STATUS_FORMAT,
+    SchedulingStatus,
+};
+
+use super::*;
+
+fn node(name: &str, silence_ms: Option<u64>, up: bool) -> NodeStatus {
+    NodeStatus {
+        name: name.to_owned(),
+        status: if up { "active" } else { "dead" }.to_owned(),
+        silence_ms,
+        deadtime_ms: 10_000,
+        hold: silence_ms.map(|_| ResourceSet::Local),
+        speaks_hb: false,
+        missing: 0,
+        links: vec![LinkStatus { name: "eth0".to_owned(), up }],
+    }
+}
+
+fn sample() -> Status {
+    Status {
+        format: STATUS_FORMAT,
+        version: "0.1.0".to_owned(),
+        pid: 57,
+        uptime_ms: 190_000,
+        node: "cc1".to_owned(),
+        generation: 42,
+        sequence: 7,
+        hold: ResourceSet::All,
+        stable: true,
+        stopping: false,
+        nodes: vec![node("cc1", Some(100), true), node("cc2", None, false)],
+        groups: vec![GroupStatus {
+            key: "IPaddr::10.0.0.1".to_owned(),
+            home: Some("cc2".to_owned()),
+            state: GroupState::Up,
+        }],
+        media: vec![MediumStatus {
+            kind: "bcast".to_owned(),
+            name: "eth0".to_owned(),
+            sent: 190,
+            send_errors: 1,
+            received: 189,
+            receive_errors: 0,
+            refused: BTreeMap::from([("digest-mismatch".to_owned(), 3)]),
+        }],
+        log: LogStatus { dropped: 0, unwritten: 0, suppressed: 2 },
+        scheduling: SchedulingStatus { realtime: true, memory_locked: true, problem: None },
+        not_in_force: vec!["`watchdog` is accepted, but not in force in this version".to_owned()],
+        protection: vec!["one medium only".to_owned()],
+    }
+}
+
+#[test]
+fn the_picture() {
+    let expected = "\
+node cc1: holds all, stable
+hb 0.1.0, process 57, up 3 min, generation 42
+
+NODE  STATUS  SILENT  DEAD AFTER  HOLDS  LINKS
+cc1   active  100 ms  10.0 s      local  eth0 up    this node
+cc2   dead    -       10.0 s      -      eth0 dead
+
+GROUP             HOME  HERE
+IPaddr::10.0.0.1  cc2   up
+
+MEDIUM      SENT  RECEIVED  ERRORS  REFUSED
+bcast eth0  190   189       1       3 (digest-mismatch 3)
+
+protection: one medium only
+log: 2 repeated lines left out
+not in force: `watchdog` is accepted, but not in force in this version
+";
+    assert_eq!(table(&sample()), expected);
+}
+
+#[test]
+fn times_are_short() {
+    let cases = [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1500, "1.5 s"),
+        (90_000, "1 min"),
+        (7_200_000, "2 h"),
+        (864_000_000, "10 d"),
+    ];
+    for (ms, text) in cases {
+        assert_eq!(time(ms), text);
+    }
+}
