@@ -1,6 +1,6 @@
 //! What a packet says about its own digest: the first two words of the trailer or of the `auth` field.
 
-use hb_wire::{Encoding, Message, Value, classic, netstring};
+use hb_wire::{Encoding, classic, netstring};
 
 use crate::Refusal;
 
@@ -23,17 +23,8 @@ impl<'a> Claim<'a> {
     }
 
     /// Reads the last `auth` field of a classic message (`wire.md` 3.5).
-    pub(crate) fn of_classic(message: &'a Message) -> Result<Self, Refusal> {
-        let last =
-            message.fields().iter().rfind(|field| field.name == b"auth").ok_or(Refusal::AuthMissing)?;
-        match &last.value {
-            Value::Text(text) => Self::read(text),
-            Value::Binary(_)
-            | Value::Struct(_)
-            | Value::List(_)
-            | Value::Compressed(_)
-            | Value::Uncompressed(_) => Err(Refusal::AuthMalformed),
-        }
+    pub(crate) fn of_classic(split: &classic::Split<'a>) -> Result<Self, Refusal> {
+        Self::read(split.auth.ok_or(Refusal::AuthMissing)?)
     }
 }
 
@@ -45,6 +36,6 @@ impl<'a> Claim<'a> {
 pub fn claimed_index(packet: &[u8]) -> Result<i64, Refusal> {
     match Encoding::of(packet).ok_or(Refusal::Unrecognised)? {
         Encoding::Netstring => Claim::read(netstring::split(packet)?.trailer).map(|claim| claim.index),
-        Encoding::Classic => Claim::of_classic(&classic::decode(packet)?).map(|claim| claim.index),
+        Encoding::Classic => Claim::of_classic(&classic::split(packet)?).map(|claim| claim.index),
     }
 }

@@ -64,9 +64,9 @@ impl KeyRing {
                 }
                 Err(error) => (None, Err(error.into())),
             },
-            Some(Encoding::Classic) => match classic::decode(packet) {
-                Ok(message) => {
-                    judge(Claim::of_classic(&message), |claim| self.check_classic(claim, &message))
+            Some(Encoding::Classic) => match classic::split(packet) {
+                Ok(split) => {
+                    judge(Claim::of_classic(&split), |claim| self.check_classic(claim, &split.covered))
                 }
                 Err(error) => (None, Err(error.into())),
             },

@@ -10,11 +10,13 @@
 
 mod decode;
 mod encode;
+mod split;
 #[cfg(test)]
 mod tests;
 
 pub use decode::{decode, decode_first};
 pub use encode::{auth_text, auth_text_into, encode, encode_into};
+pub use split::{Split, split};
 
 const START: &[u8] = b">>>";
 const END: &[u8] = b"<<<";

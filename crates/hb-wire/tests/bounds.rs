@@ -14,6 +14,9 @@ const FACTOR: usize = 20;
 fn check(input: &[u8]) {
     let (_, counts) = measure(|| netstring::split(input).is_ok());
     assert_eq!(counts.calls, 0);
+    let (result, counts) = measure(|| classic::split(input));
+    assert!(counts.calls <= 1 && counts.peak <= input.len(), "{} bytes for {}", counts.peak, input.len());
+    drop(result);
     for decode in [netstring::decode, classic::decode] {
         let (result, counts) = measure(|| decode(input));
         assert!(counts.peak <= FACTOR * input.len(), "{} bytes for {}", counts.peak, input.len());

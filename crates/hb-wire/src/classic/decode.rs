@@ -40,7 +40,7 @@ pub fn decode_first(text: &[u8]) -> Result<(Message, &[u8]), DecodeError> {
 }
 
 /// A name with its type prefix, and the text of its value.
-type Line<'a> = (&'a [u8], &'a [u8]);
+pub(super) type Line<'a> = (&'a [u8], &'a [u8]);
 
 /// A message that is nested in `depth` others.
 fn message(input: &[u8], depth: usize) -> Parsed<'_, Message> {
@@ -65,7 +65,7 @@ fn message(input: &[u8], depth: usize) -> Parsed<'_, Message> {
 }
 
 /// The next line that is not empty, or nothing at the end marker.
-fn line(input: &[u8], end: u8) -> Parsed<'_, Option<Line<'_>>> {
+pub(super) fn line(input: &[u8], end: u8) -> Parsed<'_, Option<Line<'_>>> {
     let (input, _) = because(DecodeError::End, take_while(|each| each == end)(input))?;
     if input.starts_with(END) {
         let (rest, _) = because(DecodeError::End, terminated(tag(END), byte(end)).parse(input))?;
