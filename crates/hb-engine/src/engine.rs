@@ -23,7 +23,7 @@ use crate::time::{Now, Tick};
 const LOAD_LIMIT: usize = 100;
 
 /// One node's decisions. See the crate's text for the contract.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) config: Config,
     /// The time of the input at hand.
@@ -42,8 +42,11 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Now) -> Self {
         let mut random = Random::new(seed);
-        let nodes =
-            config.nodes.iter().map(|node| Node::new(&node.name, config.links.len(), &mut random)).collect();
+        let nodes = config
+            .nodes
+            .iter()
+            .map(|node| Node::new(&node.name, config.links.len(), now.tick, &mut random))
+            .collect();
         let failover = Failover::new(&config);
         let mut engine = Self {
             config,
@@ -166,6 +169,7 @@ impl Engine {
         self.local_wait_over();
         self.conflict_wait_over();
         self.say_again();
+        self.start_again();
         if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {
             self.try_failback();
         }
@@ -185,7 +189,8 @@ impl Engine {
     pub(crate) fn act(&mut self, node: NodeId, kind: &str, seq: u64, message: &Message) {
         match kind {
             "status" => self.receive_status(node, seq, message),
-            "reqnodes" => self.answer_node_lists(node),
+            // It asks each second: only the newest question needs an answer.
+            "reqnodes" if self.node(node).receiver.last() == Some(seq) => self.answer_node_lists(node),
             "repnodes" => self.node_lists_known(),
             "starting" => self.receive_starting(node, seq),
             "resource" => self.receive_resource(node, seq, message),

@@ -126,6 +126,11 @@ pub enum Event {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// warn: a node asks for more than we do for one node; what is too much is not done.
+    TooMuch {
+        /// Which.
+        node: NodeId,
+    },
     /// warn: another node speaks under our name.
     NameClash {
         /// The other's UUID.

@@ -39,13 +39,15 @@ pub(crate) const CLASSIC_RESTART: Duration = Duration::from_secs(5);
 pub(crate) const SAY_AGAIN_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated announcement.
 pub(crate) const SAY_AGAIN_LAST: Duration = Duration::from_secs(8);
+/// Pause before an unanswered `starting` is sent again.
+pub(crate) const START_AGAIN: Duration = Duration::from_secs(2);
 /// Pause before failback is tried again.
 pub(crate) const FAILBACK_RETRY: Duration = Duration::from_millis(250);
 /// Heartbeats and retransmissions go on for this long after the last word of an orderly stop.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// `rstate` of `failover.md` 3.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     /// Communication is not up.
     Init,
@@ -62,7 +64,7 @@ pub(crate) enum Phase {
 }
 
 /// Where a hand-over stands; 3.0.6 calls the last two DONE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Standby {
     /// None is under way.
     Not,
@@ -77,7 +79,7 @@ pub(crate) enum Standby {
 }
 
 /// What is to be done when a set of groups has settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Goal {
     /// Hold the set: take-over, or our own at start.
     Own,
@@ -99,7 +101,7 @@ impl Goal {
 }
 
 /// How far an orderly stop is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stop {
     /// None was asked for.
     No,
@@ -131,7 +133,7 @@ pub(crate) struct Partner {
 }
 
 /// Everything this layer remembers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failover {
     pub(crate) phase: Phase,
     /// What we hold, are acquiring, or have not yet wholly released.
@@ -156,6 +158,8 @@ pub(crate) struct Failover {
     /// When a 3.0.6 peer is told again what we hold, and the pause after that: it takes the announcement that comes last
     /// for the newest, also if that one was lost and sent again.
     pub(crate) say_again: Option<(Tick, Duration)>,
+    /// When `starting` is sent again if nobody answered: 3.0.6 has no memory for what it never missed.
+    pub(crate) start_again: Option<Tick>,
     pub(crate) groups: Groups,
     pub(crate) goals: Vec<(Goal, HoldSet)>,
     pub(crate) stop: Stop,
@@ -180,6 +184,7 @@ impl Failover {
             taken: None,
             conflict_until: None,
             say_again: None,
+            start_again: None,
             groups: Groups::new(config),
             goals: Vec::new(),
             stop: Stop::No,
@@ -211,9 +216,18 @@ impl Failover {
         };
         let local = self.local_deadline.filter(|_| self.phase == Phase::ResourcesReceived);
         let again = self.say_again.map(|(at, _)| at);
-        [self.standby_deadline, self.failback_retry, self.conflict_until, again, local, linger, self.groups.next_retry()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.standby_deadline,
+            self.failback_retry,
+            self.conflict_until,
+            self.start_again,
+            again,
+            local,
+            linger,
+            self.groups.next_retry(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 }

@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod bus;
 mod config;
+mod digest;
 mod engine;
 mod event;
 mod failover;

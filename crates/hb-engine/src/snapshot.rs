@@ -75,7 +75,7 @@ pub struct GroupSnapshot {
 }
 
 /// What a group is doing on this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupState {
     /// Not here.
     Down,

@@ -376,3 +376,118 @@ fn somebody_else_under_our_name_is_told() {
     let outputs = node.give(twin);
     assert_eq!(events(&outputs), [&Event::NameClash { uuid: PEER_UUID }]);
 }
+
+#[test]
+fn what_a_peer_can_make_us_do_is_bounded() {
+    /// Kind, fields, kind of the answer.
+    type Question = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let questions: [Question; 3] = [
+        ("reqnodes", &[("dest", "wa1")], "repnodes"),
+        ("starting", &[], "resource"),
+        ("resource", &[("rsc_hold", "local"), ("isstable", "1"), ("hb-ask", "1")], "resource"),
+    ];
+    for (kind, fields, answer) in questions {
+        let mut node = Node::new();
+        node.give(status(1, "up"));
+        node.give(from_peer("repnodes", 2));
+        let mut answers = 0;
+        let mut told = 0;
+        for seq in 3..10_003 {
+            let mut question = from_peer(kind, seq);
+            for (name, value) in fields {
+                question.push_text(name, value);
+            }
+            let outputs = node.give(question);
+            answers += sent(&outputs, answer).len();
+            told += events(&outputs).iter().filter(|e| matches!(e, Event::TooMuch { .. })).count();
+        }
+        assert!((10..=120).contains(&answers), "{kind}: {answers} answers");
+        assert!(told > 9_000, "{kind}: {told}");
+        // Its heartbeats count all the same, and in time it is answered again.
+        node.give(status(10_003, "active"));
+        assert_eq!(node.engine.snapshot(stamp(node.now)).nodes[1].status, "active");
+        node.now = node.now.plus(Duration::from_millis(25));
+        let mut question = from_peer("reqnodes", 10_004);
+        question.push_text("dest", "wa1");
+        assert_eq!(sent(&node.give(question), "repnodes").len(), 1);
+    }
+}
+
+#[test]
+fn requests_that_must_be_refused_are_refused_a_bounded_number_of_times() {
+    let mut node = Node::new();
+    let mut seq = 0;
+    for _ in 0..600 {
+        seq += 1;
+        node.give(status(seq, "up"));
+        node.pass(Duration::from_secs(1));
+    }
+    let mut request = from_peer("NS_rexmit", 0);
+    request.push_text("firstseq", "1");
+    request.push_text("lastseq", "9223372036854775807");
+    let mut refusals = 0;
+    let mut all = 0;
+    for _ in 0..1000 {
+        let outputs = node.give(request.clone());
+        refusals += sent(&outputs, "NS_nak_rexmit").len();
+        all += outputs.len();
+    }
+    assert_eq!(refusals, 50);
+    assert!(all < 1200, "{all} outputs for 1000 requests");
+    // One that can be served is not affected.
+    let newest = node.engine.snapshot(stamp(node.now)).seq.to_string();
+    request.set_text("firstseq", &newest);
+    request.set_text("lastseq", &newest);
+    assert!(matches!(node.give(request)[..], [Output::Send(_)]));
+}
+
+#[test]
+fn a_refusal_from_an_earlier_run_is_no_refusal() {
+    let mut node = Node::new();
+    node.give(status(1, "up"));
+    node.give(status(3, "up"));
+    let mut refusal = from_peer("NS_nak_rexmit", 0);
+    refusal.push_text("firstseq", "2");
+    let mut old = refusal.clone();
+    old.set_text("hg", "4");
+    assert!(events(&node.give(old)).is_empty());
+    assert_eq!(node.engine.snapshot(stamp(node.now)).nodes[1].missing, 1);
+    assert!(matches!(events(&node.give(refusal))[..], [Event::Irretrievable { seq: 2, .. }]));
+    assert_eq!(node.engine.snapshot(stamp(node.now)).nodes[1].missing, 0);
+}
+
+#[test]
+fn a_status_text_is_kept_short_and_printable() {
+    let mut node = Node::new();
+    let long = format!("\u{1b}[2J{}", "ä".repeat(30_000));
+    node.give(status(1, &long));
+    let snapshot = node.engine.snapshot(stamp(node.now));
+    assert_eq!(snapshot.nodes[1].status, format!("[2J{}", "ä".repeat(14)));
+}
+
+#[test]
+fn who_calls_itself_dead_is_judged_by_its_silence() {
+    let mut node = Node::new();
+    node.give(status(1, "up"));
+    node.give(from_peer("repnodes", 2));
+    node.give(status(3, "active"));
+    let outputs = node.give(status(4, "dead"));
+    assert!(matches!(events(&outputs)[..], [Event::BadMessage { .. }]));
+    assert_eq!(node.engine.snapshot(stamp(node.now)).nodes[1].status, "active");
+    let outputs = node.pass(Duration::from_secs(11));
+    assert!(events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })));
+    assert_eq!(sent(&outputs, "stonith").len(), 1, "with all that follows from a verdict");
+}
+
+#[test]
+fn no_peer_can_be_dead_between_two_heartbeats() {
+    for dt in ["0", "1"] {
+        let mut node = Node::new();
+        let mut hasty = status(1, "up");
+        hasty.set_text("dt", dt);
+        node.give(hasty);
+        node.give(from_peer("repnodes", 2));
+        let outputs = node.pass(Duration::from_millis(990));
+        assert!(!events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })), "{dt}");
+    }
+}

@@ -2,12 +2,15 @@
 //! defect.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test harness")]
 
+#[path = "pair/found.rs"]
+mod found;
 #[path = "pair/lab.rs"]
 mod lab;
 
 use std::time::Duration;
 
 use hb_engine::{Command, Event, Failback, HoldSet};
+use hb_wire::Message;
 use lab::{A, B, Lab};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -310,4 +313,58 @@ fn same_inputs_give_the_same_outputs() {
         (lab.story(), lab.hosts[A].sent.clone())
     };
     assert_eq!(run(), run());
+}
+
+/// What a 3.0.6 node beta says; its fields end as its transport ends them.
+fn classic(kind: &str, seq: u64, fields: &[(&str, &str)]) -> Message {
+    let mut message = Message::new(kind);
+    for (name, value) in fields {
+        message.push_text(name, value);
+    }
+    message.push_text("src", "beta");
+    message.push_text("seq", &format!("{seq:x}"));
+    message.push_text("hg", "65");
+    message.push_text("ts", "6b49d200");
+    message
+}
+
+#[test]
+fn after_a_partition_a_classic_node_may_give_back_what_it_took() {
+    let status = |seq, st| classic("status", seq, &[("st", st), ("dt", "3e8"), ("protocol", "1")]);
+    let resource = |seq, hold, stable| {
+        classic("resource", seq, &[("rsc_hold", hold), ("rtype", "full"), ("isstable", stable)])
+    };
+    let mut lab = Lab::new(Failback::On);
+    lab.start(A);
+    lab.inject(A, status(1, "up"));
+    lab.inject(
+        A,
+        classic("repnodes", 2, &[("dest", "alpha"), ("nodelist", "alpha beta "), ("delnodelist", " ")]),
+    );
+    lab.inject(A, status(3, "active"));
+    lab.inject(A, classic("starting", 4, &[]));
+    lab.inject(A, resource(5, "none", "0"));
+    lab.pass(millis(100));
+    lab.inject(A, resource(6, "local", "1"));
+    lab.until(SECOND, |lab| lab.holds(A, &[0]) && lab.settled());
+    lab.until(2 * SECOND, |lab| lab.holds(A, &[0, 1]) && lab.settled());
+    // It declared us dead too. What we took from it goes at once, what it took from us it offers.
+    let before = lab.hosts[A].sent.len();
+    lab.inject(A, status(20, "active"));
+    assert_eq!(lab.hosts[A].sent[before].text("t"), Some("status"), "it must hear first that we live");
+    lab.until(SECOND, |lab| lab.holds(A, &[0]));
+    lab.inject(A, resource(21, "all", "1"));
+    lab.inject(A, classic("ask_resources", 22, &[("rsc_hold", "foreign"), ("info", "me")]));
+    let answers = |lab: &Lab, info| {
+        let answer =
+            |sent: &&Message| sent.text("t") == Some("ask_resources") && sent.text("info") == Some(info);
+        lab.hosts[A].sent.iter().filter(answer).count()
+    };
+    assert_eq!(answers(&lab, "other"), 1, "{}", lab.story());
+    lab.inject(A, resource(23, "local", "0"));
+    lab.inject(A, classic("ask_resources", 24, &[("rsc_hold", "foreign"), ("info", "done")]));
+    lab.pass(millis(50));
+    assert_eq!(answers(&lab, "done"), 1, "{}", lab.story());
+    lab.inject(A, resource(25, "local", "1"));
+    assert!(lab.holds(A, &[0]) && lab.settled(), "{}", lab.story());
 }

@@ -20,7 +20,7 @@ const FIRST_REQUEST: Duration = Duration::from_millis(50);
 const SHORT_DELAY: Duration = Duration::from_millis(100);
 
 /// One node's numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Receiver {
     last: Option<u64>,
     /// Missing number -> when to ask for it next.
@@ -65,6 +65,11 @@ impl Receiver {
 
     pub(crate) fn missing(&self) -> usize {
         self.missing.len()
+    }
+
+    /// What is missing, lowest first.
+    pub(crate) fn missing_numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.missing.keys().copied()
     }
 
     /// The highest number that came.
@@ -159,7 +164,7 @@ impl Receiver {
         // The highest number with our digit below the new lowest missing one, if that is news (`wire.md` 6.6).
         let below =
             self.missing.first_key_value().map_or_else(|| self.last.unwrap_or(seq), |(number, _)| number - 1);
-        let candidate = below.checked_sub((below + 10 - self.ack_digit) % 10);
+        let candidate = below.checked_sub((below % 10 + 10 - self.ack_digit) % 10);
         Arrival::Filled { acknowledge: candidate.filter(|number| *number >= seq), closed }
     }
 
@@ -224,6 +229,18 @@ mod tests {
         assert_eq!(book.arrive(4), Arrival::Filled { acknowledge: Some(5), closed: false });
         assert_eq!(book.arrive(6), Arrival::Filled { acknowledge: None, closed: true });
         assert_eq!(book.arrive(6), Arrival::Old);
+    }
+
+    #[test]
+    fn the_last_number_of_all_is_a_number_like_any_other() {
+        let mut book = Book::new(5);
+        book.arrive(u64::MAX - 3);
+        assert_eq!(book.arrive(u64::MAX), Arrival::AfterGap { lost: 2, last: u64::MAX - 3 });
+        let later = book.now.plus(DELAY);
+        assert_eq!(book.receiver.requests(later, DELAY, 50), [(u64::MAX - 2, u64::MAX - 1)]);
+        assert_eq!(book.arrive(u64::MAX - 2), Arrival::Filled { acknowledge: None, closed: false });
+        // u64::MAX ends with 5.
+        assert_eq!(book.arrive(u64::MAX - 1), Arrival::Filled { acknowledge: Some(u64::MAX), closed: true });
     }
 
     #[test]

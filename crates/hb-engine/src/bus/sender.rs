@@ -17,13 +17,13 @@ pub(crate) const SERVED_PER_REQUEST: u64 = 50;
 const REPEAT_MARGIN: Duration = Duration::from_millis(10);
 
 /// Our own side of the bus.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sender {
     seq: u64,
     history: VecDeque<Sent>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Sent {
     seq: u64,
     message: Message,

@@ -17,6 +17,9 @@ use crate::liveness::node::STATUS_DEAD;
 use crate::number;
 use crate::time::Tick;
 
+/// Messages that make us answer or move resources.
+const REACTIONS: [&str; 7] =
+    ["reqnodes", "repnodes", "starting", "resource", "ask_resources", "hb_takeover", "shutdone"];
 /// How many requests for missing messages are sent in one turn.
 const REQUESTS_PER_TURN: usize = 8;
 
@@ -67,11 +70,8 @@ impl Engine {
         }
         self.node_mut(node).heard = true;
         self.learn_uuid(node, message);
-        if kind == "NS_nak_rexmit" {
-            return self.receive_refusal(node, message);
-        }
         if kind.starts_with("NS_") {
-            // What an earlier run of it acknowledged or lost says nothing about this one.
+            // What an earlier run of it acknowledged, lost or refused says nothing about this one.
             let known = self.node(node).generation;
             if number::hex(message, "hg").is_none_or(|generation| generation >= known) {
                 self.receive_plain(node, kind, message);
@@ -112,6 +112,9 @@ impl Engine {
     }
 
     fn receive_plain(&mut self, node: NodeId, kind: &str, message: &Message) {
+        if kind == "NS_nak_rexmit" {
+            return self.receive_refusal(node, message);
+        }
         if message.text("dest").is_some_and(|dest| dest != self.node(self.config.local).name) {
             return;
         }
@@ -153,6 +156,10 @@ impl Engine {
                     return self.report(Event::CannotRetransmit { node, seq, why: "never sent" });
                 }
                 Repeat::TooLow => {
+                    let now = self.now.tick;
+                    if !self.node_mut(node).refusals.take(now) {
+                        return self.report(Event::TooMuch { node });
+                    }
                     self.report(Event::CannotRetransmit { node, seq, why: "no longer kept" });
                     let mut refusal = Message::new("NS_nak_rexmit");
                     refusal.push_text("firstseq", &format!("{seq:x}"));
@@ -200,7 +207,12 @@ impl Engine {
         // Of a dead node only a heartbeat counts: its numbers are forgotten, so anything else could be an old message
         // played again.
         if act && (kind == "status" || !self.node(node).is_dead()) {
-            self.act(node, kind, seq, message);
+            // Heartbeats cost nothing, and clients' messages are not acted on.
+            if REACTIONS.contains(&kind) && !self.node_mut(node).actions.take(now) {
+                self.report(Event::TooMuch { node });
+            } else {
+                self.act(node, kind, seq, message);
+            }
         }
         acknowledge
     }

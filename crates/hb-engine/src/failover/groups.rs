@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hash::Hash as _;
 use core::time::Duration;
 
 use crate::config::{Config, GroupConfig};
@@ -19,13 +20,13 @@ use crate::time::Tick;
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// All groups of the cluster as they stand here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Groups {
     list: Vec<Group>,
     next_job: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Group {
     set: HoldSet,
     wanted: bool,
@@ -71,8 +72,10 @@ impl Groups {
         self.list.iter().map(|group| group.state)
     }
 
+    /// Whether something is being started or stopped; announcements of addresses do not count.
     pub(crate) fn is_busy(&self) -> bool {
-        self.list.iter().any(|group| group.job.is_some())
+        let changes = |job: &(JobId, Action)| matches!(job.1, Action::Start(_) | Action::Stop(_));
+        self.list.iter().any(|group| group.job.as_ref().is_some_and(changes))
     }
 
     /// Whether all groups of the set are as wanted.
@@ -82,6 +85,14 @@ impl Groups {
 
     pub(crate) fn next_retry(&self) -> Option<Tick> {
         self.list.iter().filter(|group| group.job.is_none()).filter_map(|group| group.retry).min()
+    }
+
+    /// Adds the states to a hash (see `digest`).
+    pub(crate) fn digest<H: core::hash::Hasher>(&self, hasher: &mut H) {
+        for group in &self.list {
+            (group.wanted, group.state, group.residue, group.job.is_some(), group.retry.is_some())
+                .hash(hasher);
+        }
     }
 
     fn new_job(&mut self) -> JobId {

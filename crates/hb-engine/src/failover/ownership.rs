@@ -2,7 +2,7 @@
 
 use hb_wire::Message;
 
-use super::{DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, SAY_AGAIN_FIRST, SAY_AGAIN_LAST, Standby};
+use super::{DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, SAY_AGAIN_FIRST, SAY_AGAIN_LAST, START_AGAIN, Standby};
 use crate::config::Failback;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -19,6 +19,7 @@ impl Engine {
         let last = self.failover.partner_id.and_then(|id| self.node(id).receiver.last());
         self.failover.partner.newest = self.failover.partner.newest.max(last.unwrap_or(0));
         self.send(Message::new("starting"));
+        self.failover.start_again = Some(self.now.tick.plus(START_AGAIN));
         match self.failover.partner_id {
             Some(partner) if self.node(partner).is_dead() => self.peer_died(partner),
             Some(_) => {}
@@ -30,13 +31,24 @@ impl Engine {
         self.retry_stop();
     }
 
+    /// Nobody answered our `starting` (`failover.md` 3.4 F): it may be lost, and not be missed.
+    pub(crate) fn start_again(&mut self) {
+        if self.failover.start_again.is_none_or(|due| due > self.now.tick) {
+            return;
+        }
+        self.failover.start_again = None;
+        if self.failover.phase == Phase::Starting && !self.failover.hold.contains(HoldSet::ALL) {
+            self.send(Message::new("starting"));
+            self.failover.start_again = Some(self.now.tick.plus(START_AGAIN));
+        }
+    }
+
     /// Announces what we hold (`failover.md` 4, `resource`).
     pub(crate) fn announce(&mut self, stable: bool, info: Option<&str>) {
         let message = self.announcement(stable, info);
         self.send(message);
         let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
-        self.failover.say_again =
-            classic.then(|| (self.now.tick.plus(SAY_AGAIN_FIRST), SAY_AGAIN_FIRST));
+        self.failover.say_again = classic.then(|| (self.now.tick.plus(SAY_AGAIN_FIRST), SAY_AGAIN_FIRST));
     }
 
     /// Tells a 3.0.6 peer again what we hold, some time after the last change.

@@ -74,9 +74,13 @@ impl Engine {
             // It answers with what it holds; who keeps what follows from both announcements.
             self.announce_and_ask();
         } else {
+            // Only a heartbeat brings us back for it; what we announce before it would be undone by that.
+            self.send_status();
             // 3.0.6 releases everything and starts anew if it had declared us dead as well (`failover.md` 3.8); in
             // either case what we took by a wrong verdict is not ours.
             self.yield_set(self.failover.taken.unwrap_or_default(), "the other node was not dead");
+            // It answers only when we become stable again in its eyes (rows 10 and 11).
+            self.announce(false, None);
             self.announce_state();
         }
     }
@@ -139,19 +143,17 @@ impl Engine {
             return mine.is_none_or(|mine| mine.contains(set));
         }
         let theirs = self.failover.partner.taken.map(HoldSet::mirrored);
-        let (i_took, it_took) = (
-            mine.is_some_and(|mine| mine.contains(set)),
-            theirs.is_some_and(|theirs| theirs.contains(set)),
-        );
+        let (mine_taken, theirs_taken) =
+            (mine.is_some_and(|mine| mine.contains(set)), theirs.is_some_and(|theirs| theirs.contains(set)));
         // If that does not tell, the preferred node keeps.
         let not_preferred = set == HoldSet::FOREIGN;
         match (mine.is_some(), theirs.is_some()) {
             // Both were wrong about the other: whoever took gives back.
-            (true, true) if i_took != it_took => i_took,
+            (true, true) if mine_taken != theirs_taken => mine_taken,
             // Only one was wrong: it took over by right of its verdict and can serve; the other was asleep, or is
             // perhaps not heard even now.
-            (true, false) => !i_took && not_preferred,
-            (false, true) => it_took || not_preferred,
+            (true, false) => !mine_taken && not_preferred,
+            (false, true) => theirs_taken || not_preferred,
             (true, true) | (false, false) => not_preferred,
         }
     }

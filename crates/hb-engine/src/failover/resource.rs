@@ -58,22 +58,28 @@ impl Engine {
             }
             return;
         }
-        self.failover.partner.newest = seq;
         let Some(text) = message.text("rsc_hold") else {
             return self.report(Event::BadMessage { why: "announcement without hold set" });
         };
         let said = HoldSet::parse(text).unwrap_or(HoldSet::NONE);
         let full = message.text("rtype") == Some("full");
+        if full {
+            self.failover.partner.newest = seq;
+        }
         let hold = match self.failover.partner.hold {
             Some(before) if !full && !said.is_empty() => before.union(said),
             Some(_) | None => said,
         };
-        self.failover.partner.hold = Some(hold);
+        let before = self.failover.partner.hold.replace(hold);
         self.failover.partner.taken =
             message.text("hb-taken").map(|text| HoldSet::parse(text).unwrap_or_default().intersection(hold));
         self.resources_received();
         let Some(stable) = message.text("isstable").map(|text| text == "1") else {
-            return; // Row 12: a take-over script's report.
+            // Row 12: a take-over script's report. What it took because it had declared us dead may run here.
+            if self.failover.phase == Phase::Stable {
+                self.resolve_conflict();
+            }
+            return;
         };
         self.report(Event::PeerHolds { node, hold, stable });
         self.failover.partner.leaving = message.text("info") == Some("shutdown");
@@ -85,6 +91,7 @@ impl Engine {
             self.partner_lost_us(seq);
         }
         self.taker_has_it(seq);
+        self.giver_took_it_back(before, hold);
         if self.failover.phase == Phase::Stable {
             self.resolve_conflict();
             self.forget_partition(hold);
@@ -166,11 +173,13 @@ impl Engine {
         let Some(peer_hold) = self.failover.partner.hold else { return };
         let owned = self.failover.hold.union(peer_hold.mirrored());
         let orphans = HoldSet::ALL.minus(owned);
-        if orphans.contains(HoldSet::LOCAL) {
-            self.report(Event::NobodyOwns { set: HoldSet::LOCAL });
-            if self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb) {
-                self.acquire_own("nobody owned them");
-            }
+        if orphans.is_empty() {
+            return;
+        }
+        self.report(Event::NobodyOwns { set: orphans });
+        let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
+        if ours && orphans.contains(HoldSet::LOCAL) {
+            self.acquire_own("nobody owned them");
         }
     }
 

@@ -43,9 +43,6 @@ impl Engine {
         if self.failover.standby != Standby::Not {
             return Some("a hand-over is under way");
         }
-        if self.failover.taken.is_some() && self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead()) {
-            return Some("a partition is not yet sorted out");
-        }
         if self.failover.phase != Phase::Stable {
             return Some("this node has not yet decided about its resources");
         }
@@ -55,7 +52,8 @@ impl Engine {
         if !self.failover.is_quiet() {
             return Some("resources are being started or stopped");
         }
-        None
+        let peer_lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
+        (self.failover.taken.is_some() && peer_lives).then_some(UNSORTED)
     }
 
     /// An operator wants a set from the peer (`failover.md` 3.7, `hb_takeover`; our view).
@@ -105,12 +103,16 @@ impl Engine {
 
     /// Rows 28-30 and 32.
     fn peer_wants_to_give(&mut self, node: NodeId, seq: u64, set: HoldSet) {
-        if self.failover.standby == Standby::Waiting {
-            // It asks anew, so it has given up the hand-over that we wait for.
+        if self.failover.standby == Standby::Waiting && self.node(node).speaks_hb {
+            // It asks anew, so it has given up the hand-over that we wait for. 3.0.6 says `me` even if it does not mean
+            // it, because it only then sees that a hand-over is under way.
             self.failover.standby = Standby::Not;
             self.failover.partner.stable = true;
         }
-        if let Some(why) = self.standby_hindrance() {
+        // After a partition a 3.0.6 with failback wants to give back what it took; unanswered it would keep that for
+        // ten seconds before it starts anew, and both would own it.
+        let sorts_out = |why: &&str| *why == UNSORTED && !self.node(node).speaks_hb;
+        if let Some(why) = self.standby_hindrance().filter(|why| !sorts_out(why)) {
             return self.report(Event::StandbyRefused { why });
         }
         self.failover.floor = seq;
@@ -197,6 +199,17 @@ impl Engine {
         self.retry_stop();
     }
 
+    /// A giver that had said that it no longer holds the set says that it does: it has given up the hand-over (3.0.6
+    /// says the former first and does it then).
+    pub(crate) fn giver_took_it_back(&mut self, before: Option<HoldSet>, now: HoldSet) {
+        let set = self.failover.standby_set;
+        let had_left = before.is_some_and(|before| before.intersection(set).is_empty());
+        if self.failover.standby == Standby::Waiting && had_left && !now.intersection(set).is_empty() {
+            self.forget_standby();
+            self.report(Event::StandbyRefused { why: "the other node took it back" });
+        }
+    }
+
     /// The taker announced that it holds what we gave: its `done` is only late, or was never sent.
     pub(crate) fn taker_has_it(&mut self, seq: u64) {
         let set = self.failover.standby_set.mirrored();
@@ -270,9 +283,11 @@ impl Engine {
         self.failover.standby_deadline = None;
         self.failover.partner.stable = true;
         let given = self.failover.standby == Standby::Given || self.is_giving();
-        let released = self.failover.partner.hold.is_some_and(|hold| {
-            hold.intersection(self.failover.standby_set).is_empty()
-        });
+        let released = self
+            .failover
+            .partner
+            .hold
+            .is_some_and(|hold| hold.intersection(self.failover.standby_set).is_empty());
         if self.failover.standby == Standby::Waiting && released {
             return self.take_over_set(self.failover.standby_set); // Only its `done` was lost.
         }
@@ -292,3 +307,6 @@ impl Engine {
         self.retry_stop();
     }
 }
+
+/// Why nothing is handed over before it is clear what a partition has left behind.
+const UNSORTED: &str = "a partition is not yet sorted out";

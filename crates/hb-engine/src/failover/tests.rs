@@ -286,3 +286,29 @@ fn a_stop_that_fails_is_never_announced() {
     assert_eq!(result(&mut engine), "-");
     assert_eq!(engine.failover.hold, HoldSet::LOCAL);
 }
+
+#[test]
+fn an_unanswered_starting_is_sent_again() {
+    let mut engine = given(Phase::Starting, Standby::Not);
+    engine.handle(now(1_900), Input::Wake);
+    assert_eq!(result(&mut engine), "-");
+    engine.handle(now(2_100), Input::Wake);
+    assert_eq!(result(&mut engine), "starting");
+}
+
+#[test]
+fn a_classic_peer_is_told_again_what_we_hold_until_it_surely_knows() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    happen(&mut engine, "starting");
+    assert_eq!(result(&mut engine), "say local 1");
+    let mut again = 0;
+    for second in 1..60 {
+        let mut status = Message::new("status");
+        status.push_text("st", "active");
+        status.push_text("protocol", "1");
+        give(&mut engine, second * 1_000, 20 + second, status);
+        engine.handle(now(second * 1_000 + 10), Input::Wake);
+        again += usize::from(result(&mut engine).contains("say local 1"));
+    }
+    assert_eq!(again, 4, "after 1, 3, 7 and 15 seconds");
+}

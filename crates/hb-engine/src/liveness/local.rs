@@ -17,7 +17,7 @@ pub(crate) const EXTENSION_VERSION: &str = "1";
 const REQNODES_EVERY: Duration = Duration::from_secs(1);
 
 /// Our own status and what it waits for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Local {
     pub(crate) status: &'static str,
     pub(crate) started: Tick,

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::bus::allowance::Allowance;
 use crate::bus::receiver::Receiver;
 use crate::random::Random;
 use crate::time::Tick;
@@ -19,7 +20,7 @@ pub(crate) const STATUS_ACTIVE: &str = "active";
 pub(crate) const STATUS_DEAD: &str = "dead";
 
 /// One node as we see it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) uuid: Option<[u8; 16]>,
@@ -34,6 +35,10 @@ pub(crate) struct Node {
     /// Anything at all was heard of it since our start.
     pub(crate) heard: bool,
     pub(crate) receiver: Receiver,
+    /// What it can make us do by its numbered messages, which nobody can play again.
+    pub(crate) actions: Allowance,
+    /// How many of its requests we can refuse; these anybody can play again.
+    pub(crate) refusals: Allowance,
     /// Highest number of ours that it acknowledged.
     pub(crate) acked: u64,
     /// It announces `protocol`, so it expects acknowledgements.
@@ -45,7 +50,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(name: &str, links: usize, random: &mut Random) -> Self {
+    pub(crate) fn new(name: &str, links: usize, now: Tick, random: &mut Random) -> Self {
         Self {
             name: name.to_owned(),
             uuid: None,
@@ -56,6 +61,8 @@ impl Node {
             deadtime: None,
             heard: false,
             receiver: Receiver::new(random),
+            actions: Allowance::full(now),
+            refusals: Allowance::full(now),
             acked: 0,
             acknowledges: true,
             speaks_hb: false,

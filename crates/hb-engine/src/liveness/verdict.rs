@@ -3,6 +3,7 @@
 //! A node that woke late judges nobody before it has listened again (design, invariant 3).
 
 use alloc::borrow::ToOwned;
+use alloc::string::String;
 use core::time::Duration;
 
 use hb_wire::Message;
@@ -15,8 +16,10 @@ use crate::id::{LinkId, NodeId};
 use crate::number;
 use crate::time::Tick;
 
-/// A peer cannot ask for a shorter dead time than this: it would be dead between any two heartbeats.
+/// A peer cannot ask for a shorter dead time than this or a keepalive: it would be dead between any two heartbeats.
 const SHORTEST_DEADTIME: Duration = Duration::from_millis(5);
+/// Bytes of a status text that are kept (`wire.md` 1.4).
+const STATUS_TEXT: usize = 31;
 /// How many keepalives a peer gets to be heard after we woke late.
 const KEEPALIVES_OF_DOUBT: u32 = 2;
 
@@ -79,6 +82,12 @@ impl Engine {
         let Some(status) = message.text("st") else {
             return self.report(Event::BadMessage { why: "status without text" });
         };
+        let status = status_text(status);
+        if status == STATUS_DEAD {
+            // That is our verdict about it, with all that follows from one; who is silent will get it.
+            return self.report(Event::BadMessage { why: "a node that calls itself dead" });
+        }
+        let shortest = SHORTEST_DEADTIME.max(self.config.keepalive);
         let now = self.now.tick;
         let peer = self.node_mut(node);
         if seq < peer.status_seq {
@@ -88,14 +97,14 @@ impl Engine {
         peer.acknowledges = message.has("protocol");
         peer.speaks_hb = message.has("hb-v");
         if let Some(millis) = number::hex(message, "dt") {
-            peer.deadtime = Some(Duration::from_millis(millis).max(SHORTEST_DEADTIME));
+            peer.deadtime = Some(Duration::from_millis(millis).max(shortest));
         }
         let interval = peer.last_status.map(|before| now.since(before));
         peer.last_status = Some(now);
         let was_dead = peer.is_dead();
         let changed = peer.status != status;
         if changed {
-            status.clone_into(&mut peer.status);
+            peer.status.clone_from(&status);
         }
         if let Some(interval) = interval {
             self.judge_interval(node, interval);
@@ -106,7 +115,7 @@ impl Engine {
             self.report(Event::NodeReturned { node });
         }
         if changed {
-            self.report(Event::NodeStatus { node, status: status.to_owned() });
+            self.report(Event::NodeStatus { node, status });
         }
         if returned {
             self.peer_returned(node);
@@ -238,4 +247,16 @@ impl Engine {
             index += 1;
         }
     }
+}
+
+/// A status text as it is kept and shown: of bounded length, and without what a terminal would obey.
+fn status_text(text: &str) -> String {
+    let mut kept = String::new();
+    for c in text.chars().filter(|c| !c.is_control()) {
+        if kept.len() + c.len_utf8() > STATUS_TEXT {
+            break;
+        }
+        kept.push(c);
+    }
+    kept
 }

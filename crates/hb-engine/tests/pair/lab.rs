@@ -18,6 +18,8 @@ pub(crate) struct Host {
     pub(crate) engine: Option<Engine>,
     pub(crate) config: Config,
     pub(crate) frozen: bool,
+    /// While frozen, what comes is lost.
+    pub(crate) deaf: bool,
     pub(crate) running: BTreeSet<u16>,
     pub(crate) events: Vec<(Tick, Event)>,
     pub(crate) sent: Vec<Message>,
@@ -38,6 +40,8 @@ pub(crate) struct Lab {
     pub(crate) delay: Duration,
     pub(crate) overlap_allowed: bool,
     pub(crate) overlap: Duration,
+    /// How much later than usual a message of a node arrives.
+    pub(crate) late: fn(usize, &Message) -> Duration,
     flying: VecDeque<(Tick, usize, Message)>,
     random: u64,
 }
@@ -67,6 +71,7 @@ impl Lab {
             engine: None,
             config: config(local, failback),
             frozen: false,
+            deaf: false,
             running: BTreeSet::new(),
             events: Vec::new(),
             sent: Vec::new(),
@@ -84,6 +89,7 @@ impl Lab {
             delay: Duration::from_micros(300),
             overlap_allowed: false,
             overlap: Duration::ZERO,
+            late: |_, _| Duration::ZERO,
             flying: VecDeque::new(),
             random: 88_172_645_463_325_252,
         }
@@ -106,7 +112,7 @@ impl Lab {
         lab
     }
 
-    fn stamp(&self) -> Now {
+    pub(crate) fn stamp(&self) -> Now {
         Now { tick: self.now, wall: WallSeconds(1_800_000_000 + self.now.as_nanos() / 1_000_000_000) }
     }
 
@@ -154,7 +160,9 @@ impl Lab {
                     self.random ^= self.random >> 7;
                     self.random ^= self.random << 17;
                     if !self.cut[x] && (self.random >> 20) % 100 >= self.loss_percent {
-                        self.flying.push_back((self.now.plus(self.delay), 1 - x, message));
+                        let at = self.now.plus(self.delay + (self.late)(x, &message));
+                        let place = self.flying.partition_point(|(other, ..)| *other <= at);
+                        self.flying.insert(place, (at, 1 - x, message));
                     }
                 }
                 Output::Do { job, action } => {
@@ -190,7 +198,9 @@ impl Lab {
         while self.flying.front().is_some_and(|(at, ..)| *at <= self.now) {
             let (_, to, message) = self.flying.pop_front().unwrap();
             if self.hosts[to].frozen {
-                self.hosts[to].waiting.push_back(message);
+                if !self.hosts[to].deaf {
+                    self.hosts[to].waiting.push_back(message);
+                }
             } else {
                 self.inject(to, message);
             }

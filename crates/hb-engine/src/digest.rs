@@ -1,0 +1,56 @@
+//! A number for a state, for explicit-state exploration: equal for states that will behave alike.
+//!
+//! Times count relative to now and sequence numbers relative to the newest one; what never decides anything (history,
+//! random delays of requests, texts) is left out. Two states with the same digest can differ in what was left out.
+
+use core::hash::{Hash, Hasher};
+
+use crate::engine::Engine;
+use crate::time::Tick;
+
+impl Engine {
+    /// Adds the state to a hash.
+    pub fn digest<H: Hasher>(&self, hasher: &mut H) {
+        let now = self.now.tick;
+        let ahead = |tick: Option<Tick>| tick.map(|tick| tick.since(now).as_millis());
+        let ago = |tick: Option<Tick>| tick.map(|tick| now.since(tick).as_millis());
+        self.local.status.hash(hasher);
+        ahead(Some(self.local.next_heartbeat)).hash(hasher);
+        ahead(self.local.ask_again).hash(hasher);
+        ahead(self.local.doubt.map(|doubt| doubt.until)).hash(hasher);
+        let me = usize::from(self.config.local.0);
+        for (_, node) in self.nodes.iter().enumerate().filter(|(index, _)| *index != me) {
+            let last = node.receiver.last().unwrap_or(0);
+            node.status.hash(hasher);
+            (node.generation, node.heard, node.speaks_hb, node.receiver.last().is_some()).hash(hasher);
+            last.wrapping_sub(node.status_seq).hash(hasher);
+            ago(node.last_status).hash(hasher);
+            node.receiver.missing_numbers().for_each(|seq| last.wrapping_sub(seq).hash(hasher));
+            self.failover.digest(hasher, last, &ahead);
+        }
+    }
+}
+
+impl crate::failover::Failover {
+    fn digest<H: Hasher>(&self, hasher: &mut H, last: u64, ahead: &impl Fn(Option<Tick>) -> Option<u128>) {
+        (self.phase, self.hold, self.standby, self.standby_set, self.needs_failback).hash(hasher);
+        let partner = &self.partner;
+        (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken).hash(hasher);
+        // Only whether a number that is still to come will be above matters; what is far below is all the same.
+        last.wrapping_sub(partner.newest).min(64).hash(hasher);
+        last.wrapping_sub(self.floor).min(64).hash(hasher);
+        (self.taken, self.stop).hash(hasher);
+        for tick in [
+            self.standby_deadline,
+            self.given_until,
+            self.failback_retry,
+            self.local_deadline,
+            self.conflict_until,
+            self.start_again,
+        ] {
+            ahead(tick).hash(hasher);
+        }
+        self.goals.hash(hasher);
+        self.groups.digest(hasher);
+    }
+}
