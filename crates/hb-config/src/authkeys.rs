@@ -36,6 +36,7 @@ pub(crate) fn read(path: PathBuf, raw: &Zeroizing<Vec<u8>>, report: &mut Report)
         report,
         active: None,
         keys: BTreeMap::new(),
+        numbers: BTreeMap::new(),
         signing: None,
         is_doubtful: false,
     };
@@ -67,6 +68,8 @@ struct Reading<'a> {
     /// The number of the last auth line.
     active: Option<(i32, Mark)>,
     keys: BTreeMap<u8, (Method, Zeroizing<Vec<u8>>)>,
+    /// Where the numbers of the good key lines stand.
+    numbers: BTreeMap<u8, Mark>,
     signing: Option<u8>,
     /// A line that could have named the signing key was bad.
     is_doubtful: bool,
@@ -112,6 +115,18 @@ impl Reading<'_> {
             return;
         };
         self.keys.insert(index, (method, Zeroizing::new(secret.to_vec())));
+        if let Some(earlier) = self.numbers.insert(index, line.number.mark) {
+            let (shape, mark) = (self.shape, line.number.mark);
+            self.report.warning(|| {
+                Diagnostic::warning(
+                    Code::KeyTwice,
+                    format!("key number {index} is used twice; the later line counts"),
+                )
+                .at(shape.place(mark))
+                .second(shape.place(earlier), "does not count")
+                .hint("give one of the two another number, or delete it")
+            });
+        }
         if is_active {
             self.signing = Some(index);
         }

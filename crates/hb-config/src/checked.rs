@@ -9,7 +9,7 @@ use hb_auth::KeyRing;
 
 use crate::source::Place;
 
-/// Everything the three files say, with defaults filled in.
+/// Everything the files say, with defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// Our own name, in lower case; one of `nodes`.
@@ -50,6 +50,8 @@ pub struct Checked {
     pub uuid_from: UuidFrom,
     /// The keys of `authkeys`.
     pub key_ring: KeyRing,
+    /// Limits of resource scripts: `hb.toml`, table `agents`.
+    pub agents: AgentLimits,
     /// Resource groups in the order of `haresources`, each with at least one resource.
     pub groups: Vec<Group>,
     /// Variables of `env` for children, named `HA_NAME` as children see them, in the order of the file.
@@ -106,6 +108,38 @@ pub enum Medium {
         /// Interface, tty or host, as clients and logs name the medium.
         name: String,
     },
+}
+
+/// How long resource scripts may run, and how often a failed stop is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLimits {
+    /// Longest run of a `start`. Default 60 s; 3.0.6 has no limits.
+    pub start_timeout: Duration,
+    /// Longest run of a `stop`. Default 60 s.
+    pub stop_timeout: Duration,
+    /// Longest run of a `status`. Default 20 s.
+    pub status_timeout: Duration,
+    /// From SIGTERM to SIGKILL for a script that ran into its limit. Default 5 s.
+    pub kill_grace: Duration,
+    /// Repetitions of a failed `stop`, nothing: for ever. Default 10, as 3.0.6; `env STOPRETRYMAX` in `ha.cf` sets it
+    /// too.
+    pub stop_retries: Option<u32>,
+    /// Pause before a failed `stop` is repeated. Default 1 s, as 3.0.6.
+    pub stop_pause: Duration,
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            start_timeout: seconds(60),
+            stop_timeout: seconds(60),
+            status_timeout: seconds(20),
+            kill_grace: seconds(5),
+            stop_retries: Some(10),
+            stop_pause: seconds(1),
+        }
+    }
 }
 
 /// `auto_failback` (`failover.md` 3.10).
@@ -232,11 +266,12 @@ pub struct Resource {
 /// What a resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceKind {
-    /// An IPv4 address: a bare one, or `IPaddr` or `IPaddr2` with good parameters.
+    /// An IPv4 address to be put up without a script: a bare one, or `IPaddr` or `IPaddr2` with good parameters, unless
+    /// `hb.toml` says that scripts put addresses up.
     Address(AddressSpec),
     /// A script, `IPaddr` with parameters that it will refuse included.
     Script {
-        /// Name, looked up in `resource.d` and `init.d`.
+        /// Name, looked up in `resource.d` and `init.d`; `IPaddr` for a bare address.
         name: String,
         /// Arguments before `start`, `stop` or `status`; none is empty.
         arguments: Vec<String>,

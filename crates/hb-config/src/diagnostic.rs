@@ -186,7 +186,7 @@ pub(crate) fn quoted(text: &[u8]) -> String {
 }
 
 /// Text from a file must not reach a terminal with control characters, which could move the cursor or hide text.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     const LONGEST: usize = 1000;
     let mut shown = String::with_capacity(text.len());
     for character in text.chars().take(LONGEST) {

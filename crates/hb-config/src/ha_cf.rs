@@ -30,9 +30,11 @@ use crate::source::{Mark, Place, Source, Word};
 use crate::value::{parse_bool, parse_number};
 
 pub(crate) use assemble::assemble;
+pub(crate) use directives::removed;
 use directives::{Directive, Shape, Status};
 use draft::Doubts;
 pub(crate) use draft::Draft;
+pub(crate) use late::check_number_of_nodes;
 use lookup::Lookup;
 
 /// The state of reading: what was understood so far, and where problems go.
@@ -99,7 +101,11 @@ impl HaCf<'_> {
             if let Some(parameter) = self.directive.recorded {
                 self.draft.recorded.insert(parameter, word.lossy());
             }
+            let errors = self.report.counts().errors;
             apply(self, word);
+            if !self.directive.is_repeatable && self.report.counts().errors == errors {
+                self.note_value(word);
+            }
         }
         if count > 0 {
             return;
@@ -109,6 +115,27 @@ impl HaCf<'_> {
             Diagnostic::warning(Code::NoValue, format!("`{}` has no value and does nothing", directive.name))
                 .hint(directive.hint())
         });
+    }
+
+    /// Remembers a good value of a directive of which the last one counts, and warns about a second one.
+    fn note_value(&mut self, word: Word<'_>) {
+        let name = self.directive.name;
+        let Some(earlier) = self.draft.given.insert(name, word.mark) else { return };
+        let source = self.source;
+        let is_same = source.bytes().get(earlier.start..earlier.end) == Some(word.text);
+        let message = format_args!("`{name}` is given again; the last line counts");
+        if is_same {
+            self.note(word.mark, || {
+                Diagnostic::note(Code::GivenAgain, message.to_string())
+                    .second(source.place(earlier), "the same value")
+            });
+        } else {
+            self.warning(word.mark, || {
+                Diagnostic::warning(Code::GivenAgain, message.to_string())
+                    .second(source.place(earlier), "does not count")
+                    .hint("keep one of the two")
+            });
+        }
     }
 
     fn warn_about_layout(&mut self, piece: &Piece<'_>) {
@@ -123,7 +150,7 @@ impl HaCf<'_> {
         }
         let text_ends =
             word.text.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(word.text.len());
-        let dropped = word.part(text_ends, word.text.len());
+        let dropped = word.part(text_ends, word.text.trim_ascii_end().len().max(text_ends));
         let hidden = dropped.text.iter().any(|byte| !byte.is_ascii_whitespace());
         let in_comment = word.text.get(..text_ends).is_some_and(|text| text.contains(&b'#'));
         if piece.has_nul || (hidden && !in_comment && text_ends > 0) {

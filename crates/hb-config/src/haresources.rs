@@ -4,24 +4,35 @@
 mod address;
 mod group;
 mod names;
+mod network;
 mod resource;
 mod traps;
 
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use crate::checked::Group;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::host::Host;
-use crate::source::{Mark, Source};
+use crate::source::{Mark, Place, Source};
 
 /// The nodes that a line may name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KnownNodes<'a> {
     pub(crate) nodes: &'a [(String, Mark)],
-    pub(crate) ping_nodes: &'a [String],
+    pub(crate) ping_nodes: &'a [(String, Mark)],
+    /// Addresses of other machines, and the file that names them.
+    pub(crate) fixed_addresses: &'a HashMap<Ipv4Addr, Mark>,
+    pub(crate) ha_cf: &'a Source,
 }
 
 impl KnownNodes<'_> {
+    /// Where ha.cf names an address of another machine.
+    fn place_of(self, address: Ipv4Addr) -> Option<Place> {
+        Some(self.ha_cf.place(*self.fixed_addresses.get(&address)?))
+    }
+
     /// A normal node of that name, case ignored.
     fn has_node(self, name: &[u8]) -> bool {
         self.nodes.iter().any(|(node, _)| node.as_bytes().eq_ignore_ascii_case(name))
@@ -29,7 +40,7 @@ impl KnownNodes<'_> {
 
     /// A ping node of that name, case ignored.
     fn has_ping_node(self, name: &[u8]) -> bool {
-        self.ping_nodes.iter().any(|node| node.as_bytes().eq_ignore_ascii_case(name))
+        self.ping_nodes.iter().any(|(node, _)| node.as_bytes().eq_ignore_ascii_case(name))
     }
 
     fn has(self, name: &[u8]) -> bool {
@@ -46,6 +57,8 @@ struct Reading<'a> {
     host: &'a dyn Host,
     /// The configuration directory, for `resource.d`.
     dir: &'a Path,
+    /// Whether addresses are put up without a script.
+    native_addresses: bool,
 }
 
 impl Reading<'_> {
@@ -65,15 +78,23 @@ impl Reading<'_> {
     }
 }
 
+/// Where the resources would run.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) host: &'a dyn Host,
+    pub(crate) native_addresses: bool,
+}
+
 /// Reads all groups; those without resources are left out.
 pub(crate) fn read(
     source: &Source,
     known: Option<KnownNodes<'_>>,
-    dir: &Path,
-    host: &dyn Host,
+    machine: Machine<'_>,
     report: &mut Report,
 ) -> Vec<Group> {
-    let mut reading = Reading { source, report, known, host, dir };
+    let Machine { dir, host, native_addresses } = machine;
+    let mut reading = Reading { source, report, known, host, dir, native_addresses };
     names::check(&mut reading);
     let lines = group::logical_lines(&mut reading);
     traps::warn(&mut reading, &lines);

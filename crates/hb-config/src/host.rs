@@ -31,6 +31,9 @@ pub trait Host {
     /// Names of all network interfaces, for hints.
     fn interfaces(&self) -> Vec<String>;
 
+    /// The IPv4 routing table in the kernel's order, at most some thousand rows.
+    fn routes(&self) -> Vec<Route>;
+
     /// Whether a user of that name exists.
     fn user_exists(&self, name: &str) -> bool;
 
@@ -88,4 +91,29 @@ pub enum InterfaceState {
     NoAddress,
     /// It can be used.
     Usable,
+}
+
+/// A row of the IPv4 routing table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The interface that it leads through.
+    pub interface: String,
+    /// First address of the destination.
+    pub destination: Ipv4Addr,
+    /// Length of its mask, 0 to 32; 0 is the default route.
+    pub prefix: u8,
+    /// The destination is a network that the interface is in; otherwise another machine passes packets on.
+    pub is_direct: bool,
+}
+
+impl Route {
+    /// Whether `address` is in the destination.
+    #[must_use]
+    pub const fn contains(&self, address: Ipv4Addr) -> bool {
+        let mask = match self.prefix {
+            0 => 0,
+            bits => u32::MAX << (32 - if bits > 32 { 32 } else { bits }),
+        };
+        address.to_bits() & mask == self.destination.to_bits() & mask
+    }
 }

@@ -1,4 +1,4 @@
-//! The one way in: reads the three files of a directory and says what they mean (`config.md` 1).
+//! The one way in: reads the files of a directory and says what they mean (`config.md` 1).
 //!
 //! The verdict is that of 3.0.6, which stops after the first bad file; all files are read here, so that everything
 //! wrong is reported in one run.
@@ -14,12 +14,13 @@ use crate::checked::Checked;
 use crate::code::Code;
 use crate::diagnostic::{Counts, Diagnostic, Report, quoted};
 use crate::ha_cf::{self, Draft};
-use crate::haresources::{self, KnownNodes};
+use crate::haresources::{self, KnownNodes, Machine};
+use crate::hb_toml::{self, HbToml};
 use crate::host::{Host, PathKind};
 use crate::source::{FileKind, Source};
 
 /// A configuration file larger than this is not read.
-const LARGEST_FILE: usize = 16 << 20;
+pub(crate) const LARGEST_FILE: usize = 16 << 20;
 /// Bytes of `nodeinfo` that are read.
 const LARGEST_NODEINFO: usize = 4096;
 /// Exit code of a start with these files: good.
@@ -65,6 +66,7 @@ struct Paths {
     ha_cf: PathBuf,
     authkeys: PathBuf,
     haresources: PathBuf,
+    hb_toml: PathBuf,
 }
 
 impl Paths {
@@ -74,6 +76,7 @@ impl Paths {
             ha_cf: path(FileKind::HaCf),
             authkeys: path(FileKind::Authkeys),
             haresources: path(FileKind::Haresources),
+            hb_toml: path(FileKind::HbToml),
         }
     }
 
@@ -82,6 +85,7 @@ impl Paths {
             FileKind::HaCf => &self.ha_cf,
             FileKind::Authkeys => &self.authkeys,
             FileKind::Haresources => &self.haresources,
+            FileKind::HbToml => &self.hb_toml,
         }
     }
 }
@@ -93,7 +97,7 @@ pub struct LoadOptions {
     pub node_name: Option<String>,
 }
 
-/// Reads and checks `ha.cf`, `authkeys` and `haresources` in `dir`.
+/// Reads and checks `ha.cf`, `authkeys`, `haresources` and, if there is one, `hb.toml` in `dir`.
 ///
 /// ```
 /// use std::path::Path;
@@ -116,10 +120,13 @@ pub fn load_with(dir: &Path, host: &dyn Host, options: &LoadOptions) -> Loaded {
     let draft = loading.ha_cf(&own_name);
     loading.check_mode();
     let key_ring = loading.authkeys();
-    let groups = loading.haresources(draft.as_ref());
+    let hb_toml = loading.hb_toml(draft.as_ref());
+    let groups = loading.haresources(draft.as_ref(), hb_toml.native_addresses);
 
     let config = match (loading.report.counts().errors, draft, key_ring) {
-        (0, Some(draft), Some(key_ring)) => Some(ha_cf::assemble(draft, &own_name, key_ring, groups)),
+        (0, Some(draft), Some(key_ring)) => {
+            Some(ha_cf::assemble(draft, &own_name, key_ring, hb_toml, groups))
+        }
         _ => None,
     };
     loading.finish(dir, config)
@@ -211,18 +218,46 @@ impl<'a> Loading<'a> {
         read.key_ring
     }
 
+    /// Optional: nothing is said if the file does not exist.
+    fn hb_toml(&mut self, draft: Option<&Draft>) -> HbToml {
+        let file = FileKind::HbToml;
+        let path = self.path(file);
+        if self.host.metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return HbToml::default();
+        }
+        let Some(bytes) = self.read(file) else { return HbToml::default() };
+        let source = Source::new(file, path, bytes);
+        let hb_toml = hb_toml::read(&source, &mut self.report);
+        let ha_cf = self.sources.iter().find(|source| source.file() == FileKind::HaCf);
+        if let Some((draft, ha_cf)) = draft.zip(ha_cf) {
+            hb_toml::compare(&hb_toml, &source, draft, ha_cf, &mut self.report);
+        }
+        self.sources.push(source);
+        hb_toml
+    }
+
     /// Not looked at when `ha.cf` asks for Pacemaker.
-    fn haresources(&mut self, draft: Option<&Draft>) -> Vec<crate::checked::Group> {
+    fn haresources(&mut self, draft: Option<&Draft>, native_addresses: bool) -> Vec<crate::checked::Group> {
         if draft.is_some_and(|draft| draft.wants_pacemaker) {
             return Vec::new();
         }
         let Some(bytes) = self.read(FileKind::Haresources) else { return Vec::new() };
+        let machine = Machine { dir: self.dir, host: self.host, native_addresses };
         let source = Source::new(FileKind::Haresources, self.path(FileKind::Haresources), bytes);
         // Without reliable nodes every line would be called wrong; ha.cf has its errors already.
         let known = draft
             .filter(|draft| draft.members > 0 && !draft.doubts.nodes)
-            .map(|draft| KnownNodes { nodes: &draft.nodes, ping_nodes: &draft.ping_nodes });
-        let groups = haresources::read(&source, known, self.dir, self.host, &mut self.report);
+            .zip(self.sources.iter().find(|source| source.file() == FileKind::HaCf))
+            .map(|(draft, ha_cf)| KnownNodes {
+                nodes: &draft.nodes,
+                ping_nodes: &draft.ping_nodes,
+                fixed_addresses: &draft.fixed_addresses,
+                ha_cf,
+            });
+        let groups = haresources::read(&source, known, machine, &mut self.report);
+        if let (Some(known), false) = (known, groups.is_empty()) {
+            ha_cf::check_number_of_nodes(known.nodes, known.ha_cf, &mut self.report);
+        }
         self.sources.push(source);
         groups
     }
@@ -296,6 +331,8 @@ impl<'a> Loading<'a> {
                     let name = quoted(path.as_os_str().as_encoded_bytes());
                     diagnostic.hint(format!("create {name}; an empty file means that there are no resources"))
                 }
+                // It may be absent, so this is not reached.
+                FileKind::HbToml => diagnostic,
             }
         });
         None

@@ -208,6 +208,12 @@ fn to_text(bytes: &[u8]) -> (String, OffsetMap) {
                     text.push('␍');
                     steps.push((read, text.len()));
                 }
+                // The other control characters of ASCII are replaced where the lines are drawn, these are not; some
+                // terminals obey them.
+                '\u{80}'..='\u{9f}' => {
+                    text.push(char::REPLACEMENT_CHARACTER);
+                    steps.push((read, text.len()));
+                }
                 _ => text.push(character),
             }
         }

@@ -1,8 +1,8 @@
-//! Text of the three files and places in it. Decides what a place is; knows nothing about what the text means.
+//! Text of the files and places in it. Decides what a place is; knows nothing about what the text means.
 
 use std::path::{Path, PathBuf};
 
-/// Which of the three files.
+/// Which of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileKind {
     /// `ha.cf`: nodes, media, times.
@@ -11,6 +11,8 @@ pub enum FileKind {
     Authkeys,
     /// `haresources`: the resource groups.
     Haresources,
+    /// `hb.toml`: what `ha.cf` has no words for; optional.
+    HbToml,
 }
 
 impl FileKind {
@@ -21,6 +23,7 @@ impl FileKind {
             Self::HaCf => "ha.cf",
             Self::Authkeys => "authkeys",
             Self::Haresources => "haresources",
+            Self::HbToml => "hb.toml",
         }
     }
 }

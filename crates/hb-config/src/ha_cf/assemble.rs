@@ -6,20 +6,31 @@ use std::time::Duration;
 use hb_auth::KeyRing;
 
 use crate::checked::{Checked, Failback, GenerationMethod, Group, LogConfig, UuidFrom};
+use crate::hb_toml::HbToml;
 
 use super::draft::{Draft, Setting};
 use super::record::parameters;
 
 /// Puts everything together. Only called when no error was reported.
-pub(crate) fn assemble(draft: Draft, own_name: &str, key_ring: KeyRing, groups: Vec<Group>) -> Checked {
+pub(crate) fn assemble(
+    draft: Draft,
+    own_name: &str,
+    key_ring: KeyRing,
+    hb_toml: HbToml,
+    groups: Vec<Group>,
+) -> Checked {
     let parameters = parameters(&draft);
     let log = log_config(&draft);
+    let mut agents = hb_toml.agents;
+    if let (None, Some(retries)) = (hb_toml.stop_retries, draft.stop_retries.value()) {
+        agents.stop_retries = *retries;
+    }
     let times = draft.times;
     Checked {
         node_name: own_name.to_owned(),
         nodes: draft.nodes.into_iter().map(|(name, _)| name).collect(),
-        ping_nodes: draft.ping_nodes,
-        media: draft.media,
+        ping_nodes: draft.ping_nodes.into_iter().map(|(name, _)| name).collect(),
+        media: draft.media.into_iter().map(|(medium, _)| medium).collect(),
         keepalive: Duration::from_millis(times.keepalive),
         deadtime: Duration::from_millis(times.deadtime),
         warntime: Duration::from_millis(times.warntime),
@@ -35,6 +46,7 @@ pub(crate) fn assemble(draft: Draft, own_name: &str, key_ring: KeyRing, groups: 
         generation_method: draft.generation_method.value().copied().unwrap_or(GenerationMethod::File),
         uuid_from: draft.uuid_from.value().copied().unwrap_or(UuidFrom::File),
         key_ring,
+        agents,
         groups,
         environment: draft.environment,
         parameters,

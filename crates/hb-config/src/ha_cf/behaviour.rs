@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity, quoted};
 use crate::host::PathKind;
 use crate::source::Word;
-use crate::value::parse_bool;
+use crate::value::{parse_bool, parse_number};
 
 use super::{HaCf, path_of};
 
@@ -145,10 +145,27 @@ pub(super) fn env(cf: &mut HaCf<'_>, word: Word<'_>) {
             Diagnostic::warning(Code::BadEnvironment, message).hint(format!("write `env {}=`", word.lossy()))
         });
     }
+    let value = value.strip_prefix(b"=").unwrap_or_default();
+    if name == b"STOPRETRYMAX" {
+        stop_retries(cf, word, value);
+    }
     let mut variable = std::ffi::OsString::from("HA_");
     variable.push(OsStr::from_bytes(name));
-    let value = OsStr::from_bytes(value.strip_prefix(b"=").unwrap_or_default());
-    cf.draft.environment.push((variable, value.to_owned()));
+    cf.draft.environment.push((variable, OsStr::from_bytes(value).to_owned()));
+}
+
+/// How often a failed stop is repeated (`failover.md` 1.5); zero and less: for ever.
+fn stop_retries(cf: &mut HaCf<'_>, word: Word<'_>, value: &[u8]) {
+    let number = parse_number(value);
+    if number.digits == 0 || number.ignored > 0 {
+        cf.warning(word.mark, || {
+            let message = format!("STOPRETRYMAX is a whole number, not {}; it is ignored", quoted(value));
+            Diagnostic::warning(Code::BadEnvironment, message).hint("for example `env STOPRETRYMAX=3`")
+        });
+        return;
+    }
+    let retries = u32::try_from(number.value).ok().filter(|retries| *retries > 0);
+    cf.draft.stop_retries.set(Some(retries), word.mark);
 }
 
 /// "did you mean" for a word that is right but for its case.

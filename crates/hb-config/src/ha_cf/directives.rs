@@ -40,11 +40,14 @@ pub(crate) struct Directive {
     /// The parameter under which its raw text is recorded (`config.md` 12).
     pub(crate) recorded: Option<&'static str>,
     pub(crate) status: Status,
+    /// More than one value has a meaning, or a refusal of its own; otherwise the last one counts.
+    pub(crate) is_repeatable: bool,
 }
 
 impl Directive {
     const fn new(name: &'static str, shape: Shape, takes: &'static str, example: &'static str) -> Self {
-        Self { name, shape, takes, example, recorded: Some(name), status: Status::InForce }
+        let recorded = Some(name);
+        Self { name, shape, takes, example, recorded, status: Status::InForce, is_repeatable: false }
     }
 
     const fn list(
@@ -67,6 +70,11 @@ impl Directive {
 
     const fn not_recorded(mut self) -> Self {
         self.recorded = None;
+        self
+    }
+
+    const fn repeatable(mut self) -> Self {
+        self.is_repeatable = true;
         self
     }
 
@@ -95,7 +103,7 @@ const CHILD: &str = "a user and a full path";
 /// Every directive of 3.0.6.
 static DIRECTIVES: &[Directive] = &[
     Directive::list("cluster", behaviour::cluster, "a name", "cluster linux-ha"),
-    Directive::list("node", nodes::node, "names of nodes", "node alpha beta").not_recorded(),
+    Directive::list("node", nodes::node, "names of nodes", "node alpha beta").repeatable().not_recorded(),
     Directive::list("hopfudge", behaviour::hopfudge, "a whole number from 0 to 255", "hopfudge 1"),
     Directive::list("keepalive", timing::keepalive, TIME, "keepalive 2"),
     Directive::list("deadtime", timing::deadtime, TIME_OR_ZERO, "deadtime 10"),
@@ -103,11 +111,18 @@ static DIRECTIVES: &[Directive] = &[
     Directive::list("initdead", timing::initdead, TIME_OR_ZERO, "initdead 60"),
     Directive::list("warntime", timing::warntime, TIME, "warntime 5"),
     Directive::list("watchdog", behaviour::watchdog, "the path of one device", "watchdog /dev/watchdog")
+        .repeatable()
         .status(Status::Later),
-    Directive::list("baud", media::baud, "a line speed", "baud 19200").status(Status::LaterMinor),
-    Directive::list("udpport", media::udpport, "a UDP port from 1 to 65535", "udpport 694"),
-    Directive::list("bcast", media::bcast, "names of network interfaces", "bcast eth0").not_recorded(),
-    Directive::list("udp", media::udp, "names of network interfaces", "bcast eth0").not_recorded(),
+    Directive::list("baud", media::baud, "a line speed", "baud 19200")
+        .repeatable()
+        .status(Status::LaterMinor),
+    Directive::list("udpport", media::udpport, "a UDP port from 1 to 65535", "udpport 694").repeatable(),
+    Directive::list("bcast", media::bcast, "names of network interfaces", "bcast eth0")
+        .repeatable()
+        .not_recorded(),
+    Directive::list("udp", media::udp, "names of network interfaces", "bcast eth0")
+        .repeatable()
+        .not_recorded(),
     Directive::line("ucast", media_line::ucast, "an interface and a host", "ucast eth0 192.168.1.2"),
     Directive::line("ucast6", media_line::ucast6, "an interface and an IPv6 address", "ucast6 eth0 fd00::2")
         .status(Status::Later),
@@ -115,10 +130,15 @@ static DIRECTIVES: &[Directive] = &[
     Directive::line("mcast6", media_line::mcast6, MCAST, "mcast6 eth0 ff12::43:1 694 1 0")
         .status(Status::Later),
     Directive::list("serial", media::serial, "full paths of serial ports", "serial /dev/ttyS0")
+        .repeatable()
         .not_recorded()
         .status(Status::Later),
-    Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254").not_recorded().status(Status::Later),
+    Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254")
+        .repeatable()
+        .not_recorded()
+        .status(Status::Later),
     Directive::list("ping6", media::ping6, "IPv6 addresses", "ping6 fd00::fe")
+        .repeatable()
         .not_recorded()
         .status(Status::Later),
     Directive::line(
@@ -143,7 +163,9 @@ static DIRECTIVES: &[Directive] = &[
     Directive::list("log_badpack", logging::log_badpack, TRUTH, "log_badpack on"),
     Directive::list("debug", logging::debug, "a whole number from 0 to 255", "debug 0"),
     Directive::list("auto_failback", behaviour::auto_failback, "`on`, `off` or `legacy`", "auto_failback on"),
-    Directive::list("nice_failback", obsolete::nice_failback, TRUTH, "auto_failback off").not_recorded(),
+    Directive::list("nice_failback", obsolete::nice_failback, TRUTH, "auto_failback off")
+        .repeatable()
+        .not_recorded(),
     Directive::list("realtime", behaviour::realtime, TRUTH, "realtime on"),
     Directive::list("rtprio", behaviour::rtprio, "a whole number from 1 to 99", "rtprio 1"),
     Directive::list("memreserve", behaviour::positive, POSITIVE, "memreserve 6500")
@@ -173,15 +195,16 @@ static DIRECTIVES: &[Directive] = &[
         .status(Status::NoEffect),
     Directive::list("enable_config_writes", behaviour::truth_value, TRUTH, "enable_config_writes on")
         .status(Status::NoEffect),
-    Directive::list("env", behaviour::env, "NAME=VALUE", "env STOPRETRYMAX=3").not_recorded(),
-    Directive::list("pacemaker", obsolete::pacemaker, "`off`", "pacemaker off"),
+    Directive::list("env", behaviour::env, "NAME=VALUE", "env STOPRETRYMAX=3").repeatable().not_recorded(),
+    Directive::list("pacemaker", obsolete::pacemaker, "`off`", "pacemaker off").repeatable(),
     Directive {
         recorded: Some("pacemaker"),
-        ..Directive::list("crm", obsolete::pacemaker, "`off`", "crm off")
+        ..Directive::list("crm", obsolete::pacemaker, "`off`", "crm off").repeatable()
     },
     Directive::list("crmd_spawns_pengine", obsolete::crmd_spawns_pengine, TRUTH, "crmd_spawns_pengine on")
         .status(Status::NoEffect),
     Directive::list("crm_daemon_dir", obsolete::crm_daemon_dir, "nothing useful", "pacemaker off")
+        .repeatable()
         .status(Status::NoEffect),
     Directive::line(
         "apiauth",
@@ -243,9 +266,14 @@ const REMOVED: [(&str, &str); 7] = [
     ("hosts", "it was dropped; delete the line"),
 ];
 
+/// A directive of older releases, whatever the case of `name`, and what to do about it.
+pub(crate) fn removed(name: &[u8]) -> Option<(&'static str, &'static str)> {
+    REMOVED.into_iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
+}
+
 /// Looks for what `name` was meant to be.
 pub(crate) fn guess(name: &[u8]) -> Guess {
-    let removed = REMOVED.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, advice)| *advice);
+    let removed = removed(name).map(|(_, advice)| advice);
     let bare = name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name);
     let bare = bare.split(|byte| matches!(byte, b'=' | b':' | b',')).next().unwrap_or_default();
     let nearest = match removed {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::checked::{Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
@@ -100,6 +101,8 @@ pub(crate) struct FixedPorts {
 pub(crate) struct Draft {
     pub(crate) doubts: Doubts,
     pub(crate) notices: Vec<Notice>,
+    /// The last good value of each directive of which the last one counts.
+    pub(crate) given: HashMap<&'static str, Mark>,
     /// Parameters that were given, as raw text.
     pub(crate) recorded: HashMap<&'static str, String>,
 
@@ -113,13 +116,15 @@ pub(crate) struct Draft {
     pub(crate) times: Times,
 
     pub(crate) nodes: Vec<(String, Mark)>,
-    pub(crate) ping_nodes: Vec<String>,
+    pub(crate) ping_nodes: Vec<(String, Mark)>,
     /// Entries of the node list as 3.0.6 counts them: repeated names and ping nodes included.
     pub(crate) members: usize,
     pub(crate) hopfudge: Setting<i32>,
     pub(crate) autojoin: Setting<Autojoin>,
 
-    pub(crate) media: Vec<Medium>,
+    pub(crate) media: Vec<(Medium, Mark)>,
+    /// Addresses of other machines, which cannot be floating ones.
+    pub(crate) fixed_addresses: HashMap<Ipv4Addr, Mark>,
     pub(crate) udpport: Setting<u16>,
     /// The port while no `udpport` was read.
     pub(crate) default_port: u16,
@@ -127,6 +132,8 @@ pub(crate) struct Draft {
     pub(crate) baud: Option<Mark>,
     pub(crate) serial: Option<Mark>,
     pub(crate) watchdog: Option<Mark>,
+    /// The last fencing device that concerns this node.
+    pub(crate) fencing: Option<Mark>,
 
     pub(crate) facility: Setting<Facility>,
     pub(crate) logfile: Setting<PathBuf>,
@@ -143,6 +150,8 @@ pub(crate) struct Draft {
     pub(crate) uuid_from: Setting<UuidFrom>,
     pub(crate) inner_auth: Setting<bool>,
     pub(crate) environment: Vec<(OsString, OsString)>,
+    /// `env STOPRETRYMAX`: repetitions of a failed stop; nothing inside: for ever.
+    pub(crate) stop_retries: Setting<Option<u32>>,
     /// The first use of `pacemaker` or `crm`.
     pub(crate) pacemaker: Option<Mark>,
     /// It was switched on, which is refused; haresources is not looked at then.

@@ -4,38 +4,56 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::host::PathKind;
 use crate::line::{is_blank, words};
-use crate::source::Word;
+use crate::source::{Mark, Word};
 use crate::suggest::nearest;
 
 use super::{HaCf, path_of};
 
-/// Types built into cluster-glue; `external/NAME` names a script besides.
-const TYPES: [&str; 20] = [
-    "apcmaster",
-    "apcmastersnmp",
-    "apcsmart",
-    "baytech",
-    "bladehpi",
-    "cyclades",
-    "drac3",
-    "ibmhmc",
-    "ipmilan",
-    "meatware",
-    "null",
-    "nw_rpc100s",
-    "rcd_serial",
-    "rps10",
-    "ssh",
-    "suicide",
-    "vacm",
-    "wti_mpc",
-    "wti_nps",
-    "cim",
+/// What `stonith -L` of Debian's cluster-glue 1.0.12 lists besides scripts, and how many parameters each type needs at
+/// least: with one less 3.0.6 does not start.
+const TYPES: [(&str, usize); 18] = [
+    ("apcmaster", 3),
+    ("apcmastersnmp", 3),
+    ("apcsmart", 2),
+    ("baytech", 3),
+    ("bladehpi", 1),
+    ("cyclades", 3),
+    ("drac3", 3),
+    ("ibmhmc", 1),
+    ("ipmilan", 8),
+    ("meatware", 1),
+    ("null", 1),
+    ("nw_rpc100s", 2),
+    ("rcd_serial", 4),
+    ("rps10", 1),
+    ("ssh", 1),
+    ("suicide", 0),
+    ("wti_mpc", 4),
+    ("wti_nps", 2),
+];
+/// The same for the scripts that come with it.
+const SCRIPTS: [(&str, usize); 18] = [
+    ("external/drac5", 3),
+    ("external/dracmc-telnet", 6),
+    ("external/hetzner", 2),
+    ("external/hmchttp", 4),
+    ("external/ibmrsa", 5),
+    ("external/ibmrsa-telnet", 4),
+    ("external/ipmi", 5),
+    ("external/ippower9258", 4),
+    ("external/kdumpcheck", 2),
+    ("external/libvirt", 3),
+    ("external/nut", 10),
+    ("external/rackpdu", 3),
+    ("external/riloe", 9),
+    ("external/ssh", 1),
+    ("external/vcenter", 7),
+    ("external/vmware", 1),
+    ("external/xen0", 2),
+    ("external/xen0-ha", 3),
 ];
 /// Where cluster-glue keeps scripts for `external/NAME`.
 const EXTERNAL: &str = "/usr/lib/stonith/plugins";
-/// Bytes of a parameter file that are read.
-const LARGEST_FILE: usize = 1 << 20;
 
 /// `stonith TYPE FILE`: the first line of FILE that is neither empty nor a comment holds the parameters.
 pub(super) fn stonith(cf: &mut HaCf<'_>, rest: Word<'_>) {
@@ -54,22 +72,20 @@ pub(super) fn stonith(cf: &mut HaCf<'_>, rest: Word<'_>) {
         return;
     };
     let path = path_of(file);
-    let is_file = cf.lookup.path(path).is_some_and(|facts| facts.kind == PathKind::File);
-    let content = if is_file { cf.lookup.host().read(path, LARGEST_FILE).ok() } else { None };
-    let Some(content) = content else {
+    let Some(given) = cf.lookup.parameters_in(path) else {
         cf.bad_line(Code::BadStonith, Some(file.mark), || {
             format!("the file {} cannot be read", quoted(file.text))
         });
         return;
     };
-    let has_parameters = content
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .any(|line| !line.is_empty() && !line.starts_with(b"#"));
-    if !has_parameters && needs_parameters(kind) {
+    if given == 0 {
         cf.bad_line(Code::BadStonith, Some(file.mark), || {
             format!("the file {} holds no parameters", quoted(file.text))
         });
+        return;
+    }
+    if check_count(cf, kind, file.mark, given) {
+        count_device(cf, kind.mark);
     }
 }
 
@@ -89,26 +105,48 @@ pub(super) fn stonith_host(cf: &mut HaCf<'_>, rest: Word<'_>) {
         });
         return;
     };
-    if check_type(cf, kind) && parts.next().is_none() && needs_parameters(kind) {
-        cf.bad_line(Code::BadStonith, Some(kind.mark), || {
-            format!("fencing by {} needs parameters", quoted(kind.text))
+    if check_type(cf, kind) && check_count(cf, kind, kind.mark, parts.count()) {
+        count_device(cf, kind.mark);
+    }
+}
+
+/// Parameters are assigned by position, the last one takes the rest of the line. What they mean, only the device knows.
+fn check_count(cf: &mut HaCf<'_>, kind: Word<'_>, mark: Mark, given: usize) -> bool {
+    let known = TYPES.iter().chain(&SCRIPTS).find(|(name, _)| name.as_bytes() == kind.text);
+    // A script of one's own: only it knows how many, but one at least.
+    let needed = known.map_or(1, |(_, needed)| *needed);
+    if given >= needed {
+        return true;
+    }
+    cf.bad_line(Code::BadStonith, Some(mark), || {
+        let plural = if needed == 1 { "" } else { "s" };
+        format!("fencing by {} needs {needed} parameter{plural}, not {given}", quoted(kind.text))
+    });
+    false
+}
+
+/// 3.0.6 knows a single device and uses it for every victim.
+fn count_device(cf: &mut HaCf<'_>, mark: Mark) {
+    if let Some(earlier) = cf.draft.fencing.replace(mark) {
+        let source = cf.source;
+        cf.warning(mark, || {
+            Diagnostic::warning(Code::FencingTwice, "only the last fencing device counts")
+                .second(source.place(earlier), "does not count")
+                .hint("keep one of the lines")
         });
     }
 }
 
-/// Every type needs at least one, except the one that fences its own node.
-fn needs_parameters(kind: Word<'_>) -> bool {
-    kind.text != b"suicide"
-}
-
 fn check_type(cf: &mut HaCf<'_>, kind: Word<'_>) -> bool {
     let name = kind.lossy();
-    let is_script = name.starts_with("external/")
+    // Without this check `external/../x` would name any file.
+    let is_name = name.strip_prefix("external/").is_some_and(|script| !script.contains('/'));
+    let is_script = is_name
         && cf
             .lookup
             .path(&std::path::Path::new(EXTERNAL).join(&name))
             .is_some_and(|facts| facts.kind == PathKind::File);
-    if is_script || TYPES.contains(&name.as_str()) {
+    if is_script || TYPES.iter().any(|(known, _)| *known == name) {
         return true;
     }
     cf.error(kind.mark, || {
@@ -116,10 +154,15 @@ fn check_type(cf: &mut HaCf<'_>, kind: Word<'_>) -> bool {
             Code::BadStonith,
             format!("unknown type of fencing device {}", quoted(kind.text)),
         );
-        match nearest(kind.text, TYPES) {
-            Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-            None => diagnostic.hint(format!("known are {} and external/SCRIPT", TYPES.join(", "))),
+        if SCRIPTS.iter().any(|(known, _)| *known == name) {
+            return diagnostic.hint("install the script: it comes with the package cluster-glue");
         }
+        let known = TYPES.iter().chain(&SCRIPTS).map(|(name, _)| *name);
+        if let Some(near) = nearest(kind.text, known) {
+            return diagnostic.hint(format!("did you mean `{near}`?"));
+        }
+        let names = TYPES.map(|(name, _)| name).join(", ");
+        diagnostic.hint(format!("known are {names} and external/SCRIPT"))
     });
     false
 }

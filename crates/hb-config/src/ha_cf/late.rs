@@ -2,35 +2,25 @@
 //!
 //! All of them run, also after other errors; one that would only repeat an earlier error stays silent.
 
+mod nodes;
+mod times;
+
 use crate::checked::{Failback, Medium};
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, quoted};
-use crate::source::Mark;
+use crate::diagnostic::Diagnostic;
 
 use super::HaCf;
 use super::behaviour::legacy_notice;
-use super::draft::{Autojoin, Setting};
+use super::draft::Autojoin;
 
-/// Times in milliseconds, defaults filled in.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Times {
-    pub(crate) keepalive: u64,
-    pub(crate) deadtime: u64,
-    pub(crate) warntime: u64,
-    pub(crate) initdead: u64,
-    pub(crate) deadping: u64,
-}
-
-const DEFAULT_KEEPALIVE: u64 = 1000;
-const DEFAULT_DEADTIME: u64 = 30_000;
-/// A shorter initial dead time gets a warning.
-const COMFORTABLE_INITDEAD: u64 = 10_000;
+pub(crate) use nodes::check_number_of_nodes;
+pub(crate) use times::Times;
 
 /// Runs them.
 pub(super) fn check_late(cf: &mut HaCf<'_>) {
     media(cf);
-    nodes(cf);
-    times(cf);
+    nodes::check(cf);
+    times::check(cf);
     if cf.draft.failback.is_absent() || cf.draft.failback.value() == Some(&Failback::Legacy) {
         let mark = cf.draft.failback.mark();
         legacy_notice(cf, mark);
@@ -47,7 +37,7 @@ fn media(cf: &mut HaCf<'_>) {
                     .hint("add a line: for example `bcast eth0`")
             });
         }
-    } else if cf.draft.media.iter().all(|medium| matches!(medium, Medium::Later { .. }))
+    } else if cf.draft.media.iter().all(|(medium, _)| matches!(medium, Medium::Later { .. }))
         && !cf.draft.doubts.media
     {
         let file = cf.source.file();
@@ -58,161 +48,6 @@ fn media(cf: &mut HaCf<'_>) {
                 .hint("add a `bcast` or `ucast` line")
         });
     }
-}
-
-fn nodes(cf: &mut HaCf<'_>) {
-    if cf.draft.autojoin.value() == Some(&Autojoin::Any) || cf.draft.doubts.nodes {
-        return;
-    }
-    let own_name = cf.own_name;
-    if cf.draft.members == 0 {
-        whole_file(cf, || {
-            Diagnostic::error(Code::NoNodes, "no node is defined")
-                .hint(format!("name every node, this one included: for example `node {own_name} other`"))
-        });
-    } else if !cf.draft.nodes.iter().any(|(name, _)| name == own_name) {
-        let short = own_name.split('.').next().unwrap_or_default();
-        let near = cf.draft.nodes.iter().find(|(name, _)| name.split('.').next() == Some(short)).cloned();
-        let second = near.as_ref().map(|(_, mark)| cf.place(*mark));
-        whole_file(cf, || {
-            let message = format!("this node, {}, is not in the configuration", quoted(own_name.as_bytes()));
-            let diagnostic = Diagnostic::error(Code::NotAMember, message);
-            match (near, second) {
-                (Some((name, _)), Some(place)) => diagnostic
-                    .at(place)
-                    .label("the same host?")
-                    .hint(format!("write the name as `uname -n` prints it: `{own_name}`, not `{name}`")),
-                _ => diagnostic.hint(format!("add `node {own_name}`, or name the node in the file nodeinfo")),
-            }
-        });
-    }
-}
-
-fn times(cf: &mut HaCf<'_>) {
-    let given = |setting: &Setting<u64>| setting.value().copied();
-    let keepalive = given(&cf.draft.keepalive).unwrap_or(DEFAULT_KEEPALIVE);
-    let deadtime = given(&cf.draft.deadtime).unwrap_or(DEFAULT_DEADTIME);
-    let initdead = match deadtime {
-        ..6000 => 12_000,
-        6000..=10_000 => 2 * deadtime,
-        _ => deadtime,
-    };
-    let times = Times {
-        keepalive,
-        deadtime,
-        warntime: given(&cf.draft.warntime).unwrap_or(deadtime / 2),
-        initdead: given(&cf.draft.initdead).unwrap_or(initdead),
-        deadping: given(&cf.draft.deadping).unwrap_or(deadtime),
-    };
-    cf.draft.times = times;
-    let keepalive_ok = !cf.draft.keepalive.is_spoiled();
-    let deadtime_ok = !cf.draft.deadtime.is_spoiled();
-    if keepalive_ok && deadtime_ok && deadtime <= 2 * keepalive {
-        let message = format!(
-            "the dead time, {}, must be more than two keepalives of {}",
-            shown(deadtime),
-            shown(keepalive)
-        );
-        let mark = cf.draft.deadtime.mark();
-        too_small(
-            cf,
-            Code::DeadtimeTooSmall,
-            mark,
-            message,
-            &format!("`deadtime {}`", seconds(5 * keepalive)),
-        );
-    }
-    if deadtime_ok && !cf.draft.initdead.is_spoiled() {
-        check_initdead(cf, times);
-    }
-    let deadping_given = cf.draft.deadping.value().is_some() && !cf.draft.deadping.is_spoiled();
-    if keepalive_ok && deadping_given && times.deadping <= 2 * keepalive {
-        let (dead, alive) = (shown(times.deadping), shown(keepalive));
-        let message =
-            format!("the dead time of ping nodes, {dead}, must be more than two keepalives of {alive}");
-        let mark = cf.draft.deadping.mark();
-        too_small(
-            cf,
-            Code::DeadpingTooSmall,
-            mark,
-            message,
-            &format!("`deadping {}`", seconds(5 * keepalive)),
-        );
-    }
-    if keepalive_ok && deadtime_ok {
-        check_warntime(cf, times);
-    }
-}
-
-/// Reports a dead time that keepalive makes too small, at whichever of the two is in the file.
-fn too_small(cf: &mut HaCf<'_>, code: Code, mark: Option<Mark>, message: String, better: &str) {
-    let keepalive = cf.draft.keepalive.mark();
-    let diagnostic =
-        Diagnostic::error(code, message).hint(format!("{better} tolerates four lost heartbeats"));
-    match (mark, keepalive) {
-        (Some(mark), Some(keepalive)) => {
-            let second = cf.place(keepalive);
-            cf.error(mark, || diagnostic.label("too short").second(second, "two of these must fit"));
-        }
-        (Some(mark), None) => {
-            cf.error(mark, || diagnostic.label("too short for the default keepalive of 1 s"));
-        }
-        (None, Some(keepalive)) => {
-            cf.error(keepalive, || diagnostic.label("too long for the default deadtime of 30 s"));
-        }
-        (None, None) => whole_file(cf, || diagnostic),
-    }
-}
-
-fn check_initdead(cf: &mut HaCf<'_>, times: Times) {
-    let mark = cf.draft.initdead.mark();
-    let deadtime = cf.draft.deadtime.mark().map(|mark| cf.place(mark));
-    if times.initdead < times.deadtime {
-        let message = format!(
-            "the initial dead time, {}, is smaller than the dead time of {}",
-            shown(times.initdead),
-            shown(times.deadtime)
-        );
-        let diagnostic = Diagnostic::error(Code::InitdeadTooSmall, message)
-            .hint(format!("`initdead {}` is twice the dead time", seconds(2 * times.deadtime)));
-        let diagnostic = match deadtime {
-            Some(place) => diagnostic.second(place, "at least this"),
-            None => diagnostic.label("the default deadtime is 30 s"),
-        };
-        match mark {
-            Some(mark) => cf.error(mark, || diagnostic),
-            None => whole_file(cf, || diagnostic),
-        }
-    } else if let Some(mark) = mark.filter(|_| times.initdead < COMFORTABLE_INITDEAD) {
-        cf.warning(mark, || {
-            let message = format!("the initial dead time, {}, may be too small", shown(times.initdead));
-            Diagnostic::warning(Code::InitdeadShort, message)
-                .hint("it covers the slow start of networks: at least 10 s is usual")
-        });
-    }
-}
-
-fn check_warntime(cf: &mut HaCf<'_>, times: Times) {
-    let Some(mark) = cf.draft.warntime.mark().filter(|_| !cf.draft.warntime.is_spoiled()) else { return };
-    let problem = if times.warntime >= times.deadtime {
-        format!(
-            "{} is not below the dead time of {}: it never warns",
-            shown(times.warntime),
-            shown(times.deadtime)
-        )
-    } else if times.warntime <= times.keepalive {
-        format!(
-            "{} is not above the keepalive of {}: it always warns",
-            shown(times.warntime),
-            shown(times.keepalive)
-        )
-    } else {
-        return;
-    };
-    cf.warning(mark, || {
-        Diagnostic::warning(Code::WarntimeOdd, format!("the warning time, {problem}"))
-            .hint(format!("half of the dead time is usual: `warntime {}`", seconds(times.deadtime / 2)))
-    });
 }
 
 fn log(cf: &mut HaCf<'_>) {
@@ -263,14 +98,4 @@ fn whole_file(cf: &mut HaCf<'_>, make: impl FnOnce() -> Diagnostic) {
         let diagnostic = make();
         if diagnostic.place.is_some() { diagnostic } else { diagnostic.in_file(file) }
     });
-}
-
-/// A time as people read it.
-fn shown(millis: u64) -> String {
-    if millis.is_multiple_of(1000) { format!("{} s", millis / 1000) } else { format!("{millis} ms") }
-}
-
-/// A time as `ha.cf` reads it.
-fn seconds(millis: u64) -> String {
-    if millis.is_multiple_of(1000) { format!("{}", millis / 1000) } else { format!("{millis}ms") }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use crate::host::{Host, InterfaceState, PathFacts};
+use crate::host::{Host, InterfaceState, PathFacts, PathKind};
 
 /// Failed host names after which no more are looked up: each may cost seconds, and the file is refused anyway.
 const FAILED_NAMES: usize = 8;
@@ -12,6 +12,9 @@ const FAILED_NAMES: usize = 8;
 const DIFFERENT_NAMES: usize = 4096;
 /// Different UDP ports for which the services file is read.
 const DIFFERENT_PORTS: usize = 32;
+/// Different files with parameters of fencing devices that are read, and how much of each.
+const PARAMETER_FILES: usize = 32;
+const PARAMETER_BYTES: usize = 1 << 16;
 
 /// The host with a memory.
 pub(crate) struct Lookup<'a> {
@@ -23,6 +26,7 @@ pub(crate) struct Lookup<'a> {
     failed_names: usize,
     paths: HashMap<PathBuf, Option<PathFacts>>,
     services: HashMap<u16, Option<String>>,
+    parameter_files: HashMap<PathBuf, Option<usize>>,
 }
 
 impl<'a> Lookup<'a> {
@@ -36,6 +40,7 @@ impl<'a> Lookup<'a> {
             failed_names: 0,
             paths: HashMap::new(),
             services: HashMap::new(),
+            parameter_files: HashMap::new(),
         }
     }
 
@@ -76,6 +81,22 @@ impl<'a> Lookup<'a> {
         self.services.get(&port)?.as_deref()
     }
 
+    /// The number of words in the first line of a file that is neither empty nor a comment, 0 if there is no such line;
+    /// nothing if the file cannot be read.
+    pub(crate) fn parameters_in(&mut self, path: &Path) -> Option<usize> {
+        if let Some(known) = self.parameter_files.get(path) {
+            return *known;
+        }
+        if self.parameter_files.len() >= PARAMETER_FILES {
+            return None;
+        }
+        let is_file = self.path(path).is_some_and(|facts| facts.kind == PathKind::File);
+        let content = is_file.then(|| self.host.read(path, PARAMETER_BYTES).ok()).flatten();
+        let count = content.as_deref().map(count_parameters);
+        self.parameter_files.insert(path.to_owned(), count);
+        count
+    }
+
     /// What is at `path`; nothing if it cannot be looked at.
     pub(crate) fn path(&mut self, path: &Path) -> Option<PathFacts> {
         if let Some(known) = self.paths.get(path) {
@@ -87,6 +108,12 @@ impl<'a> Lookup<'a> {
         }
         found
     }
+}
+
+fn count_parameters(content: &[u8]) -> usize {
+    let mut lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let line = lines.find(|line| !line.is_empty() && !line.starts_with(b"#")).unwrap_or_default();
+    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count()
 }
 
 fn remember<T: Copy>(

@@ -137,10 +137,11 @@ fn serial_meant(cf: &mut HaCf<'_>, word: Word<'_>) -> String {
 
 pub(super) fn ping(cf: &mut HaCf<'_>, word: Word<'_>) {
     let Some(name) = member_name(cf, word) else { return };
-    if cf.lookup.resolve(name).is_none() {
+    let Some(address) = cf.lookup.resolve(name) else {
         unresolvable(cf, word);
         return;
-    }
+    };
+    cf.draft.fixed_addresses.insert(address, word.mark);
     add_ping_node(cf, "ping", name, word.mark);
 }
 
@@ -156,9 +157,19 @@ pub(super) fn ping6(cf: &mut HaCf<'_>, word: Word<'_>) {
 
 /// A ping node is a medium and an entry of the node list.
 pub(super) fn add_ping_node(cf: &mut HaCf<'_>, kind: &'static str, name: &str, mark: Mark) {
-    if add(cf, Medium::Later { kind, name: name.to_owned() }, mark) && count_member(cf, mark) {
-        cf.draft.ping_nodes.push(name.to_owned());
+    if !add(cf, Medium::Later { kind, name: name.to_owned() }, mark) || !count_member(cf, mark) {
+        return;
     }
+    if let Some((_, first)) = cf.draft.ping_nodes.iter().find(|(known, _)| known == name) {
+        let (source, first) = (cf.source, *first);
+        cf.warning(mark, || {
+            let message = format!("ping node {} is named twice", quoted(name.as_bytes()));
+            Diagnostic::warning(Code::NodeTwice, message)
+                .second(source.place(first), "first named here")
+                .hint("name it once")
+        });
+    }
+    cf.draft.ping_nodes.push((name.to_owned(), mark));
 }
 
 /// Adds a medium; false, after reporting it, if there are too many.
@@ -173,8 +184,27 @@ pub(super) fn add(cf: &mut HaCf<'_>, medium: Medium, mark: Mark) -> bool {
         });
         return false;
     }
-    cf.draft.media.push(medium);
+    warn_if_twice(cf, &medium, mark);
+    cf.draft.media.push((medium, mark));
     true
+}
+
+fn warn_if_twice(cf: &mut HaCf<'_>, medium: &Medium, mark: Mark) {
+    let source = cf.source;
+    let text = |mark: Mark| source.bytes().get(mark.start..mark.end);
+    let earlier = cf.draft.media.iter().find(|(known, earlier)| {
+        // Of those that are not used yet only the text says everything. Ping nodes have a warning of their own.
+        let is_later = matches!(medium, Medium::Later { .. });
+        let is_ping = matches!(medium, Medium::Later { kind, .. } if kind.starts_with("ping"));
+        known == medium && !is_ping && (!is_later || text(*earlier) == text(mark))
+    });
+    let Some((_, earlier)) = earlier else { return };
+    let earlier = *earlier;
+    cf.warning(mark, || {
+        Diagnostic::warning(Code::MediumTwice, "this medium is given twice: every message goes out twice")
+            .second(source.place(earlier), "first given here")
+            .hint("delete one of the two")
+    });
 }
 
 /// The UDP port that a kind of medium fixes when it is used for the first time.

@@ -23,6 +23,7 @@ pub(super) fn ucast(cf: &mut HaCf<'_>, rest: Word<'_>) {
         unresolvable(cf, host);
         return;
     };
+    cf.draft.fixed_addresses.insert(peer, host.mark);
     if exists {
         let medium = Medium::Ucast { interface: interface.lossy(), peer: IpAddr::V4(peer), port };
         let _ = add(cf, medium, rest.mark);
@@ -97,7 +98,9 @@ pub(super) fn ping_group(cf: &mut HaCf<'_>, rest: Word<'_>) {
     let mut members = 0;
     for host in parts.by_ref() {
         members += 1;
-        if cf.lookup.resolve(&host.lossy()).is_none() {
+        if let Some(address) = cf.lookup.resolve(&host.lossy()) {
+            cf.draft.fixed_addresses.insert(address, host.mark);
+        } else {
             cf.warning(host.mark, || {
                 let message = format!("member {} of the ping group cannot be resolved", quoted(host.text));
                 Diagnostic::warning(Code::PingMemberUnknown, message)

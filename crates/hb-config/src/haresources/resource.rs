@@ -6,14 +6,15 @@ use std::path::Path;
 use crate::checked::{Group, Resource, ResourceKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
-use crate::host::{InterfaceState, PathKind};
+use crate::host::{PathFacts, PathKind};
 use crate::source::Mark;
 
 use super::Reading;
 use super::address::{looks_like_address, parse_address};
 use super::group::{Joined, LogicalLine};
+use super::network::{self, Networks};
 
-/// Different scripts and interfaces that are looked for; a file with more is not a real one.
+/// Different scripts that are looked for; a file with more is not a real one.
 const LOOKED_FOR: usize = 1000;
 
 /// Makes the groups; lines without resources are left out.
@@ -41,11 +42,11 @@ pub(super) fn groups(reading: &mut Reading<'_>, lines: &[LogicalLine]) -> Vec<Gr
     groups
 }
 
-/// Scripts and interfaces that were looked for already, and whether they were there.
+/// What was looked for already, and whether it was there.
 #[derive(Default)]
 struct Seen {
     scripts: HashMap<String, bool>,
-    interfaces: HashMap<String, bool>,
+    networks: Networks,
 }
 
 fn text<'w>(reading: &mut Reading<'_>, word: &'w Joined) -> Option<&'w str> {
@@ -78,7 +79,7 @@ fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option
         (name, parts.filter(|part| !part.is_empty()).collect())
     };
     let kind = if matches!(name, "IPaddr" | "IPaddr2") {
-        address(reading, seen, word.mark, name, &parameters)
+        address(reading, seen, word.mark, spelled, name, &parameters)
     } else {
         // Quotes and nodes have warnings of their own.
         if !spelled.contains(['"', '\''])
@@ -101,16 +102,19 @@ fn address(
     reading: &mut Reading<'_>,
     seen: &mut Seen,
     mark: Mark,
+    spelled: &str,
     name: &str,
     parameters: &[&str],
 ) -> ResourceKind {
     let problem = match parameters {
         [one] => match parse_address(one) {
             Ok(spec) => {
-                if let Some(interface) = &spec.interface {
-                    check_interface(reading, seen, mark, interface);
+                network::check(reading, &mut seen.networks, mark, spelled, &spec);
+                if reading.native_addresses {
+                    return ResourceKind::Address(spec);
                 }
-                return ResourceKind::Address(spec);
+                check_script(reading, seen, mark, name);
+                return script(name, parameters);
             }
             Err(problem) => problem.to_string(),
         },
@@ -124,40 +128,46 @@ fn address(
     script(name, parameters)
 }
 
-fn check_interface(reading: &mut Reading<'_>, seen: &mut Seen, mark: Mark, name: &str) {
-    let host = reading.host;
-    let exists = remember(&mut seen.interfaces, name, |name| host.interface(name) != InterfaceState::Absent);
-    if !exists {
-        reading.warning(mark, || {
-            let message =
-                format!("the address cannot be put up here: no interface {}", quoted(name.as_bytes()));
-            Diagnostic::warning(Code::BadAddress, message)
-                .hint(format!("this machine has {}", host.interfaces().join(", ")))
-        });
-    }
-}
-
+/// Looks for the script of `name` where the actuators look for it (`failover.md` 2.1).
 fn check_script(reading: &mut Reading<'_>, seen: &mut Seen, mark: Mark, name: &str) {
     let (host, dir) = (reading.host, reading.dir);
+    let mut unusable = None;
     let exists = remember(&mut seen.scripts, name, |name| {
         [dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()].iter().any(|place| {
             // A name that begins with a slash is looked up below these directories too.
             let path = place.join(Path::new(name.trim_start_matches('/')));
-            host.metadata(&path).is_ok_and(|facts| facts.kind == PathKind::File && facts.is_executable())
+            let facts = host.metadata(&path).ok().filter(|facts| facts.kind == PathKind::File);
+            if facts.is_some_and(|facts| !facts.is_executable()) {
+                unusable = Some(path);
+            }
+            facts.is_some_and(PathFacts::is_executable)
         })
     });
-    if !exists {
-        reading.warning(mark, || {
-            Diagnostic::warning(
-                Code::UnknownScript,
-                format!("the group cannot start here: no resource script {}", quoted(name.as_bytes())),
-            )
-            .hint("put an executable of that name into resource.d or /etc/init.d")
-        });
+    if exists {
+        return;
     }
+    reading.warning(mark, || match unusable {
+        Some(path) => Diagnostic::warning(
+            Code::UnknownScript,
+            format!(
+                "the group cannot start here: resource script {} is not executable",
+                quoted(name.as_bytes())
+            ),
+        )
+        .hint(format!("chmod 755 {}", path.display())),
+        None => Diagnostic::warning(
+            Code::UnknownScript,
+            format!("the group cannot start here: no resource script {}", quoted(name.as_bytes())),
+        )
+        .hint("put an executable of that name into resource.d or /etc/init.d"),
+    });
 }
 
-fn remember(known: &mut HashMap<String, bool>, name: &str, ask: impl FnOnce(&str) -> bool) -> bool {
+pub(super) fn remember(
+    known: &mut HashMap<String, bool>,
+    name: &str,
+    ask: impl FnOnce(&str) -> bool,
+) -> bool {
     if let Some(answer) = known.get(name) {
         return *answer;
     }

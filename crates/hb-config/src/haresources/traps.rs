@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
+use crate::pattern::special;
 use crate::source::Mark;
 
 use super::Reading;
@@ -11,7 +12,9 @@ use super::group::LogicalLine;
 
 /// Looks for all of them.
 pub(super) fn warn(reading: &mut Reading<'_>, lines: &[LogicalLine]) {
-    keys(reading, lines);
+    let first_keys = keys(reading, lines);
+    key_patterns(reading, lines, &first_keys);
+    twice(reading, lines, &first_keys);
     for line in lines {
         home(reading, line);
         nodes_as_resources(reading, line);
@@ -19,7 +22,7 @@ pub(super) fn warn(reading: &mut Reading<'_>, lines: &[LogicalLine]) {
 }
 
 /// A group's first resource must not occur anywhere else.
-fn keys(reading: &mut Reading<'_>, lines: &[LogicalLine]) {
+fn keys<'l>(reading: &mut Reading<'_>, lines: &'l [LogicalLine]) -> HashMap<&'l [u8], Mark> {
     let mut first_keys: HashMap<&[u8], Mark> = HashMap::new();
     for key in lines.iter().filter_map(|line| line.resources.first()) {
         if let Some(earlier) = first_keys.get(key.text.as_slice()) {
@@ -45,7 +48,110 @@ fn keys(reading: &mut Reading<'_>, lines: &[LogicalLine]) {
                 .hint("a 3.0.6 peer would start and stop both lines together")
         });
     }
+    first_keys
 }
+
+/// Words that a key matches as the pattern for which 3.0.6 takes it, and keys with other special characters.
+fn key_patterns(reading: &mut Reading<'_>, lines: &[LogicalLine], keys: &HashMap<&[u8], Mark>) {
+    let mut shapes = Shapes::default();
+    for (key, mark) in lines.iter().filter_map(|line| line.resources.first()).map(|key| (&key.text, key.mark))
+    {
+        if let Some(special) = special(key) {
+            reading.warning(mark, || {
+                let message = format!(
+                    "3.0.6 takes the first resource {} for a pattern because of `{special}`",
+                    quoted(key)
+                );
+                Diagnostic::warning(Code::KeyPattern, message).hint("put another resource first")
+            });
+        }
+        shapes.add(key);
+    }
+    for word in lines.iter().flat_map(|line| &line.resources) {
+        for key in shapes.keys_matching(&word.text) {
+            let Some(place) = keys.get(key).filter(|_| key != word.text.as_slice()) else { continue };
+            let (source, place) = (reading.source, *place);
+            reading.warning(word.mark, || {
+                let (word, key) = (quoted(&word.text), quoted(key));
+                let message = format!("as a pattern of 3.0.6, the first resource {key} also matches {word}");
+                Diagnostic::warning(Code::KeyPattern, message)
+                    .second(source.place(place), "names its group")
+                    .hint("a 3.0.6 peer would start and stop both lines together")
+            });
+        }
+    }
+}
+
+/// Resources behind the first that stand in two places. Names of nodes among them have a warning of their own.
+fn twice(reading: &mut Reading<'_>, lines: &[LogicalLine], keys: &HashMap<&[u8], Mark>) {
+    let mut seen: HashMap<&[u8], Mark> = HashMap::new();
+    for word in lines.iter().flat_map(|line| line.resources.iter().skip(1)) {
+        let is_node = reading.known.is_some_and(|known| known.has_node(&word.text));
+        if is_node || keys.contains_key(word.text.as_slice()) {
+            continue;
+        }
+        let Some(earlier) = seen.get(word.text.as_slice()) else {
+            seen.insert(&word.text, word.mark);
+            continue;
+        };
+        let (source, earlier) = (reading.source, *earlier);
+        reading.warning(word.mark, || {
+            Diagnostic::warning(
+                Code::ResourceTwice,
+                format!("resource {} stands in two places", quoted(&word.text)),
+            )
+            .second(source.place(earlier), "the other one")
+            .hint("when one of the two is stopped, the other one stops with it")
+        });
+    }
+}
+
+/// Keys with dots by length and places of their dots, so that one look-up finds all keys of a shape that match a word.
+#[derive(Default)]
+struct Shapes<'k> {
+    by_length: HashMap<usize, Vec<Shape<'k>>>,
+    count: usize,
+}
+
+struct Shape<'k> {
+    dots: Vec<usize>,
+    keys: HashMap<Vec<u8>, &'k [u8]>,
+}
+
+impl<'k> Shapes<'k> {
+    fn add(&mut self, key: &'k [u8]) {
+        let dots: Vec<usize> = (0..key.len()).filter(|at| key.get(*at) == Some(&b'.')).collect();
+        if dots.is_empty() || key.len() > LONGEST_KEY {
+            return;
+        }
+        let shapes = self.by_length.entry(key.len()).or_default();
+        let known = shapes.iter_mut().find(|shape| shape.dots == dots);
+        if let Some(shape) = known {
+            shape.keys.insert(key.to_vec(), key);
+        } else if self.count < MOST_SHAPES {
+            self.count += 1;
+            shapes.push(Shape { dots, keys: HashMap::from([(key.to_vec(), key)]) });
+        }
+    }
+
+    /// The keys that match `word`, dots standing for any byte.
+    fn keys_matching(&self, word: &[u8]) -> impl Iterator<Item = &'k [u8]> {
+        let shapes = self.by_length.get(&word.len()).map(Vec::as_slice).unwrap_or_default();
+        shapes.iter().filter_map(|shape| {
+            let mut dotted = word.to_vec();
+            for at in &shape.dots {
+                if let Some(byte) = dotted.get_mut(*at) {
+                    *byte = b'.';
+                }
+            }
+            shape.keys.get(&dotted).copied()
+        })
+    }
+}
+
+/// Different shapes of keys that are looked at, and the longest key; real files have a handful.
+const MOST_SHAPES: usize = 32;
+const LONGEST_KEY: usize = 200;
 
 /// The preferred node: unknown ones were not seen by the daemon's check, because the line before ends in a backslash.
 fn home(reading: &mut Reading<'_>, line: &LogicalLine) {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::{Host, InterfaceState, PathFacts, PathKind};
+use super::{Host, InterfaceState, PathFacts, PathKind, Route};
 
 /// This machine. Users and groups are those of `/etc/passwd` and `/etc/group`; those of a directory service are not seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +55,11 @@ impl Host for RealHost {
 
     fn interfaces(&self) -> Vec<String> {
         interface_names()
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        let table = fs::read_to_string("/proc/thread-self/net/route").unwrap_or_default();
+        table.lines().filter_map(route).take(MOST_ROUTES).collect()
     }
 
     fn user_exists(&self, name: &str) -> bool {
@@ -109,6 +114,30 @@ fn interface_names() -> Vec<String> {
     table.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim().to_owned()).collect()
 }
 
+/// A row of `/proc/net/route`: interface, destination, gateway, flags, three numbers, mask; addresses in hexadecimal,
+/// their bytes as they lie in memory. The heading, rows that reject and unused ones are left out.
+fn route(row: &str) -> Option<Route> {
+    let mut columns = row.split_ascii_whitespace();
+    let interface = columns.next()?;
+    let mut next = || u32::from_str_radix(columns.next()?, 16).ok();
+    let (destination, _gateway, flags) = (next()?, next()?, next()?);
+    let mask = u32::from_str_radix(columns.nth(3)?, 16).ok()?;
+    let address = |bits: u32| Ipv4Addr::from(bits.to_ne_bytes());
+    let is_used = flags & ROUTE_UP != 0 && flags & ROUTE_REJECT == 0;
+    let prefix = u8::try_from(address(mask).to_bits().count_ones()).ok()?;
+    let is_direct = flags & ROUTE_GATEWAY == 0 && prefix > 0;
+    let route =
+        Route { interface: interface.to_owned(), destination: address(destination), prefix, is_direct };
+    is_used.then_some(route)
+}
+
+/// Flags of `route(8)`.
+const ROUTE_UP: u32 = 0x1;
+const ROUTE_GATEWAY: u32 = 0x2;
+const ROUTE_REJECT: u32 = 0x200;
+/// Rows that are looked at.
+const MOST_ROUTES: usize = 4096;
+
 /// The names in a file such as `/etc/passwd`.
 fn first_fields(path: &str) -> Vec<String> {
     let bytes = fs::read(path).unwrap_or_default();
@@ -133,6 +162,24 @@ fn services() -> Vec<(u16, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_the_routing_table() {
+        let row = |text: &str| {
+            route(text).map(|route| {
+                format!("{} {}/{} {}", route.interface, route.destination, route.prefix, route.is_direct)
+            })
+        };
+        let heading = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
+        assert_eq!(row(heading), None);
+        if cfg!(target_endian = "little") {
+            let direct = "eth0\t0001510A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0";
+            assert_eq!(row(direct).unwrap(), "eth0 10.81.1.0/24 true");
+            let default = "eth0\t00000000\t0101510A\t0003\t0\t0\t0\t00000000\t0\t0\t0";
+            assert_eq!(row(default).unwrap(), "eth0 0.0.0.0/0 false");
+            assert_eq!(row(&direct.replace("\t0001\t", "\t0201\t")), None);
+        }
+    }
 
     #[test]
     fn this_machine_answers() {

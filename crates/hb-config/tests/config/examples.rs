@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hb_config::{AddressSpec, Failback, Medium, ResourceKind, Severity, load};
 
-use super::fake_host::{DIR, FakeHost};
+use super::fake_host::{DIR, FakeHost, direct};
 
 #[test]
 fn the_two_node_example_is_accepted_on_both_nodes() {
@@ -13,6 +13,7 @@ fn the_two_node_example_is_accepted_on_both_nodes() {
     for node in ["alpha", "Beta"] {
         let mut host = FakeHost::new();
         host.name = node.into();
+        host.routes = vec![direct("eth0", [10, 77, 0, 0])];
         for (name, mode) in [("ha.cf", 0o644), ("authkeys", 0o600), ("haresources", 0o644)] {
             host.file(Path::new(DIR).join(name), &std::fs::read(directory.join(name)).unwrap(), mode);
         }

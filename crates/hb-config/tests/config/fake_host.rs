@@ -5,7 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use hb_config::{Host, InterfaceState, PathFacts, PathKind};
+use hb_config::{Host, InterfaceState, PathFacts, PathKind, Route};
 
 /// Where the configuration lies on that machine.
 pub(crate) const DIR: &str = "/etc/ha.d";
@@ -18,6 +18,10 @@ pub(crate) struct FakeHost {
     pub(crate) directories: Vec<PathBuf>,
     /// Files that exist but may not be opened.
     pub(crate) denied: Vec<PathBuf>,
+    /// Host names that can be resolved, besides `localhost`.
+    pub(crate) hosts: HashMap<String, Ipv4Addr>,
+    /// Networks of the interfaces.
+    pub(crate) routes: Vec<Route>,
 }
 
 impl FakeHost {
@@ -30,6 +34,12 @@ impl FakeHost {
             files: HashMap::new(),
             directories: directories.to_vec(),
             denied: Vec::new(),
+            hosts: HashMap::from([("localhost".into(), Ipv4Addr::LOCALHOST)]),
+            routes: vec![
+                direct("eth0", [10, 81, 0, 0]),
+                direct("eth1", [10, 82, 0, 0]),
+                Route { prefix: 0, is_direct: false, ..direct("eth0", [0, 0, 0, 0]) },
+            ],
         };
         for program in
             ["/bin/sleep", "/bin/true", "/usr/libexec/heartbeat/ipfail", "/etc/ha.d/resource.d/Delay"]
@@ -55,6 +65,11 @@ impl FakeHost {
     }
 }
 
+/// A network of 256 addresses that the interface is in.
+pub(crate) fn direct(interface: &str, destination: [u8; 4]) -> Route {
+    Route { interface: interface.into(), destination: destination.into(), prefix: 24, is_direct: true }
+}
+
 impl Host for FakeHost {
     fn node_name(&self) -> String {
         self.name.clone()
@@ -65,7 +80,7 @@ impl Host for FakeHost {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let (content, _) = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(content.iter().copied().take(limit).collect())
+        Ok(content.get(..limit).unwrap_or(content).to_vec())
     }
 
     fn metadata(&self, path: &Path) -> io::Result<PathFacts> {
@@ -95,6 +110,10 @@ impl Host for FakeHost {
         ["lo", "eth0", "eth1", "eth2"].map(String::from).to_vec()
     }
 
+    fn routes(&self) -> Vec<Route> {
+        self.routes.clone()
+    }
+
     fn user_exists(&self, name: &str) -> bool {
         ["root", "hacluster", "nobody"].contains(&name)
     }
@@ -104,7 +123,7 @@ impl Host for FakeHost {
     }
 
     fn resolve(&self, name: &str) -> Option<Ipv4Addr> {
-        if name == "localhost" { Some(Ipv4Addr::LOCALHOST) } else { name.parse().ok() }
+        self.hosts.get(name).copied().or_else(|| name.parse().ok())
     }
 
     fn udp_port_of(&self, _: &str) -> Option<u16> {

@@ -1,7 +1,15 @@
 //! Black-box tests of the crate on a machine that is made up: the vectors of 3.0.6, rendered text, examples, limits.
 
 #[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod convert;
+#[cfg(test)]
+mod cross_file;
+#[cfg(test)]
 mod differences;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]

@@ -72,6 +72,44 @@ fn a_pipe_is_not_waited_for_and_an_endless_file_ends() {
 }
 
 #[test]
+fn a_conversion_replaces_the_file_and_keeps_the_old_one() {
+    let scratch = Scratch::new("convert");
+    files(&scratch, "udp lo\nnode alpha\nlogfile /dev/null\n");
+    scratch.write("nodeinfo", "alpha\n", 0o644);
+    fs::rename(scratch.0.join("ha.cf"), scratch.0.join("real")).unwrap();
+    fs::set_permissions(scratch.0.join("real"), Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("real", scratch.0.join("ha.cf")).unwrap();
+
+    let convert = || hb_config::convert(&scratch.0, &RealHost, &hb_config::LoadOptions::default()).unwrap();
+    let conversion = convert();
+    let backup = conversion.write().unwrap();
+    assert_eq!(backup, fs::canonicalize(&scratch.0).unwrap().join("real.before-convert"));
+    assert!(fs::read_to_string(&backup).unwrap().starts_with("udp lo\n"));
+    assert!(fs::read_to_string(scratch.0.join("ha.cf")).unwrap().starts_with("bcast lo\n"));
+    assert!(fs::symlink_metadata(scratch.0.join("ha.cf")).unwrap().is_symlink());
+    assert_eq!(fs::metadata(scratch.0.join("real")).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(convert().is_empty());
+
+    // What was read is not there any more.
+    assert!(matches!(conversion.write(), Err(hb_config::ConvertError::Changed { .. })));
+    files(&scratch, "crm off\nbcast lo\nnode alpha\n");
+    assert!(convert().write().unwrap().ends_with("real.before-convert-2"));
+    let mut names: Vec<_> =
+        fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    let expected = [
+        "authkeys",
+        "ha.cf",
+        "haresources",
+        "nodeinfo",
+        "real",
+        "real.before-convert",
+        "real.before-convert-2",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
 fn questions_to_the_machine_are_cheap() {
     let scratch = Scratch::new("questions");
     let count = if cfg!(debug_assertions) { 2000 } else { 60_000 };

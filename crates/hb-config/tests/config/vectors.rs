@@ -13,15 +13,15 @@ use super::fake_host::{DIR, FakeHost};
 const TEXT: &str = include_str!("../vectors/config.json");
 
 #[derive(Deserialize)]
-struct Vectors {
+pub(crate) struct Vectors {
     base_params: BTreeMap<String, String>,
-    base_files: BTreeMap<String, String>,
-    cases: Vec<Case>,
+    pub(crate) base_files: BTreeMap<String, String>,
+    pub(crate) cases: Vec<Case>,
 }
 
 #[derive(Deserialize)]
-struct Case {
-    name: String,
+pub(crate) struct Case {
+    pub(crate) name: String,
     result: String,
     /// Text of each file; null where it was absent; the base file where it is not named.
     files: BTreeMap<String, Option<String>>,
@@ -37,12 +37,17 @@ struct Case {
     deadtime_ms: Option<u64>,
 }
 
-fn vectors() -> Vectors {
+pub(crate) fn vectors() -> Vectors {
     serde_json::from_str(TEXT).unwrap()
 }
 
 impl Case {
     fn load(&self, base_files: &BTreeMap<String, String>) -> Loaded {
+        load(Path::new(DIR), &self.host(base_files))
+    }
+
+    /// The machine with the files of this case.
+    pub(crate) fn host(&self, base_files: &BTreeMap<String, String>) -> FakeHost {
         let mut host = FakeHost::new();
         if let Some(name) = &self.hostname {
             host.name.clone_from(name);
@@ -60,7 +65,7 @@ impl Case {
             let mode = self.modes.get(name).map_or(usual, String::as_str);
             host.file(Path::new(DIR).join(name), &bytes, u32::from_str_radix(mode, 8).unwrap());
         }
-        load(Path::new(DIR), &host)
+        host
     }
 
     /// What the caller of 3.0.6 was told: exit code 0 or not. Crashing while parsing is a refusal.

@@ -1,0 +1,191 @@
+//! Reads `hb.toml`, the optional file for what `ha.cf` has no words for.
+//!
+//! From TOML (the crate `toml`) over the shape of the file ([`raw`]: serde, unknown keys refused) to checked values.
+//! Serde stops at its first error; [`walk`] tries the entries one by one, so that one run reports all of them. What
+//! people read about each key stands in [`keys`]. Nothing here says how the values are used.
+
+mod keys;
+mod raw;
+mod time;
+mod walk;
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use crate::checked::AgentLimits;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Report, quoted};
+use crate::ha_cf::Draft;
+use crate::source::{Mark, Source};
+use crate::suggest::nearest;
+
+pub use keys::{example, manual_page};
+use raw::Raw;
+use walk::{Offence, Problem};
+
+/// What the file says, defaults filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct HbToml {
+    pub(crate) agents: AgentLimits,
+    /// Where `stop-retries` stands, if it is given: `env STOPRETRYMAX` in ha.cf says the same thing.
+    pub(crate) stop_retries: Option<Mark>,
+    pub(crate) native_addresses: bool,
+}
+
+impl Default for HbToml {
+    fn default() -> Self {
+        Self { agents: AgentLimits::default(), stop_retries: None, native_addresses: true }
+    }
+}
+
+/// Reads the file and reports everything that is wrong with it.
+pub(crate) fn read(source: &Source, report: &mut Report) -> HbToml {
+    let mut reading = Reading { source, lines: Lines::of(source.bytes()), report };
+    let text = match std::str::from_utf8(source.bytes()) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            reading.error(at..at + 1, || {
+                Diagnostic::error(Code::NotUtf8, "the file is not UTF-8").hint("convert the file to UTF-8")
+            });
+            return HbToml::default();
+        }
+    };
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        reading.error(error.span().unwrap_or(0..0), || {
+            Diagnostic::error(Code::BadToml, error.message()).hint("see toml.io, or hb.toml(5) for examples")
+        });
+    }
+    let span = tree.span();
+    let good = walk::keep_good(tree.into_inner(), &mut |offence| reading.offence(&offence));
+    let whole = toml::Spanned::new(span, DeValue::Table(good));
+    // Every entry was tried, so it cannot fail; if it did, the file must not pass.
+    match Raw::deserialize(ValueDeserializer::from(whole)) {
+        Ok(raw) => reading.checked(raw),
+        Err(error) => {
+            reading.error(error.span().unwrap_or(0..0), || {
+                Diagnostic::error(Code::BadValue, error.message()).hint("see hb.toml(5)")
+            });
+            HbToml::default()
+        }
+    }
+}
+
+/// Warns about what both files say, in different ways; hb.toml counts.
+pub(crate) fn compare(hb_toml: &HbToml, source: &Source, draft: &Draft, ha_cf: &Source, report: &mut Report) {
+    let there = draft.stop_retries.value().zip(draft.stop_retries.mark());
+    let (Some(here), Some((retries, there))) = (hb_toml.stop_retries, there) else { return };
+    if *retries != hb_toml.agents.stop_retries {
+        report.warning(|| {
+            Diagnostic::warning(
+                Code::SaidTwice,
+                "`env STOPRETRYMAX` in ha.cf says something else; this counts",
+            )
+            .at(source.place(here))
+            .second(ha_cf.place(there), "does not count")
+            .hint("delete one of the two")
+        });
+    }
+}
+
+struct Reading<'a> {
+    source: &'a Source,
+    lines: Lines,
+    report: &'a mut Report,
+}
+
+impl Reading<'_> {
+    fn checked(&self, raw: Raw) -> HbToml {
+        let agents = raw.agents;
+        let default = AgentLimits::default();
+        HbToml {
+            stop_retries: agents.stop_retries.as_ref().map(|given| self.lines.mark(given.span())),
+            agents: AgentLimits {
+                start_timeout: agents.start_timeout.map_or(default.start_timeout, |time| time.0),
+                stop_timeout: agents.stop_timeout.map_or(default.stop_timeout, |time| time.0),
+                status_timeout: agents.status_timeout.map_or(default.status_timeout, |time| time.0),
+                kill_grace: agents.kill_grace.map_or(default.kill_grace, |time| time.0),
+                stop_retries: agents.stop_retries.map_or(default.stop_retries, |given| given.into_inner().0),
+                stop_pause: agents.stop_pause.map_or(default.stop_pause, |time| time.0),
+            },
+            native_addresses: raw.addresses.native.unwrap_or(true),
+        }
+    }
+
+    fn offence(&mut self, offence: &Offence<'_>) {
+        let source = self.source;
+        let text = |span: &Range<usize>| source.bytes().get(span.clone()).unwrap_or_default();
+        match offence.problem {
+            Problem::UnknownKey => self.error(offence.key.clone(), || unknown_key(offence.path)),
+            Problem::NotATable => self.error(offence.value.clone(), || {
+                let name = offence.path.join(".");
+                let message = format!("`{name}` is a table, not {}", quoted(text(&offence.value)));
+                Diagnostic::error(Code::BadValue, message)
+                    .hint(format!("write its keys below a line `[{name}]`"))
+            }),
+            Problem::BadValue => {
+                let Some(key) = keys::find(offence.path) else { return };
+                self.error(offence.value.clone(), || {
+                    let value = quoted(text(&offence.value));
+                    let message = format!("`{}` takes {}, not {value}", key.name, key.takes);
+                    let digits = text(&offence.value);
+                    if key.is_time() && digits.iter().all(u8::is_ascii_digit) {
+                        let seconds = String::from_utf8_lossy(digits);
+                        let hint =
+                            format!("times have a unit: write `{} = \"{seconds}s\"` for seconds", key.name);
+                        return Diagnostic::error(Code::BadValue, message).hint(hint);
+                    }
+                    Diagnostic::error(Code::BadValue, message)
+                        .hint(format!("for example `{} = {}`", key.name, key.default))
+                });
+            }
+        }
+    }
+
+    fn error(&mut self, span: Range<usize>, make: impl FnOnce() -> Diagnostic) {
+        let (source, lines) = (self.source, &self.lines);
+        self.report.error(|| make().at(source.place(lines.mark(span))));
+    }
+}
+
+fn unknown_key(path: &[String]) -> Diagnostic {
+    let name = path.last().map(String::as_str).unwrap_or_default();
+    let table = path.split_last().map_or(String::new(), |(_, table)| table.join("."));
+    let place = if table.is_empty() { String::new() } else { format!(" in [{table}]") };
+    let what = if table.is_empty() { "table or key" } else { "key" };
+    let message = format!("unknown {what} {}{place}", quoted(name.as_bytes()));
+    let here = keys::names_in(&table);
+    let hint = if let Some(near) = nearest(name.as_bytes(), here.iter().copied()) {
+        format!("did you mean `{near}`?")
+    } else if let Some(key) = keys::KEYS.iter().find(|key| key.name == name) {
+        format!("`{name}` belongs below [{}]", key.table)
+    } else {
+        format!("known are {}", here.join(", "))
+    };
+    Diagnostic::error(Code::UnknownKey, message).hint(hint)
+}
+
+/// Where the lines of a text begin.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(bytes: &[u8]) -> Self {
+        let feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        Self(std::iter::once(0).chain(feeds.map(|(at, _)| at + 1)).collect())
+    }
+
+    /// A span as a place: at most to the end of its first line.
+    fn mark(&self, span: Range<usize>) -> Mark {
+        let line = self.0.partition_point(|start| *start <= span.start);
+        let line_start = line.checked_sub(1).and_then(|index| self.0.get(index)).copied().unwrap_or(0);
+        let line_end = self.0.get(line).map_or(usize::MAX, |next| next - 1);
+        let end = span.end.min(line_end).max(span.start);
+        Mark { line, line_start, start: span.start, end }
+    }
+}
+
+#[cfg(test)]
+mod tests;

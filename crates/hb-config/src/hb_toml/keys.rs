@@ -1,0 +1,178 @@
+//! The table of keys: what people read about `hb.toml` in messages, in the example and in the manual page.
+
+use std::fmt::Write as _;
+
+use crate::wrap::wrapped;
+
+/// A table of the file.
+struct Table {
+    name: &'static str,
+    /// What its keys are about.
+    about: &'static str,
+}
+
+/// A key of the file.
+pub(super) struct Key {
+    pub(super) table: &'static str,
+    pub(super) name: &'static str,
+    /// Completes "takes ...".
+    pub(super) takes: &'static str,
+    /// The default as it would be written.
+    pub(super) default: &'static str,
+    /// What it means, what it is related to, and why to change it.
+    about: &'static str,
+}
+
+impl Key {
+    /// Whether it takes a time.
+    pub(super) fn is_time(&self) -> bool {
+        self.takes == TIME
+    }
+}
+
+const TIME: &str = "a time from \"100ms\" to \"24h\"";
+
+const TABLES: [Table; 2] = [
+    Table {
+        name: "agents",
+        about: "Resource scripts of resource.d and init.d. Heartbeat 3.0.6 lets them run as long as they like.",
+    },
+    Table { name: "addresses", about: "Addresses of haresources." },
+];
+
+/// All keys, in the order of the manual page.
+pub(super) const KEYS: [Key; 7] = [
+    Key {
+        table: "agents",
+        name: "start-timeout",
+        takes: TIME,
+        default: "\"60s\"",
+        about: "Longest run of a script's `start`. A script that takes longer is ended and counts as failed. Give a database or a file system check the time that it needs at worst.",
+    },
+    Key {
+        table: "agents",
+        name: "stop-timeout",
+        takes: TIME,
+        default: "\"60s\"",
+        about: "Longest run of a script's `stop`. The other node waits for it during an orderly hand-over.",
+    },
+    Key {
+        table: "agents",
+        name: "status-timeout",
+        takes: TIME,
+        default: "\"20s\"",
+        about: "Longest run of a script's `status`, which is asked before each start.",
+    },
+    Key {
+        table: "agents",
+        name: "kill-grace",
+        takes: TIME,
+        default: "\"5s\"",
+        about: "From SIGTERM to SIGKILL for a script that ran into its limit.",
+    },
+    Key {
+        table: "agents",
+        name: "stop-retries",
+        takes: "a number from 0 to 100000, or \"unlimited\"",
+        default: "10",
+        about: "How often a failed `stop` is repeated. `env STOPRETRYMAX=...` in ha.cf says the same; what stands here counts.",
+    },
+    Key {
+        table: "agents",
+        name: "stop-pause",
+        takes: TIME,
+        default: "\"1s\"",
+        about: "Pause before a failed `stop` is repeated.",
+    },
+    Key {
+        table: "addresses",
+        name: "native",
+        takes: "true or false",
+        default: "true",
+        about: "Put addresses up without a script: within milliseconds, and on the interface that the route leads to. With false the script IPaddr (or IPaddr2 where haresources names it) is run as by Heartbeat 3.0.6.",
+    },
+];
+
+/// The key at a path.
+pub(super) fn find(path: &[String]) -> Option<&'static Key> {
+    let [table, name] = path else { return None };
+    KEYS.iter().find(|key| key.table == table && key.name == name)
+}
+
+/// Whether a path names a table.
+pub(super) fn is_table(path: &[String]) -> bool {
+    matches!(path, [name] if TABLES.iter().any(|table| table.name == name))
+}
+
+/// Names of the keys of a table; of the tables for the empty name.
+pub(super) fn names_in(table: &str) -> Vec<&'static str> {
+    if table.is_empty() {
+        return TABLES.iter().map(|table| table.name).collect();
+    }
+    KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect()
+}
+
+/// A file that says nothing but what is the default anyway: every key in a comment, with its meaning.
+#[must_use]
+pub fn example() -> String {
+    let mut text = String::from(
+        "# hb.toml: what ha.cf has no words for. Optional; it lies beside ha.cf, and Heartbeat 3.0.6 does not read it.\n\
+         # Every key stands here with its default. Remove the `#` before a key to change it.\n",
+    );
+    for table in &TABLES {
+        let _ = write!(text, "\n{}[{}]\n", comment(table.about), table.name);
+        for key in KEYS.iter().filter(|key| key.table == table.name) {
+            let takes = format!("Takes {}.", key.takes);
+            let _ =
+                write!(text, "\n{}{}#{} = {}\n", comment(key.about), comment(&takes), key.name, key.default);
+        }
+    }
+    text
+}
+
+/// The manual page `hb.toml(5)` in Markdown.
+#[must_use]
+pub fn manual_page() -> String {
+    let mut text = String::from(HEAD);
+    for table in &TABLES {
+        let _ = write!(text, "\n## [{}]\n\n{}\n", table.name, table.about);
+        for key in KEYS.iter().filter(|key| key.table == table.name) {
+            let Key { name, takes, default, about, .. } = key;
+            let entry = format!("{about} Takes {takes}. Default: `{default}`.");
+            let _ = write!(text, "\n`{name}`\n: {}\n", wrapped(&entry, WIDTH).replace('\n', "\n  "));
+        }
+    }
+    text.push_str(TAIL);
+    text
+}
+
+/// Text as lines of comment.
+fn comment(text: &str) -> String {
+    wrapped(text, WIDTH).lines().fold(String::new(), |lines, line| lines + "# " + line + "\n")
+}
+
+/// Columns of generated files that are filled, less what stands before the text.
+const WIDTH: usize = 116;
+
+const HEAD: &str = "\
+# hb.toml(5)
+
+## Name
+
+hb.toml - settings of hb-node for which ha.cf has no words
+
+## Description
+
+An optional file beside `ha.cf`, in [TOML](https://toml.io). Heartbeat 3.0.6 does not read it, so a cluster of one
+node of each kind can have it too. It need not be the same on both nodes. Without the file, and for every key
+that it does not set, the defaults count. Unknown tables and keys are refused, and so are values out of range:
+`hb-ctl check` shows all of them with their places. A change needs a restart of the node.
+
+A file with every key and its meaning, all in comments: [examples/conf/hb.toml](../../examples/conf/hb.toml).
+";
+
+const TAIL: &str = "
+## See also
+
+[hb-node(8)](hb-node.8.md), [hb-ctl(8)](hb-ctl.8.md)
+";

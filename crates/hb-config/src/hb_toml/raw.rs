@@ -1,0 +1,105 @@
+//! The shape of `hb.toml`: one struct for each table, unknown keys refused, every key optional.
+//!
+//! What a key means stands in `keys.rs`; a test holds the two together.
+
+use std::time::Duration;
+
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::time::parse_time;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    pub(super) agents: Agents,
+    pub(super) addresses: Addresses,
+}
+
+/// `[agents]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Agents {
+    pub(super) start_timeout: Option<AgentTime>,
+    pub(super) stop_timeout: Option<AgentTime>,
+    pub(super) status_timeout: Option<AgentTime>,
+    pub(super) kill_grace: Option<AgentTime>,
+    pub(super) stop_retries: Option<Spanned<Retries>>,
+    pub(super) stop_pause: Option<AgentTime>,
+}
+
+/// `[addresses]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Addresses {
+    pub(super) native: Option<bool>,
+}
+
+/// A time that concerns a script, from [`SHORTEST`] to [`LONGEST`].
+#[derive(Debug)]
+pub(super) struct AgentTime(pub(super) Duration);
+
+/// How often something is repeated; nothing: for ever.
+#[derive(Debug)]
+pub(super) struct Retries(pub(super) Option<u32>);
+
+impl<'de> Deserialize<'de> for AgentTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TimeVisitor)
+    }
+}
+
+struct TimeVisitor;
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = AgentTime;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a time such as \"60s\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<AgentTime, E> {
+        let time = parse_time(text).filter(|time| (SHORTEST..=LONGEST).contains(time));
+        time.map(AgentTime).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+impl<'de> Deserialize<'de> for Retries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RetriesVisitor)
+    }
+}
+
+struct RetriesVisitor;
+
+impl Visitor<'_> for RetriesVisitor {
+    type Value = Retries;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a number or \"unlimited\"")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Retries, E> {
+        let retries = u32::try_from(number).ok().filter(|retries| *retries <= MOST_RETRIES);
+        retries
+            .map(|retries| Retries(Some(retries)))
+            .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Retries, E> {
+        if text == "unlimited" {
+            Ok(Retries(None))
+        } else {
+            Err(E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+}
+
+/// A shorter time would end scripts before they have begun.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// A longer time is no limit any more.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// More repetitions than this mean for ever.
+const MOST_RETRIES: u32 = 100_000;

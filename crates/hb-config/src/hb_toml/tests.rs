@@ -1,0 +1,142 @@
+//! The keys, their tables and what is said about entries that do not fit.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::de::ValueDeserializer;
+
+use super::raw::Raw;
+use super::{HbToml, example, keys, read};
+use crate::checked::AgentLimits;
+use crate::diagnostic::{Diagnostic, Report};
+use crate::source::{FileKind, Source};
+
+fn read_text(text: &str) -> (HbToml, Vec<Diagnostic>) {
+    let source = Source::new(FileKind::HbToml, PathBuf::from("hb.toml"), text.into());
+    let mut report = Report::default();
+    let read = read(&source, &mut report);
+    (read, report.into_sorted())
+}
+
+/// Code, line, column and hint of each.
+fn found(text: &str) -> Vec<(String, usize, usize, String)> {
+    let (_, diagnostics) = read_text(text);
+    let shown = |diagnostic: Diagnostic| {
+        let place = diagnostic.place.unwrap();
+        (diagnostic.code.id().to_owned(), place.line, place.column, diagnostic.hint.unwrap())
+    };
+    diagnostics.into_iter().map(shown).collect()
+}
+
+#[test]
+fn every_key_is_read() {
+    let text = "[agents]\nstart-timeout = \"2min\"\nstop-timeout = \"90s\"\nstatus-timeout = \"500ms\"\nkill-grace = \"1.5s\"\n\
+                stop-retries = \"unlimited\"\nstop-pause = \"2 s\"\n[addresses]\nnative = false\n";
+    let (read, diagnostics) = read_text(text);
+    assert_eq!(diagnostics, []);
+    let shown = format!("{:?}", read.agents);
+    assert_eq!(
+        shown,
+        "AgentLimits { start_timeout: 120s, stop_timeout: 90s, status_timeout: 500ms, kill_grace: 1.5s, stop_retries: None, \
+         stop_pause: 2s }"
+    );
+    assert!(!read.native_addresses);
+    assert_eq!(read.stop_retries.map(|mark| mark.line), Some(6));
+}
+
+#[test]
+fn nothing_said_is_the_default() {
+    for text in ["", "# x\n", "[agents]\n[addresses]\n", "agents = {}\n"] {
+        let (read, diagnostics) = read_text(text);
+        assert_eq!(diagnostics, [], "{text}");
+        assert_eq!(read.agents, AgentLimits::default());
+        assert!(read.native_addresses);
+    }
+}
+
+/// The example says the defaults: with every key uncommented nothing changes.
+#[test]
+fn the_example_is_the_default() {
+    assert_eq!(read_text(&example()).1, []);
+    let text = example().replace("\n#", "\n").replace("\n ", "\n# ");
+    let (read, diagnostics) = read_text(&text);
+    assert_eq!(diagnostics, [], "{text}");
+    assert_eq!((read.agents, read.native_addresses), (AgentLimits::default(), true));
+    assert_eq!(text.matches(" = ").count(), keys::KEYS.len(), "{text}");
+}
+
+/// The shape and the table of keys name the same things: an error of serde lists what it knows.
+#[test]
+fn shape_and_table_agree() {
+    let known = |text: &str| -> BTreeSet<String> {
+        let error = Raw::deserialize(ValueDeserializer::parse(text).unwrap()).unwrap_err();
+        error.message().split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    };
+    let names = |table: &str| keys::names_in(table).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(known("{ zz = 1 }"), names(""));
+    for table in names("") {
+        let found = known(&format!("{{ {table} = {{ zz = 1 }} }}"));
+        // With a single key serde writes no list.
+        assert_eq!(found, names(&table), "{table}");
+    }
+}
+
+#[test]
+fn every_table_refuses_an_unknown_key() {
+    assert_eq!(found("zz = 1\n")[0].0, "HB141");
+    assert_eq!(found("[zz]\n")[0].0, "HB141");
+    for table in keys::names_in("") {
+        let text = format!("[{table}]\nno-such-key = 1\n");
+        let found = found(&text);
+        assert_eq!(found.len(), 1, "{text}");
+        assert_eq!((found[0].0.as_str(), found[0].1, found[0].2), ("HB141", 2, 1), "{text}");
+    }
+}
+
+#[test]
+fn all_problems_are_found_in_one_run() {
+    let text = "start-timeout = \"1s\"\nagent = { x = 1 }\n[agents]\nstart-timout = \"60s\"\nstop-timeout = 60\n\
+                stop-retries = -1\nkill-grace = \"1d\"\n[agents.stop-pause]\nx = 1\n[addresses]\nnative = \"yes\"\n[zz]\na = 1\nb = 2\n";
+    let expected = [
+        ("HB141", 1, 1, "`start-timeout` belongs below [agents]"),
+        ("HB141", 2, 1, "did you mean `agents`?"),
+        ("HB141", 4, 1, "did you mean `start-timeout`?"),
+        ("HB142", 5, 16, "times have a unit: write `stop-timeout = \"60s\"` for seconds"),
+        ("HB142", 6, 16, "for example `stop-retries = 10`"),
+        ("HB142", 7, 14, "for example `kill-grace = \"5s\"`"),
+        ("HB142", 8, 9, "for example `stop-pause = \"1s\"`"),
+        ("HB142", 11, 10, "for example `native = true`"),
+        ("HB141", 12, 2, "known are agents, addresses"),
+    ];
+    let expected =
+        expected.map(|(code, line, column, hint)| (code.to_owned(), line, column, hint.to_owned()));
+    assert_eq!(found(text), expected);
+    assert_eq!(found("agents = 5\n")[0].3, "write its keys below a line `[agents]`");
+}
+
+#[test]
+fn text_that_is_not_toml_has_a_place() {
+    for (text, line, column) in [
+        ("[agents\n", 1, 8),
+        ("a\n", 1, 2),
+        ("[agents]\n[agents]\n", 2, 2),
+        ("[agents]\nkill-grace = \"5s\"\nkill-grace = \"6s\"\n", 3, 1),
+        ("\u{feff}[agents]\nx y = 1\n", 2, 3),
+    ] {
+        let found = found(text);
+        assert_eq!(
+            found.first().map(|found| (found.0.as_str(), found.1, found.2)),
+            Some(("HB140", line, column)),
+            "{text}: {found:?}"
+        );
+    }
+    let source = Source::new(FileKind::HbToml, PathBuf::from("hb.toml"), b"# caf\xe9\n".to_vec());
+    let mut report = Report::default();
+    read(&source, &mut report);
+    let found = report.into_sorted();
+    assert_eq!(
+        found.iter().map(|found| (found.code.id(), found.place.unwrap().column)).collect::<Vec<_>>(),
+        [("HB012", 6)]
+    );
+}
