@@ -55,6 +55,7 @@ impl Facts {
             ("hbgenmethod", format!("{:?}", c.generation_method)),
             ("uuidfrom", format!("{:?}", c.uuid_from)),
             ("haresources", format!("{:?}", c.groups)),
+            ("hb.toml", format!("{:?}", c.agents)),
             ("env", format!("{:?}", c.environment)),
         ];
         Self { facts, keys: fingerprint(&config_dir.join("authkeys")) }

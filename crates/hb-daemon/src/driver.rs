@@ -89,6 +89,7 @@ fn run_node(options: Options, background: Option<Notifier>) -> Exit {
             return Exit::Internal;
         }
     };
+    log::Bridge::new(log.clone()).install();
     set_umask(0o022);
     log_panics(&log);
     let start =
@@ -232,6 +233,7 @@ fn start_actuator(
     log: &Log,
 ) -> Result<Submit, StartFailure> {
     let mut config = ActuatorConfig::new(start.groups.clone());
+    mapping::limit_agents(&mut config, &start.checked);
     config.agent_dirs =
         vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
     config.environment = environment::of_scripts(&start.checked, &options.config_dir, std::env::vars_os());

@@ -41,7 +41,7 @@ pub(crate) enum Limit {
     None,
     /// What any sender can trigger as often as it likes: one a second for each cause.
     Second(&'static str),
-    /// Changes that a peer announces and that come a few at a time.
+    /// Changes that a peer can bring about, and that come a few at a time: these at once, one a second in the long run.
     Burst(&'static str),
 }
 
@@ -90,19 +90,23 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::BadMessage { why } => bad_message(why),
         Event::NameClash { uuid } => name_clash(&names.local, *uuid),
         Event::PeerHolds { node: who, hold, stable } => peer_holds(node(who), *hold, *stable),
-        Event::Acquiring { set, why } => info(format!("Acquiring [{set}] resources: {why}")),
-        Event::Acquired { set } => info(format!("Resource acquisition completed [{set}].")),
-        Event::Releasing { set, why } => info(format!("Giving up [{set}] HA resources: {why}")),
-        Event::Released { set: HoldSet::ALL } => info("All HA resources relinquished.".to_owned()),
-        Event::Released { set } => info(format!("HA resources relinquished [{set}].")),
+        Event::TooMuch { node: who } => too_much(node(who)),
+        Event::Acquiring { set, why } => acquiring(*set, why),
+        Event::Acquired { set } => {
+            burst("acquisitions completed", Level::Info, format!("Resource acquisition completed [{set}]."))
+        }
+        Event::Releasing { set, why } => releasing(*set, why),
+        Event::Released { set } => released(*set),
         Event::GroupUp { group: which } => {
-            info(format!("Resource group {} up mono_ns={mono_ns}", group(which)))
+            burst("groups up", Level::Info, format!("Resource group {} up mono_ns={mono_ns}", group(which)))
         }
-        Event::GroupDown { group: which } => {
-            info(format!("Resource group {} down mono_ns={mono_ns}", group(which)))
-        }
+        Event::GroupDown { group: which } => burst(
+            "groups down",
+            Level::Info,
+            format!("Resource group {} down mono_ns={mono_ns}", group(which)),
+        ),
         Event::GroupFailed { group: which, reason } => group_failed(group(which), reason, mono_ns),
-        Event::TransitionComplete { hold } => info(format!("local resource transition completed. [{hold}]")),
+        Event::TransitionComplete { hold } => transition_complete(*hold),
         Event::StandbyBegins { giver, set } => standby_begins(node(giver), *set),
         Event::StandbyDone { giver, set } => standby_done(node(giver), *set),
         Event::StandbyRefused { why } => standby_refused(why),
@@ -125,7 +129,8 @@ fn status_update(node: &str, status: &str) -> Line {
 }
 
 fn dead(node: &str, silence: Duration, mono_ns: u64) -> Line {
-    warn(format!("node {node}: is dead silence_ms={} mono_ns={mono_ns}", silence.as_millis()))
+    let text = format!("node {node}: is dead silence_ms={} mono_ns={mono_ns}", silence.as_millis());
+    burst("dead nodes", Level::Warn, text)
 }
 
 fn restarted(node: &str) -> Line {
@@ -152,7 +157,7 @@ fn link_down(node: &str, link: &str) -> Line {
 
 fn woke_late(by: Duration) -> Line {
     let text = "This node itself stalled; it judges nobody before it has listened again.";
-    warn(format!("{text} late_ms={}", by.as_millis()))
+    second("stalls", Level::Warn, format!("{text} late_ms={}", by.as_millis()))
 }
 
 fn gap(node: &str, count: u64, last: u64, seen: u64) -> Line {
@@ -207,9 +212,35 @@ fn peer_holds(node: &str, hold: HoldSet, stable: bool) -> Line {
     burst("announcements", Level::Info, format!("node {node} holds [{hold}], {stable}"))
 }
 
+fn too_much(node: &str) -> Line {
+    let text = format!("node {node} asks for too much; some of it is neither answered nor done");
+    second("excessive demands", Level::Warn, text)
+}
+
+fn acquiring(set: HoldSet, why: &str) -> Line {
+    burst("acquisitions", Level::Info, format!("Acquiring [{set}] resources: {why}"))
+}
+
+fn releasing(set: HoldSet, why: &str) -> Line {
+    burst("releases", Level::Info, format!("Giving up [{set}] HA resources: {why}"))
+}
+
+fn released(set: HoldSet) -> Line {
+    let text = if set == HoldSet::ALL {
+        "All HA resources relinquished.".to_owned()
+    } else {
+        format!("HA resources relinquished [{set}].")
+    };
+    burst("releases completed", Level::Info, text)
+}
+
+fn transition_complete(hold: HoldSet) -> Line {
+    burst("transitions", Level::Info, format!("local resource transition completed. [{hold}]"))
+}
+
 fn group_failed(group: &str, reason: &str, mono_ns: u64) -> Line {
     let text = format!("Resource group {group} failed: {reason} mono_ns={mono_ns}");
-    Line { level: Level::Error, text, limit: Limit::None }
+    burst("failed groups", Level::Error, text)
 }
 
 fn standby_begins(giver: &str, set: HoldSet) -> Line {
@@ -238,7 +269,8 @@ fn nobody_owns(set: HoldSet) -> Line {
 }
 
 fn not_fenced(node: &str) -> Line {
-    warn(format!("No STONITH device configured. Shared data is not protected against {node}."))
+    let text = format!("No STONITH device configured. Shared data is not protected against {node}.");
+    burst("lack of fencing", Level::Warn, text)
 }
 
 /// The words of the classic audit messages (`failover.md` 3.3).
@@ -252,10 +284,6 @@ const fn whose(set: HoldSet) -> &'static str {
 
 const fn info(text: String) -> Line {
     Line { level: Level::Info, text, limit: Limit::None }
-}
-
-const fn warn(text: String) -> Line {
-    Line { level: Level::Warn, text, limit: Limit::None }
 }
 
 const fn second(cause: &'static str, level: Level, text: String) -> Line {

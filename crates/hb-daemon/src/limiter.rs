@@ -1,7 +1,7 @@
-//! How many log lines a cause gets: a few at once, then silence for the rest of the second.
+//! How many log lines a cause gets: one a second, and for some causes a few at once.
 //!
 //! For everything that a packet can trigger. What is left out is counted, and told with the next line of the cause
-//! or when its second is over.
+//! or when there is room for one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,50 +11,46 @@ use hb_engine::Tick;
 /// The causes seen so far. Their names come from the program, never from a packet, so there are few.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    causes: BTreeMap<&'static str, Window>,
+    causes: BTreeMap<&'static str, Share>,
     suppressed: u64,
 }
 
+/// What a cause may say: a number of lines, of which one comes back each second.
 #[derive(Debug)]
-struct Window {
-    opened: Tick,
-    lines: u32,
+struct Share {
+    burst: u32,
+    left: u32,
+    /// Since when the next line has been on its way back.
+    since: Tick,
     suppressed: u64,
 }
 
 impl Limiter {
     /// Whether a line about `cause` may be written now; if so, how many were left out before it. At most `burst`
-    /// lines of a cause are written in a second.
+    /// lines of a cause are written at once, and one a second in the long run.
     pub(crate) fn admit(&mut self, now: Tick, cause: &'static str, burst: u32) -> Option<u64> {
-        let window = self.causes.entry(cause).or_insert(Window { opened: now, lines: 0, suppressed: 0 });
-        if now.since(window.opened) >= INTERVAL {
-            window.opened = now;
-            window.lines = 0;
+        let full = Share { burst, left: burst, since: now, suppressed: 0 };
+        let share = self.causes.entry(cause).or_insert(full);
+        if share.take(now) {
+            return Some(std::mem::take(&mut share.suppressed));
         }
-        if window.lines < burst {
-            window.lines += 1;
-            return Some(std::mem::take(&mut window.suppressed));
-        }
-        window.suppressed += 1;
+        share.suppressed += 1;
         self.suppressed += 1;
         None
     }
 
-    /// A cause whose second is over and of which lines were left out since its last line, with their number. To be
-    /// asked again until there is none. What is told here counts as a line.
+    /// A cause that may say something again and of which lines were left out since its last line, with their number.
+    /// To be asked again until there is none. What is told here counts as a line.
     pub(crate) fn overdue(&mut self, now: Tick) -> Option<(&'static str, u64)> {
-        let (cause, window) = self
-            .causes
-            .iter_mut()
-            .find(|(_, window)| window.suppressed > 0 && now.since(window.opened) >= INTERVAL)?;
-        window.opened = now;
-        window.lines = 1;
-        Some((cause, std::mem::take(&mut window.suppressed)))
+        let waiting = self.causes.iter_mut().filter(|(_, share)| share.suppressed > 0);
+        let (cause, share) =
+            { waiting }.find_map(|(cause, share)| share.take(now).then_some((cause, share)))?;
+        Some((cause, std::mem::take(&mut share.suppressed)))
     }
 
     /// Whether something waits to be told by [`Limiter::overdue`], now or later.
     pub(crate) fn has_suppressed(&self) -> bool {
-        self.causes.values().any(|window| window.suppressed > 0)
+        self.causes.values().any(|share| share.suppressed > 0)
     }
 
     /// Lines left out since the start.
@@ -63,7 +59,23 @@ impl Limiter {
     }
 }
 
-/// The time for which a burst is counted.
+impl Share {
+    fn take(&mut self, now: Tick) -> bool {
+        let back = u32::try_from(now.since(self.since).as_secs()).unwrap_or(u32::MAX);
+        if self.left.saturating_add(back) >= self.burst {
+            self.left = self.burst;
+            self.since = now;
+        } else {
+            self.left += back;
+            self.since = self.since.plus(INTERVAL * back);
+        }
+        let taken = self.left.checked_sub(1);
+        self.left = taken.unwrap_or(0);
+        taken.is_some()
+    }
+}
+
+/// The time in which a line comes back.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -95,10 +107,25 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_whole() {
+    fn a_burst_passes_whole_but_not_each_second() {
         let mut limiter = Limiter::default();
-        let passed = (0..10).filter(|_| limiter.admit(at(1), "status", 4).is_some()).count();
-        assert_eq!(passed, 4);
+        let passed = |limiter: &mut Limiter, millis| {
+            (0..10).filter(|_| limiter.admit(at(millis), "status", 4).is_some()).count()
+        };
+        assert_eq!(passed(&mut limiter, 1), 4);
+        assert_eq!(passed(&mut limiter, 1000), 0);
+        assert_eq!(passed(&mut limiter, 1001), 1);
+        assert_eq!(passed(&mut limiter, 3500), 2);
+        assert_eq!(passed(&mut limiter, 60_000), 4);
+    }
+
+    #[test]
+    fn lines_of_a_cause_that_gets_one_are_never_closer_than_a_second() {
+        let mut limiter = Limiter::default();
+        assert!(limiter.admit(at(0), "a", 1).is_some());
+        assert!(limiter.admit(at(1700), "a", 1).is_some());
+        assert!(limiter.admit(at(2001), "a", 1).is_none());
+        assert!(limiter.admit(at(2700), "a", 1).is_some());
     }
 
     #[test]

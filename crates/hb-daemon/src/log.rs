@@ -4,10 +4,12 @@
 //! * `queue`: from any thread to the writer; full means dropped and counted
 //! * `format`: a line as bytes, for files and for syslog
 //! * `writer`: takes lines from the queue and hands them to the destinations
+//! * `bridge`: what libraries say through `tracing`
 //! * `file`, `syslog`, `console`: the destinations; none of them can hold up another for long
 //!
 //! What is worth a line, and its text, is decided elsewhere.
 
+mod bridge;
 mod console;
 mod file;
 mod format;
@@ -16,6 +18,7 @@ mod queue;
 mod syslog;
 mod writer;
 
+pub(crate) use bridge::Bridge;
 pub(crate) use format::FileFormat;
 pub(crate) use level::Level;
 pub(crate) use queue::{Log, LogCounts};

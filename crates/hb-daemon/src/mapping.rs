@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use hb_config::{Checked, Medium, ResourceKind};
 use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId};
-use hb_resource::{AddressSpec, GroupSpec, ResourceSpec};
+use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, ResourceSpec};
 use hb_transport::MediumSpec;
 
 use crate::event_text::Names;
@@ -83,6 +83,17 @@ pub(crate) fn groups(checked: &Checked) -> Vec<GroupSpec> {
         resources: group.resources.iter().map(resource).collect(),
     };
     checked.groups.iter().map(group).collect()
+}
+
+/// Limits of scripts (`hb.toml`).
+pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
+    let agents = &checked.agents;
+    config.start_timeout = agents.start_timeout;
+    config.stop_timeout = agents.stop_timeout;
+    config.status_timeout = agents.status_timeout;
+    config.kill_grace = agents.kill_grace;
+    config.stop_retries = agents.stop_retries;
+    config.stop_pause = agents.stop_pause;
 }
 
 /// Where log lines go. There is no logging daemon to hand them to: `use_logd` becomes its default, the syslog

@@ -67,7 +67,12 @@ impl PidFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+    // Not blocking, and nothing but a file: whoever put a pipe in its place does not hold up the start.
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(flags);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 fn content(file: &mut File) -> io::Result<String> {
@@ -119,6 +124,24 @@ mod tests {
         drop(first);
         assert!(path.exists(), "a crash leaves the file");
         PidFile::create(&path).unwrap().remove();
+    }
+
+    #[test]
+    fn a_pipe_in_its_place_is_an_error_not_a_wait() {
+        let path = scratch("pipe");
+        let _ = std::fs::remove_file(&path);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        let error = PidFile::create(&path).unwrap_err();
+        assert!(matches!(error, PidFileError::Io { .. }), "{error}");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn garbage_in_the_file_is_replaced() {
+        let path = scratch("garbage");
+        std::fs::write(&path, vec![0xff; 70_000]).unwrap();
+        PidFile::create(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{:>10}\n", std::process::id()));
     }
 
     #[test]

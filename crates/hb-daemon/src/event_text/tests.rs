@@ -125,16 +125,26 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::UnknownNode { name: String::new() },
         Event::BadMessage { why: "" },
         Event::NameClash { uuid: [0; 16] },
+        Event::TooMuch { node: CC2 },
+        Event::WokeLate { by: Duration::ZERO },
     ];
     for event in limited {
         assert!(matches!(line(&event, &names(), 0).limit, Limit::Second(_)), "{event:?}");
     }
-    let never = [
+    let a_few_at_once = [
         Event::NodeDead { node: CC2, silence: Duration::ZERO },
+        Event::NodeStatus { node: CC2, status: String::new() },
+        Event::Acquiring { set: HoldSet::ALL, why: "" },
+        Event::Released { set: HoldSet::ALL },
         Event::GroupUp { group: WWW },
-        Event::Stopped,
+        Event::GroupFailed { group: WWW, reason: String::new() },
+        Event::TransitionComplete { hold: HoldSet::ALL },
     ];
-    for event in never {
+    for event in a_few_at_once {
+        assert!(matches!(line(&event, &names(), 0).limit, Limit::Burst(_)), "{event:?}");
+    }
+    // What happens once in a run.
+    for event in [Event::CommunicationUp, Event::Stopping, Event::Stopped] {
         assert_eq!(line(&event, &names(), 0).limit, Limit::None, "{event:?}");
     }
 }

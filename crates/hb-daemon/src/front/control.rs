@@ -17,7 +17,7 @@ use hb_client::{CONTROL_SOCKET, MAX_REQUEST_LEN, RefusalCause, Request, Response
 use hb_engine::Command;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Office, status};
 use crate::accounts;
@@ -155,6 +155,8 @@ impl Clerk {
 /// One line without its end; nothing if there is none in time, or it is too long.
 async fn read_line(stream: &mut UnixStream, input: &mut Vec<u8>) -> Option<Vec<u8>> {
     let mut chunk = [0; 512];
+    // For the whole line: who sends it byte by byte does not get more.
+    let end = Instant::now() + PATIENCE;
     loop {
         if let Some(end) = input.iter().position(|byte| *byte == b'\n') {
             let rest = input.split_off(end + 1);
@@ -165,7 +167,7 @@ async fn read_line(stream: &mut UnixStream, input: &mut Vec<u8>) -> Option<Vec<u
         if input.len() >= MAX_REQUEST_LEN {
             return None;
         }
-        match timeout(PATIENCE, stream.read(&mut chunk)).await {
+        match timeout_at(end, stream.read(&mut chunk)).await {
             Ok(Ok(count @ 1..)) => input.extend(chunk.iter().take(count)),
             _ => return None,
         }
@@ -208,5 +210,5 @@ impl Drop for Removal<'_> {
 
 /// Connections served at once.
 const CONNECTIONS: usize = 8;
-/// Longest wait for the next piece of a request, and for a reader to take an answer.
+/// Longest wait for a request, and for a reader to take an answer.
 const PATIENCE: Duration = Duration::from_secs(5);

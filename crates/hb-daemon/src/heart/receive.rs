@@ -1,7 +1,7 @@
 //! From the sockets to the engine: reads what waits, verifies, counts, hands over.
 //!
 //! A flood must not keep the beat waiting, however many packets it has and however long each takes to refuse: a turn
-//! reads until the deadline comes, at most some packets and for a short time. When the deadline has come, what waited in
+//! reads until the deadline comes, of each medium some packets and for a short time. When the deadline has come, what waited in
 //! the sockets' queues at that moment is read, because the engine must have seen it before it judges; and no more: the
 //! bound is in bytes, as that of a queue is.
 
@@ -40,15 +40,19 @@ impl<P: Port> Heart<P> {
             }
             return;
         }
-        let turn_ends = clock::tick().plus(TURN);
-        let until = self.engine.next_deadline().map_or(turn_ends, |deadline| deadline.min(turn_ends));
+        let deadline = self.engine.next_deadline();
         for index in self.waiter.ready_wires() {
+            let began = clock::tick();
             for _ in 0..PACKETS_PER_TURN {
                 if self.receive_one(index).is_none() {
                     break;
                 }
-                if clock::tick() >= until {
+                let now = clock::tick();
+                if deadline.is_some_and(|deadline| deadline <= now) {
                     return;
+                }
+                if now.since(began) >= TURN {
+                    break;
                 }
             }
         }
@@ -95,7 +99,7 @@ impl<P: Port> Heart<P> {
 
 /// Packets of one medium in a turn.
 const PACKETS_PER_TURN: usize = 64;
-/// Time after which a turn goes on to its other work: short beside any keepalive, long beside any packet.
+/// Time after which a turn goes on to the next medium: short beside a keepalive, long beside a usual packet.
 const TURN: Duration = Duration::from_millis(1);
 /// Bytes that the queue of a socket holds at most: the kernel's default (`net.core.rmem_default`).
 const QUEUE: usize = 212_992;

@@ -19,12 +19,16 @@ pub(super) struct Voice {
     names: Names,
     limiter: Limiter,
     log_refused: bool,
+    burst: u32,
     summary_at: Option<Tick>,
 }
 
 impl Voice {
     pub(super) fn new(log: Log, names: Names, log_refused: bool) -> Self {
-        Self { log, names, limiter: Limiter::default(), log_refused, summary_at: None }
+        // Every group may come up and go down at once.
+        let burst =
+            u32::try_from(names.groups.len()).map_or(BURST, |groups| groups.saturating_mul(2).max(BURST));
+        Self { log, names, limiter: Limiter::default(), log_refused, burst, summary_at: None }
     }
 
     /// An event of the engine.
@@ -33,7 +37,7 @@ impl Voice {
         match line.limit {
             Limit::None => self.log.line(line.level, &line.text),
             Limit::Second(cause) => self.limited(now, cause, 1, line.level, || line.text),
-            Limit::Burst(cause) => self.limited(now, cause, BURST, line.level, || line.text),
+            Limit::Burst(cause) => self.limited(now, cause, self.burst, line.level, || line.text),
         }
     }
 
@@ -101,7 +105,7 @@ impl Voice {
     }
 }
 
-/// Lines of one kind that a peer's changes may cause at once.
+/// Lines of one kind that a peer's changes may cause at once, at least.
 const BURST: u32 = 20;
 /// Pause before lines that were left out are summed up.
 const SUMMARY: Duration = Duration::from_secs(1);

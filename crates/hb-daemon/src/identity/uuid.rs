@@ -82,7 +82,7 @@ impl Additive {
         generator
     }
 
-    /// r[i] = r[i-3] + r[i-31]
+    /// `r[i] = r[i-3] + r[i-31]`
     fn step(&mut self) -> u32 {
         let before_3 = self.slot(self.at + 31 - 3);
         let sum = self.slot(self.at).wrapping_add(before_3);

@@ -1,6 +1,7 @@
 //! A log line as bytes: the two file formats and the syslog datagram of `config.md` 10.1 and 10.2.
 //!
-//! Control characters in a text are shown, not written: a line stays a line whatever a peer calls itself.
+//! Control characters in a text are shown, not written: a line stays a line whatever a peer calls itself. Shown they
+//! are longer, and a line stays short enough to be taken by a pipe in one piece.
 
 use std::fmt::Write as _;
 
@@ -62,6 +63,10 @@ fn classic_time(time: LocalTime) -> String {
 
 fn push_shown(line: &mut String, text: &str) {
     for c in text.chars() {
+        // Room for the longest way to show a character, and for the end of the line.
+        if line.len() + 12 > MAX_LINE {
+            return;
+        }
         if c.is_control() {
             // Writing to a string cannot fail.
             let _ = write!(line, "{}", c.escape_default());
@@ -71,6 +76,8 @@ fn push_shown(line: &mut String, text: &str) {
     }
 }
 
+/// What a pipe takes in one piece (`PIPE_BUF`), in bytes.
+const MAX_LINE: usize = 4096;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -131,5 +138,13 @@ mod tests {
         let line = file_line(FileFormat::Classic, &origin(), &record(Level::Info, "a\nb\u{1b}[2Jc\u{85}"));
         let line = String::from_utf8(line).unwrap();
         assert!(line.ends_with("info: a\\nb\\u{1b}[2Jc\\u{85}\n"), "{line}");
+    }
+
+    #[test]
+    fn a_line_fits_into_a_pipe_however_long_it_is_when_shown() {
+        let record = record(Level::Info, &"\u{10ffff}\u{1}".repeat(1000));
+        for line in [file_line(FileFormat::Syslog, &origin(), &record), syslog_datagram(3, 57, &record)] {
+            assert!((4000..=MAX_LINE).contains(&line.len()), "{}", line.len());
+        }
     }
 }

@@ -115,3 +115,17 @@ fn scripts_see_the_cluster_and_not_the_service_manager() {
     assert_eq!((get("NOTIFY_SOCKET"), get("LC_TIME"), get("LC_ALL")), (None, None, Some("C")));
     assert!(get("PATH").unwrap().ends_with(":/sbin:/bin:/opt/bin"), "{:?}", get("PATH"));
 }
+
+/// The defaults of the configuration are those of the actuators.
+#[test]
+fn scripts_are_limited_as_configured() {
+    let (mut checked, _) = checked("limits");
+    let default = ActuatorConfig::new(Vec::new());
+    let mut config = ActuatorConfig::new(Vec::new());
+    limit_agents(&mut config, &checked);
+    assert_eq!(format!("{config:?}"), format!("{default:?}"));
+    checked.agents.start_timeout = Duration::from_secs(7);
+    checked.agents.stop_retries = None;
+    limit_agents(&mut config, &checked);
+    assert_eq!((config.start_timeout, config.stop_retries), (Duration::from_secs(7), None));
+}
