@@ -1,0 +1,68 @@
+//! A fifth of all heartbeats lost: nobody dies, every gap is closed, moves come to their end.
+
+use std::time::Duration;
+
+use crate::capture::{Capture, Packet};
+use crate::pair::{Case, Who};
+use crate::scene::{Holds, LIMIT, Scene, files};
+
+stories_off![a_fifth_lost];
+
+async fn a_fifth_lost(case: Case) {
+    // So patient that loss is no death.
+    let files = files(case).with("deadtime", "5").with("warntime", "4").with("initdead", "6");
+    let mut scene = Scene::build_with(case, &files, |spec| spec).await;
+    let capture = Capture::begin(&mut scene.lab, &files.authkeys).await;
+    scene.start_both().await;
+    scene.lose(20).await;
+    let asked = async |_: &Scene| {
+        let packets = capture.packets();
+        Who::BOTH.into_iter().all(|who| requests(&packets, who).count() >= 5)
+    };
+    scene.until("both ask for what they lost", LIMIT, asked).await;
+    scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+    for who in Who::BOTH {
+        scene.standby(who, "all").await;
+        scene.reaches_for("a move under loss", who, Holds::Nothing, Holds::All).await;
+        scene.standby(who.other(), "foreign").await;
+        scene.reaches("the way back under loss", Holds::Local, Holds::Local).await;
+    }
+    scene.lose(0).await;
+    for who in Who::BOTH {
+        let what = format!("{} misses nothing", who.name());
+        scene.until(&what, LIMIT, async |scene| misses_nothing(scene, who).await).await;
+    }
+    let packets = capture.end().await;
+    for who in Who::BOTH {
+        let served = requests(&packets, who).filter(|request| was_served(&packets, request)).count();
+        assert!(served >= 3, "{case}: {served} of the requests of {} were served", who.name());
+    }
+    scene.ends().await;
+}
+
+fn requests(packets: &[Packet], who: Who) -> impl Iterator<Item = &Packet> {
+    packets.iter().filter(move |packet| packet.kind == "NS_rexmit" && packet.field("src") == who.name())
+}
+
+/// Was the first message asked for sent again within a second?
+fn was_served(packets: &[Packet], request: &Packet) -> bool {
+    let first: u64 = request.field("firstseq").parse().unwrap();
+    packets.iter().any(|packet| {
+        packet.field("src") == request.field("dest")
+            && u64::from_str_radix(packet.field("seq"), 16) == Ok(first)
+            && (request.time..request.time + 1.0).contains(&packet.time)
+    })
+}
+
+async fn misses_nothing(scene: &Scene, who: Who) -> bool {
+    let peer = who.other().name();
+    if scene.case.runs_306(who) {
+        let log = scene.node(who).log();
+        let closed = log.rfind(&format!("No pkts missing from {peer}!"));
+        let opened = log.rfind(&format!("lost packet(s) for [{peer}]"));
+        opened.is_some() && closed > opened
+    } else {
+        let status = scene.status(who).await;
+        status.nodes.iter().any(|node| node.name == peer && node.missing == 0)
+    }
+}

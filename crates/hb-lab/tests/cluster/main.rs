@@ -1,0 +1,43 @@
+//! What a cluster must do, by real processes: two of ours, and ours with the real Heartbeat 3.0.6 in either place.
+//!
+//! The stories follow `failover.md` 3.4-3.8; where its section 11 lists a defect the end is the better one of
+//! `docs/differences.md`. They judge by what the kernels say: which host has which address, all the time.
+//!
+//! They need root, Debian's packages heartbeat, resource-agents, net-tools, nftables and tcpdump, and built
+//! programs: in the directory `HB_BIN_DIR`, else in that of the build profile
+//! (`cargo build -p hb-node -p hb-ctl`, with `--release` for `cargo test --release`). Hosts are isolated and mostly
+//! wait, so several stories run at a time: `--test-threads=6` suits two cores.
+//!
+//! With `HB_CLUSTER_PAIR=306` two real Heartbeats play every story that can be played so, and what they log at WARN
+//! or above is printed instead of judged: that is where `warnings.txt` comes from.
+
+#[cfg(test)]
+#[macro_use]
+mod pair;
+
+#[cfg(test)]
+mod agents;
+#[cfg(test)]
+mod capture;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod holdings;
+#[cfg(test)]
+mod loss;
+#[cfg(test)]
+mod partition;
+#[cfg(test)]
+mod refusal;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod standby;
+#[cfg(test)]
+mod start;
+#[cfg(test)]
+mod stop;
+#[cfg(test)]
+mod warnings;

@@ -1,0 +1,137 @@
+//! SIGHUP: bad files change nothing and are told with their places; new keys are in force at once.
+
+use std::time::Duration;
+
+use hb_lab::{ClusterFiles, Signal};
+use tokio::time::sleep;
+
+use crate::capture::Capture;
+use crate::pair::{Case, Failback, Pair, Who};
+use crate::scene::{Holds, Scene, files};
+
+#[tokio::test]
+async fn bad_files_change_nothing() {
+    let case = Case::new("bad_files_change_nothing", Pair::BothOurs, Failback::On);
+    let mut scene = Scene::build(case).await;
+    scene.start_both().await;
+    let good = files(case);
+    let before = scene.status(Who::Alpha).await;
+    for (mode, place, change) in BAD {
+        let mut bad = good.clone();
+        change(&mut bad);
+        bad.install(scene.host(Who::Alpha)).unwrap();
+        scene.host(Who::Alpha).write("/etc/ha.d/authkeys", &bad.authkeys, mode).unwrap();
+        let log = reload(&scene, "Config errors: the old configuration stays in force.").await;
+        assert!(log.contains(place), "{place} is not told:\n{log}");
+    }
+    good.install(scene.host(Who::Alpha)).unwrap();
+    reload(&scene, "Configuration unchanged.").await;
+    scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+    let after = scene.status(Who::Alpha).await;
+    assert_eq!((after.pid, after.generation), (before.pid, before.generation));
+    let log = scene.node(Who::Beta).log();
+    assert!(!log.contains("Late heartbeat") && !log.contains("Heartbeat restart"), "{log}");
+    scene.ends().await;
+}
+
+/// Mode of `authkeys`, what the log must show, and what is wrong.
+type Bad = (u32, &'static str, fn(&mut ClusterFiles));
+
+const BAD: [Bad; 4] = [
+    (0o600, "ERROR: ha.cf:1:1: ", |files| files.ha_cf.insert_str(0, "logacility local0\n")),
+    (0o600, "ERROR: haresources:1:1: ", |files| files.haresources.insert_str(0, "gamma 10.77.0.102\n")),
+    (0o600, "ERROR: authkeys:2:3: ", |files| files.authkeys = "auth 1\n1 sha256 secret\n".to_owned()),
+    (0o644, "ERROR: authkeys", |_| {}),
+];
+
+/// Lets alpha read its files again; what it has logged up to the line that ends it.
+async fn reload(scene: &Scene, end: &str) -> String {
+    let read = scene.node(Who::Alpha).log().len();
+    hang_up(scene, Who::Alpha).await;
+    let fresh = |scene: &Scene| scene.node(Who::Alpha).log().split_off(read);
+    scene.until(end, Duration::from_secs(5), async |scene| fresh(scene).contains(end)).await;
+    fresh(scene)
+}
+
+async fn hang_up(scene: &Scene, who: Who) {
+    let pid = if scene.case.runs_306(who) {
+        scene.host(who).read("/run/heartbeat.pid").unwrap().trim().parse().unwrap()
+    } else {
+        i32::try_from(scene.status(who).await.pid).unwrap()
+    };
+    scene.host(who).signal(pid, Signal::HUP).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_method_for_the_same_key_is_in_force_at_once() {
+    let case = Case::new("another_method", Pair::BothOurs, Failback::Off);
+    // Time enough to change one after the other.
+    let files = files(case).with("deadtime", "5").with("initdead", "6");
+    let mut scene = Scene::build_with(case, &files, |spec| spec).await;
+    scene.start_both().await;
+    let other = files.authkeys.replace("sha1", "md5");
+    assert_ne!(other, files.authkeys);
+    for who in Who::BOTH {
+        scene.host(who).write("/etc/ha.d/authkeys", &other, 0o600).unwrap();
+    }
+    hang_up(&scene, Who::Alpha).await;
+    let refuses = async |scene: &Scene| refused(scene, Who::Beta).await > 0;
+    scene.until("beta refuses the other method", Duration::from_secs(1), refuses).await;
+    hang_up(&scene, Who::Beta).await;
+    let heard = async |scene: &Scene| {
+        let status = scene.status(Who::Beta).await;
+        let alpha = status.nodes.iter().find(|node| node.name == "alpha").unwrap();
+        alpha.silence_ms.is_some_and(|silence| silence < 150)
+    };
+    scene.until("beta hears alpha again", Duration::from_secs(1), heard).await;
+    let (of_alpha, of_beta) = (refused(&scene, Who::Alpha).await, refused(&scene, Who::Beta).await);
+    scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+    assert_eq!(refused(&scene, Who::Alpha).await, of_alpha);
+    assert_eq!(refused(&scene, Who::Beta).await, of_beta);
+    assert!(!scene.node(Who::Beta).log().contains("is dead"));
+    scene.ends().await;
+}
+
+async fn refused(scene: &Scene, who: Who) -> u64 {
+    scene.status(who).await.media.iter().flat_map(|medium| medium.refused.values()).sum()
+}
+
+stories_off![keys_are_rolled];
+
+/// First both know the new key, then one after the other signs with it: nobody misses anything.
+async fn keys_are_rolled(case: Case) {
+    let mut files = files(case);
+    let old = files.authkeys.clone();
+    let (first, second) = (keys("auth 1", &old), keys("auth 2", &old));
+    files.authkeys.clone_from(&old);
+    let mut scene = Scene::build_with(case, &files, |spec| spec).await;
+    scene.befalls("keys");
+    let capture = Capture::begin(&mut scene.lab, &first).await;
+    scene.start_both().await;
+    for (keys, key) in [(&first, 1), (&second, 2)] {
+        // 3.0.6 goes by the time of the file, in whole seconds.
+        sleep(Duration::from_millis(1100)).await;
+        for who in Who::BOTH {
+            scene.host(who).write("/etc/ha.d/authkeys", keys, 0o600).unwrap();
+            hang_up(&scene, who).await;
+            let told = async |scene: &Scene| {
+                let log = scene.node(who).log();
+                log.matches("Rereading authentication file.").count() >= key
+            };
+            scene.until("the keys are read", Duration::from_secs(5), told).await;
+            let used = async |_: &Scene| {
+                let packets = capture.packets();
+                let last = packets.iter().rfind(|packet| packet.field("src") == who.name());
+                last.is_some_and(|packet| packet.key == i64::try_from(key).ok())
+            };
+            scene.until("the key is used", Duration::from_secs(2), used).await;
+        }
+    }
+    scene.stays(Duration::from_secs(2), Holds::Local, Holds::Local).await;
+    scene.ends().await;
+}
+
+/// The file with its key line and a second one.
+fn keys(auth: &str, old: &str) -> String {
+    old.replace("auth 1", auth) + "2 md5 another-secret-that-comes-into-force-now\n"
+}

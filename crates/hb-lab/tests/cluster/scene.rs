@@ -1,0 +1,351 @@
+//! The scene of every story: two nodes, what may befall them, and the end that must come and stay.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use hb_client::{ResourceSet, Status};
+use hb_lab::{Account, ClusterFiles, Direction, Host, HostSpec, Lab, Node};
+use tokio::time::{Instant, sleep};
+
+use crate::holdings::Holdings;
+use crate::pair::{Case, Failback, Who, agent, lost_by_306, program};
+use crate::warnings;
+
+/// Two nodes on one network, and everything seen of them so far.
+pub(crate) struct Scene {
+    pub(crate) case: Case,
+    pub(crate) holdings: Holdings,
+    nodes: [Node; 2],
+    /// What befell the cluster: sections of `warnings.txt`.
+    befell: Vec<&'static str>,
+    /// From when on no address may be on both hosts.
+    strict_since: Instant,
+    floating: [Ipv4Addr; 2],
+    pub(crate) lab: Lab,
+}
+
+/// What a node holds at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    All,
+    Local,
+    Nothing,
+    /// It does not run, and has nothing.
+    Off,
+}
+
+/// The network that both nodes are on.
+pub(crate) const NETWORK: &str = "front";
+/// How long anything may take that has no better limit: 3.0.6 waits for ten seconds here and there.
+pub(crate) const LIMIT: Duration = Duration::from_secs(40);
+
+/// The files of the example, with `auto_failback` as the case wants it.
+pub(crate) fn files(case: Case) -> ClusterFiles {
+    ClusterFiles::two_node().with("auto_failback", case.failback.word())
+}
+
+impl Scene {
+    /// The hosts and files are there, nothing runs.
+    pub(crate) async fn build(case: Case) -> Self {
+        Self::build_with(case, &files(case), |spec| spec).await
+    }
+
+    /// As [`Scene::build`], with other files and hosts.
+    pub(crate) async fn build_with(
+        case: Case,
+        files: &ClusterFiles,
+        change: impl Fn(HostSpec) -> HostSpec,
+    ) -> Self {
+        let mut lab = Lab::start(agent()).unwrap();
+        lab.add_network(NETWORK).await.unwrap();
+        let spec =
+            |who: Who, last| change(HostSpec::new(who.name()).plug(NETWORK, Ipv4Addr::new(10, 77, 0, last)));
+        let [alpha, beta] = case.programs();
+        let alpha = Node::new(lab.add_host(spec(Who::Alpha, 1)).await.unwrap(), alpha, files).unwrap();
+        let beta = Node::new(lab.add_host(spec(Who::Beta, 2)).await.unwrap(), beta, files).unwrap();
+        let floating = [Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 101)];
+        let holdings = Holdings::watch([alpha.host().clone(), beta.host().clone()], floating.to_vec());
+        let (nodes, strict_since) = ([alpha, beta], Instant::now());
+        Self { case, holdings, nodes, befell: vec!["always"], strict_since, floating, lab }
+    }
+
+    pub(crate) fn node(&self, who: Who) -> &Node {
+        &self.nodes[who.index()]
+    }
+
+    pub(crate) fn host(&self, who: Who) -> &Host {
+        self.node(who).host()
+    }
+
+    /// The address whose home this node is.
+    pub(crate) fn address(&self, who: Who) -> Ipv4Addr {
+        self.floating[who.index()]
+    }
+
+    pub(crate) async fn start(&self, who: Who) {
+        self.node(who).start().await.unwrap();
+    }
+
+    /// Both start, and each holds its own.
+    pub(crate) async fn start_both(&mut self) {
+        for who in Who::BOTH {
+            self.start(who).await;
+        }
+        self.reaches("the start of both", Holds::Local, Holds::Local).await;
+    }
+
+    /// A power cut.
+    pub(crate) async fn crash(&mut self, who: Who) {
+        self.befalls("death");
+        self.host(who).crash().await.unwrap();
+    }
+
+    /// An orderly stop, to its very end.
+    pub(crate) async fn stop(&mut self, who: Who) {
+        self.befalls("stop");
+        self.node(who).stop().await.unwrap();
+        self.node(who).stopped(LIMIT).await.unwrap();
+    }
+
+    /// Lets a node give groups away, as its operator would.
+    pub(crate) async fn standby(&self, who: Who, set: &str) {
+        self.request(who, "standby", set).await;
+    }
+
+    /// Lets a node ask for groups, as its operator would.
+    pub(crate) async fn takeover(&self, who: Who, set: &str) {
+        self.request(who, "takeover", set).await;
+    }
+
+    async fn request(&self, who: Who, what: &str, set: &str) {
+        let program = if self.case.runs_306(who) {
+            vec![script_of_306(&format!("hb_{what}"))]
+        } else {
+            vec![program("hb-ctl").to_string_lossy().into_owned(), what.to_owned()]
+        };
+        let argv: Vec<&str> = program.iter().map(String::as_str).chain([set]).collect();
+        let output = self.host(who).run(&argv, LIMIT).await.unwrap();
+        assert!(output.succeeded(), "{}: {argv:?}: {output:?}", self.case);
+    }
+
+    /// From now on this kind of warning may be in the log of 3.0.6.
+    pub(crate) fn befalls(&mut self, what: &'static str) {
+        self.befell.push(what);
+    }
+
+    /// Loses `percent` of the heartbeats that come to each node.
+    pub(crate) async fn lose(&mut self, percent: u8) {
+        self.befalls("loss");
+        for who in Who::BOTH {
+            let lost = self.host(who).lose(NETWORK, Direction::Incoming, percent, "udp dport 694").await;
+            lost.unwrap_or_else(|error| panic!("{error} (Debian: package nftables)"));
+        }
+    }
+
+    /// From now on no address may be on both hosts again.
+    pub(crate) fn be_strict(&mut self) {
+        self.strict_since = Instant::now();
+    }
+
+    /// The end after the return of `who`: its own groups are there again, or stay where they are.
+    pub(crate) async fn returns(&mut self, who: Who) {
+        let (one, other) = match self.case.failback {
+            Failback::On => (Holds::Local, Holds::Local),
+            Failback::Off => (Holds::Nothing, Holds::All),
+        };
+        let (alpha, beta) = if who == Who::Alpha { (one, other) } else { (other, one) };
+        self.reaches(&format!("the return of {}", who.name()), alpha, beta).await;
+        self.stays(Duration::from_secs(2), alpha, beta).await;
+    }
+
+    /// Waits for an end: the kernels and both nodes say so at the same time. Tells how long that took.
+    pub(crate) async fn reaches(&self, what: &str, alpha: Holds, beta: Holds) -> Duration {
+        let begun = Instant::now();
+        loop {
+            let Err(reason) = self.is_at(alpha, beta).await else { return begun.elapsed() };
+            if begun.elapsed() > LIMIT {
+                let wanted = format!("{what}: not alpha {alpha:?} and beta {beta:?} within {LIMIT:?}");
+                panic!("{}: {wanted}: {reason}\n{}", self.case, self.describe().await);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// As [`Scene::reaches`], the owner of `who`'s end first.
+    pub(crate) async fn reaches_for(&self, what: &str, who: Who, holds: Holds, other: Holds) -> Duration {
+        match who {
+            Who::Alpha => self.reaches(what, holds, other).await,
+            Who::Beta => self.reaches(what, other, holds).await,
+        }
+    }
+
+    /// Looks for a while whether the end stays: no address moves, and both nodes still say the same.
+    pub(crate) async fn stays(&self, time: Duration, alpha: Holds, beta: Holds) {
+        let before = self.holdings.changes().len();
+        sleep(time).await;
+        let is_at = self.is_at(alpha, beta).await;
+        if let Err(reason) = is_at {
+            panic!("{}: it did not stay: {reason}\n{}", self.case, self.describe().await);
+        }
+        let moved = self.holdings.changes().len() - before;
+        assert_eq!(moved, 0, "{}: addresses moved in between\n{}", self.case, self.describe().await);
+    }
+
+    /// The last words of every story: no address on both hosts, nothing strange in the log of 3.0.6.
+    pub(crate) async fn ends(self) {
+        let twice = self.holdings.twice(self.strict_since);
+        if let Some((_, address)) = twice.first() {
+            panic!("{}: both had {address}\n{}", self.case, self.describe().await);
+        }
+        for who in Who::BOTH {
+            if self.case.runs_306(who) {
+                warnings::judge(self.case, who, &self.node(who).log(), &self.befell);
+            }
+        }
+    }
+
+    /// The status of a node of ours.
+    pub(crate) async fn status(&self, who: Who) -> Box<Status> {
+        let account = self.node(who).account().await;
+        let Account::Ours(status) = account else {
+            panic!("{}: {} says {account:?}", self.case, who.name());
+        };
+        status
+    }
+
+    /// Waits until something is true, and tells what it was if it never is.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut is_true: impl AsyncFnMut(&Self) -> bool,
+    ) {
+        let begun = Instant::now();
+        while !is_true(self).await {
+            let late = begun.elapsed() > limit;
+            assert!(!late, "{}: not within {limit:?}: {what}\n{}", self.case, self.describe().await);
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn is_at(&self, alpha: Holds, beta: Holds) -> Result<(), String> {
+        let wanted = [alpha, beta];
+        for who in Who::BOTH {
+            for address in Who::BOTH {
+                let should = match wanted[who.index()] {
+                    Holds::All => true,
+                    Holds::Local => address == who,
+                    Holds::Nothing | Holds::Off => false,
+                };
+                let address = self.address(address);
+                let held = self.host(who).addresses().await.unwrap_or_default();
+                let held = held.iter().any(|entry| entry.address == address);
+                // The watch may be a moment behind.
+                if held != should || self.holdings.held(who, address) != should {
+                    return Err(format!("{} and {address}", who.name()));
+                }
+            }
+        }
+        for who in Who::BOTH {
+            self.says(who, wanted[who.index()], wanted[who.other().index()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Does the node itself say so too?
+    async fn says(&self, who: Who, holds: Holds, other: Holds) -> Result<(), String> {
+        let account = self.node(who).account().await;
+        let hold = match holds {
+            Holds::All => ResourceSet::All,
+            Holds::Local => ResourceSet::Local,
+            Holds::Nothing => ResourceSet::None,
+            Holds::Off => return self.is_off(who, &account),
+        };
+        let peer = if other == Holds::Off { "dead" } else { "active" };
+        let agrees = match &account {
+            Account::Ours(status) => {
+                let peer_status = status.nodes.iter().find(|node| node.name == who.other().name());
+                status.stable && status.hold == hold && peer_status.is_some_and(|node| node.status == peer)
+            }
+            Account::Heartbeat { hold: said, peer: peer_status } => {
+                said == hold.as_str() && peer_status == peer
+            }
+            Account::Off | Account::NotRunning | Account::Mute => false,
+        };
+        if agrees { Ok(()) } else { Err(format!("{} says {}", who.name(), short(&account))) }
+    }
+
+    fn is_off(&self, who: Who, account: &Account) -> Result<(), String> {
+        match account {
+            Account::Off | Account::NotRunning => Ok(()),
+            Account::Mute | Account::Ours(_) | Account::Heartbeat { .. } => {
+                Err(format!("{}: {} says {}", self.case, who.name(), short(account)))
+            }
+        }
+    }
+
+    /// For people: what happened to the addresses, what the nodes say, the ends of their logs.
+    async fn describe(&self) -> String {
+        let mut text = self.holdings.story();
+        for who in Who::BOTH {
+            let account = short(&self.node(who).account().await);
+            let log = self.node(who).log();
+            let skipped = log.lines().count().saturating_sub(40);
+            writeln!(text, "{} says {account}; end of its log:", who.name()).unwrap();
+            for line in log.lines().skip(skipped) {
+                writeln!(text, "    {line}").unwrap();
+            }
+        }
+        text
+    }
+
+    /// After a failure: keeps the logs.
+    fn keep_logs(&self) {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster").join(self.case.to_string());
+        for who in Who::BOTH {
+            let Some(logs) = self.host(who).outside("/var/log") else { continue };
+            let place = kept.join(who.name());
+            // What cannot be kept does not matter more than the failure itself.
+            let _made = std::fs::create_dir_all(&place);
+            for entry in std::fs::read_dir(logs).into_iter().flatten().flatten() {
+                let _kept = std::fs::copy(entry.path(), place.join(entry.file_name()));
+            }
+        }
+        println!("{}: logs kept in {}", self.case, kept.display());
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.keep_logs();
+            let lost = |who: &Who| self.case.runs_306(*who) && self.node(*who).log().contains(LOST_BY_306);
+            if Who::BOTH.iter().any(lost) {
+                lost_by_306(|lost| lost.set(true));
+            }
+        }
+    }
+}
+
+/// Where Debian's package has put a script.
+fn script_of_306(name: &str) -> String {
+    let output = Command::new("dpkg").args(["-L", "heartbeat"]).output().unwrap();
+    let files = String::from_utf8(output.stdout).unwrap();
+    let is_it = |file: &&str| file.contains("/heartbeat/") && file.ends_with(&format!("/{name}"));
+    files.lines().find(is_it).unwrap_or_else(|| panic!("package heartbeat has no {name}")).to_owned()
+}
+
+fn short(account: &Account) -> String {
+    match account {
+        Account::Ours(status) => serde_json::to_string(status).unwrap(),
+        Account::Off | Account::NotRunning | Account::Mute | Account::Heartbeat { .. } => {
+            format!("{account:?}")
+        }
+    }
+}
+
+/// A message of a script came to nothing in the FIFO.
+const LOST_BY_306: &str = "ERROR: msg2string: Message with zero fields";

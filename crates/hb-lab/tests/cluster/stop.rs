@@ -1,0 +1,50 @@
+//! Orderly stops (`failover.md` 3.5, 3.6), and the return afterwards.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::pair::{Case, Who};
+use crate::scene::{Holds, LIMIT, Scene};
+
+stories![alpha_stops_and_returns, beta_stops_and_returns];
+stories_off![both_stop];
+
+async fn alpha_stops_and_returns(case: Case) {
+    stop_and_return(case, Who::Alpha).await;
+}
+
+async fn beta_stops_and_returns(case: Case) {
+    stop_and_return(case, Who::Beta).await;
+}
+
+async fn stop_and_return(case: Case, who: Who) {
+    let mut scene = Scene::build(case).await;
+    scene.start_both().await;
+    let begun = Instant::now();
+    scene.stop(who).await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{case}: the stop took {took:?}");
+    scene.reaches_for("the hand-over", who, Holds::Off, Holds::All).await;
+    // Nobody waited for a dead time: the last heartbeats come two seconds after the last word.
+    let moved = scene.holdings.changes().into_iter().rfind(|change| change.held).unwrap();
+    let moved = moved.at.duration_since(begun);
+    assert!(moved < Duration::from_millis(2500), "{case}: {moved:?}");
+    scene.start(who).await;
+    scene.returns(who).await;
+    scene.ends().await;
+}
+
+async fn both_stop(case: Case) {
+    let mut scene = Scene::build(case).await;
+    scene.start_both().await;
+    scene.befalls("stop");
+    for who in Who::BOTH {
+        scene.node(who).stop().await.unwrap();
+    }
+    for who in Who::BOTH {
+        scene.node(who).stopped(LIMIT).await.unwrap();
+    }
+    scene.reaches("the stop of both", Holds::Off, Holds::Off).await;
+    scene.ends().await;
+}
