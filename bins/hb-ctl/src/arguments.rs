@@ -24,6 +24,12 @@ pub(crate) enum Command {
     /// Check a configuration as a start would: every problem with its place
     #[command(after_help = EXIT_CODES)]
     Check(Check),
+    /// Explain a code that check shows, or list all codes
+    #[command(after_help = EXIT_CODES)]
+    Explain(Explain),
+    /// Rewrite old spellings of ha.cf (`udp`, `nice_failback`, `crm`, `ppp-udp`) into present ones; comments stay
+    #[command(after_help = EXIT_CODES)]
+    Convert(Convert),
     /// Let the node hand everything over and end; waits until it is gone
     #[command(after_help = EXIT_CODES)]
     Stop(Stop),
@@ -93,7 +99,7 @@ pub(crate) struct Reload {
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Directory of ha.cf, haresources and authkeys
+    /// Directory of ha.cf, haresources, authkeys and hb.toml
     #[arg(long, value_name = "DIR", default_value = "/etc/ha.d")]
     pub(crate) dir: PathBuf,
     /// Check as this node, instead of what DIR/nodeinfo or the machine says
@@ -102,6 +108,22 @@ pub(crate) struct Check {
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The code, `HB030` for example; all codes if it is left out
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Convert {
+    /// Directory of ha.cf
+    #[arg(long, value_name = "DIR", default_value = "/etc/ha.d")]
+    pub(crate) dir: PathBuf,
+    /// Replace the file in one step, and keep the old one beside it
+    #[arg(long)]
+    pub(crate) write: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

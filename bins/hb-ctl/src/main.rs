@@ -1,13 +1,15 @@
 //! `hb-ctl`: asks and steers a node, checks its configuration, decodes captures, runs the lab.
 //!
 //! * `arguments`: the command line
-//! * `check`, `decode`, `lab`, `node`: what the sub-commands do: each calls one library and maps its result
+//! * `check`, `convert`, `decode`, `explain`, `lab`, `node`: what the sub-commands do: each calls one library and maps its result
 //! * `status`: a node's status as a table
 //! * `output`: writes to stdout, ends quietly when nobody reads any more
 
 mod arguments;
 mod check;
+mod convert;
 mod decode;
+mod explain;
 mod lab;
 mod node;
 mod output;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         Command::Takeover(arguments) => node::takeover(&arguments),
         Command::Reload(arguments) => node::reload(&arguments.node),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Convert(arguments) => convert::convert(&arguments),
         Command::Decode(arguments) => decode::decode(&arguments),
         Command::Lab(arguments) => lab::lab(arguments),
         Command::LabInternal { arguments } => return hb_lab::internal(arguments),

@@ -36,6 +36,11 @@ impl Failure {
         Self { text: text.into(), code }
     }
 
+    /// The same with another exit code.
+    pub(crate) fn and_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     pub(crate) fn tell(self) -> ExitCode {
         if !self.text.is_empty() {
             // Without stderr there is nobody to tell; the code says it too.
@@ -74,6 +79,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// General failure.
 pub(crate) const FAILED: u8 = 1;
+/// The command line is wrong.
+pub(crate) const USAGE: u8 = 2;
 /// No node is running.
 pub(crate) const NOT_RUNNING: u8 = 3;
 /// Not allowed.
