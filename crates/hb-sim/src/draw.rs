@@ -1,0 +1,145 @@
+//! Draws a scenario from a seed: which clusters and which faults occur, and how often.
+
+use std::time::Duration;
+
+use hb_engine::{Command, Failback, HoldSet};
+
+use crate::dice::Dice;
+use crate::scenario::{Fault, Kind, Scenario, Setup, What};
+
+/// Which scenarios to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mix {
+    /// Everything: mostly pairs of ours, some mixed pairs, some larger clusters.
+    All,
+    /// Pairs of ours only.
+    Pair,
+    /// Ours with a 3.0.6 peer only.
+    Mixed,
+    /// Two of the 3.0.6 model: what the field has had so far.
+    Classic,
+    /// Three to seven nodes without groups: bus and liveness only.
+    Many,
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+impl Scenario {
+    /// The scenario of a seed.
+    #[must_use]
+    pub fn draw(seed: u64, mix: Mix) -> Self {
+        let mut dice = Dice::new(seed);
+        let mix = match (mix, dice.below(20)) {
+            (Mix::All, 0) => Mix::Many,
+            (Mix::All, 1..=3) => Mix::Mixed,
+            (Mix::All, _) => Mix::Pair,
+            (other, _) => other,
+        };
+        let setup = setup(&mut dice, mix);
+        let faults = faults(&mut dice, &setup);
+        Self { seed, setup, faults }
+    }
+}
+
+fn setup(dice: &mut Dice, mix: Mix) -> Setup {
+    let kinds = match mix {
+        Mix::All | Mix::Pair => vec![Kind::Ours; 2],
+        Mix::Classic => vec![Kind::Legacy; 2],
+        Mix::Mixed if dice.chance(500_000) => vec![Kind::Ours, Kind::Legacy],
+        Mix::Mixed => vec![Kind::Legacy, Kind::Ours],
+        Mix::Many => vec![Kind::Ours; usize::try_from(dice.range(3, 7)).unwrap_or(3)],
+    };
+    let keepalive = dice.pick(&[100, 200, 200, 500, 1000]) * MS;
+    let deadtime = keepalive * u32::try_from(dice.range(4, 12)).unwrap_or(5);
+    let calm = dice.chance(500_000);
+    let groups = match (mix, dice.below(4)) {
+        (Mix::Many, _) => vec![],
+        (_, 0) => vec![0, 0, 1],
+        (_, 1) => vec![0, 1, 1],
+        (_, _) => vec![0, 1],
+    };
+    let longest_job = dice.pick(&[5, 20, 100, 1000]) * MS;
+    Setup {
+        keepalive,
+        deadtime,
+        initdead: deadtime * dice.pick(&[1, 2, 3]),
+        failback: dice.pick(&[Failback::On, Failback::Off]),
+        links: dice.pick(&[1, 1, 2]),
+        groups,
+        delay: dice.time(MS / 10, 5 * MS),
+        jitter: dice.time(MS / 20, 20 * MS),
+        loss: if calm { 0 } else { dice.pick(&[0, 1_000, 10_000, 50_000, 150_000]) },
+        duplication: if calm { 0 } else { dice.pick(&[0, 1_000, 50_000]) },
+        stragglers: if calm { 0 } else { dice.pick(&[0, 0, 2_000, 20_000]) },
+        clock_error: kinds
+            .iter()
+            .map(|_| i64::try_from(dice.range(0, 100_000)).unwrap_or(0) - 50_000)
+            .collect(),
+        wake_jitter: dice.time(MS / 20, 10 * MS),
+        job_time: (MS, longest_job),
+        job_limit: 5 * longest_job + 200 * MS,
+        boot: kinds.iter().map(|_| dice.time(MS, 2 * deadtime)).collect(),
+        kinds,
+    }
+}
+
+fn faults(dice: &mut Dice, setup: &Setup) -> Vec<Fault> {
+    let mut at = setup.initdead + Duration::from_secs(1);
+    if dice.chance(200_000) {
+        // Into the start itself.
+        at = dice.time(MS, setup.initdead * 2);
+    }
+    let count = dice.range(1, 8);
+    let mut list: Vec<Fault> = (0..count)
+        .map(|_| {
+            let fault = fault(dice, setup, at);
+            // Half of the faults meet the one before while it lasts.
+            at += if dice.chance(500_000) {
+                dice.time(MS, setup.deadtime * 2)
+            } else {
+                fault.lasts + dice.time(50 * MS, setup.deadtime * 4)
+            };
+            fault
+        })
+        .collect();
+    list.sort_by_key(|fault| fault.at);
+    list
+}
+
+fn fault(dice: &mut Dice, setup: &Setup, at: Duration) -> Fault {
+    let nodes = setup.kinds.len() as u64;
+    let node = usize::try_from(dice.below(nodes)).unwrap_or(0);
+    let other = (node + 1 + usize::try_from(dice.below(nodes - 1)).unwrap_or(0)) % setup.kinds.len();
+    let ours = setup.kinds[node] == Kind::Ours;
+    let short = dice.time(5 * MS, setup.deadtime * 3);
+    let long = dice.time(setup.deadtime / 2, setup.deadtime * 5);
+    let (lasts, what) = match dice.below(100) {
+        0..=21 => (long, What::Crash(node)),
+        22..=25 => (long, What::DaemonDies(node)),
+        26..=35 => (dice.time(MS, setup.deadtime * 3), What::Stop(node)),
+        36..=47 => {
+            let jobs = dice.chance(500_000);
+            let deaf = dice.chance(400_000);
+            (short, What::Freeze { node, jobs, deaf, clock: jobs && ours && dice.chance(250_000) })
+        }
+        48..=55 => {
+            let link =
+                dice.chance(300_000).then(|| u16::try_from(dice.below(setup.links.into())).unwrap_or(0));
+            (short, What::Cut { from: node, to: other, link })
+        }
+        56..=63 => (short, What::Isolated(node)),
+        64..=68 => (long, What::Loss(dice.pick(&[100_000, 300_000, 600_000]))),
+        69..=71 => (long, What::Delay(dice.time(20 * MS, setup.deadtime))),
+        72..=74 if ours => (short, What::StartsFail(node)),
+        75..=77 if ours => (short, What::StopsFail(node)),
+        78..=80 if ours => (short, What::JobsHang(node)),
+        72..=84 => (long, What::JobsSlow(node)),
+        85..=86 => (MS, What::WallStep(node, dice.pick(&[-90_000, -3600, -2, 5, 3600, 1_000_000]))),
+        number => {
+            let set = dice.pick(&[HoldSet::ALL, HoldSet::LOCAL, HoldSet::FOREIGN]);
+            let command = if number < 95 { Command::Standby(set) } else { Command::Takeover(set) };
+            (MS, What::Command(node, command))
+        }
+    };
+    Fault { at, lasts, what }
+}

@@ -1,0 +1,109 @@
+//! Jobs: how long they take, how they end, and what really runs meanwhile.
+//!
+//! A group counts as running from the begin of its start to the good end of its stop: that is the span in which two
+//! owners could harm its data.
+
+use hb_engine::{Action, Input, JobId, Outcome};
+
+use crate::world::{Happening, World, nanos};
+
+/// The guard of a dead daemon looks so often whether the last job has ended.
+const GUARD_LOOKS: u64 = 20_000_000;
+
+impl World<'_> {
+    pub(crate) fn begin_job(&mut self, index: usize, job: JobId, action: Action) {
+        let (shortest, longest) = self.setup().job_time;
+        let time = self.dice.range(nanos(shortest), nanos(longest));
+        let limit = nanos(self.setup().job_limit);
+        let (now, host) = (self.now, &mut self.hosts[index]);
+        let group = group_of(action);
+        if host.jobs.values().any(|(other, ..)| group_of(*other) == group) {
+            return self.broken("one-job", || format!("node {index} begins {action:?} beside another job"));
+        }
+        let hangs = host.hang > 0 && !matches!(action, Action::Announce(_));
+        let time = if hangs {
+            limit
+        } else if host.slow > 0 {
+            (time * 5).min(limit)
+        } else {
+            time
+        };
+        let life = host.life;
+        host.jobs.insert(job, (action, hangs, life));
+        self.tell(index, || format!("begins {action:?}"));
+        if let Action::Start(_) = action {
+            self.numbers.starts += 1;
+            self.set_running(index, group, true);
+        }
+        self.schedule(now + time, Happening::JobEnd { host: index, life, job });
+    }
+
+    pub(crate) fn job_end(&mut self, index: usize, life: u32, job: JobId) {
+        let host = &mut self.hosts[index];
+        if host.jobs_frozen > 0 {
+            return host.held_jobs.push((life, job));
+        }
+        if host.jobs.get(&job).is_none_or(|(.., begun)| *begun != life) {
+            return;
+        }
+        let Some((action, hung, _)) = host.jobs.remove(&job) else { return };
+        let fails = match action {
+            Action::Start(_) => hung || host.starts_fail > 0,
+            Action::Stop(_) => hung || host.stops_fail > 0,
+            Action::Announce(_) => false,
+        };
+        let (alive, frozen) = (host.life == life && host.brain.is_some(), host.frozen > 0);
+        self.tell(index, || format!("ended  {action:?}{}", if fails { ": failed" } else { "" }));
+        match action {
+            Action::Start(_) if fails => self.set_running(index, group_of(action), false),
+            Action::Stop(_) if !fails => self.set_running(index, group_of(action), false),
+            Action::Start(_) | Action::Stop(_) | Action::Announce(_) => {}
+        }
+        let outcome = if fails { Outcome::Failed { reason: "simulated".to_owned() } } else { Outcome::Ok };
+        if alive && frozen {
+            self.hosts[index].ended.push_back((job, outcome));
+        } else if alive {
+            self.handle(index, Input::Done { job, outcome });
+        }
+    }
+
+    /// Power is off: jobs and groups are gone at once.
+    pub(crate) fn everything_stops(&mut self, index: usize) {
+        self.hosts[index].jobs.clear();
+        self.hosts[index].held_jobs.clear();
+        for group in 0..self.setup().groups.len() {
+            self.set_running(index, group, false);
+        }
+    }
+
+    /// The guard of a dead daemon: lets running jobs end, then removes the groups.
+    pub(crate) fn guard_cleans(&mut self, index: usize) {
+        if !self.hosts[index].guarded {
+            return;
+        }
+        if !self.hosts[index].jobs.is_empty() {
+            return self.schedule(self.now + GUARD_LOOKS, Happening::GuardCleans { host: index });
+        }
+        self.everything_stops(index);
+        self.hosts[index].guarded = false;
+    }
+
+    /// Whether a stop job of that group is under way.
+    pub(crate) fn is_stopping(&self, index: usize, group: usize) -> bool {
+        let mut jobs = self.hosts[index].jobs.values();
+        jobs.any(|(action, ..)| matches!(action, Action::Stop(_)) && group_of(*action) == group)
+    }
+
+    pub(crate) fn set_running(&mut self, index: usize, group: usize, running: bool) {
+        let was = std::mem::replace(&mut self.hosts[index].running[group], running);
+        if running && !was {
+            self.watch_claim(index, group);
+        }
+    }
+}
+
+fn group_of(action: Action) -> usize {
+    match action {
+        Action::Start(group) | Action::Stop(group) | Action::Announce(group) => usize::from(group.0),
+    }
+}

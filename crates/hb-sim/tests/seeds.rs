@@ -1,0 +1,87 @@
+//! Fixed seeds: the same run twice, many runs without a broken rule, the promise table as committed.
+
+use std::time::Duration;
+
+use hb_engine::Failback;
+use hb_sim::campaign::campaign;
+use hb_sim::explore::{Budget, explore};
+use hb_sim::{Mix, Scenario, promise, run, shrink};
+
+/// So many failovers each change must survive.
+const FAILOVERS: u64 = 20_000;
+/// Pairs of ours, about one failover each.
+const PAIRS: u64 = 21_000;
+
+#[test]
+fn a_seed_gives_the_same_run_byte_for_byte() {
+    for (seed, mix) in [(7, Mix::Pair), (8, Mix::Mixed), (9, Mix::Many), (10, Mix::Classic)] {
+        let scenario = Scenario::draw(seed, mix);
+        let (first, second) = (run(&scenario, true), run(&scenario, true));
+        assert!(!first.story.is_empty());
+        assert_eq!(first, second, "seed {seed}");
+        assert_eq!(run(&scenario, false).trace, first.trace, "the timeline changes nothing");
+    }
+}
+
+#[test]
+fn twenty_thousand_failovers_without_a_broken_rule() {
+    let sum = campaign(1, PAIRS, Mix::Pair, 5);
+    println!("{}", sum.text());
+    assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix pair --seed N: {:?}", sum.failed);
+    assert!(sum.failovers() >= FAILOVERS, "{}", sum.failovers());
+}
+
+#[test]
+fn larger_clusters_hear_each_other() {
+    let sum = campaign(1, 200, Mix::Many, 5);
+    assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix many --seed N: {:?}", sum.failed);
+}
+
+#[test]
+fn a_classic_peer_is_no_worse_off_with_ours() {
+    let sum = campaign(1, 1_000, Mix::Mixed, 5);
+    println!("{}", sum.text());
+    assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix mixed --seed N: {:?}", sum.failed);
+}
+
+#[test]
+fn every_order_of_two_nodes_to_a_depth() {
+    for failback in [Failback::On, Failback::Off] {
+        let budget = Budget { losses: 1, crashes: 1, failures: 1, commands: 1 };
+        let found = explore(failback, 6, budget);
+        println!("{failback:?}: {} states, {} moves, {} closed", found.states, found.moves, found.closed);
+        assert_eq!(found.broken, None);
+        assert!(found.states > 4_000, "{}", found.states);
+    }
+}
+
+#[test]
+fn a_scenario_that_holds_is_not_shrunk() {
+    let scenario = Scenario::draw(3, Mix::Pair);
+    assert_eq!(shrink(&scenario).faults.len(), scenario.faults.len());
+}
+
+#[test]
+fn the_promise_is_kept() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/promise-table.txt");
+    let committed = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<Vec<f64>> = committed
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_whitespace().map(|word| word.parse().unwrap()).collect())
+        .collect();
+    let cells = promise::table(100);
+    assert_eq!(lines.len(), cells.len());
+    for (line, cell) in lines.iter().zip(&cells) {
+        let [p50, _, most] = cell.detection.map(|time| time.as_secs_f64() * 1e3);
+        let step = cell.keepalive.as_secs_f64() * 1e3;
+        assert!((p50 - line[4]).abs() <= 0.25 * step, "median of {cell:?}, committed {line:?}");
+        assert!(most <= line[6] + 0.25 * step, "longest of {cell:?}, committed {line:?}");
+        assert!(cell.detection[2] <= cell.deadtime + cell.keepalive / 4, "{cell:?}");
+        let days = cell.together.as_secs_f64() / 86_400.0;
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let per_day = cell.wrong as f64 / days;
+        assert!(per_day <= 2.0 * line[8] + 3.0 / days, "wrong verdicts of {cell:?}, committed {line:?}");
+    }
+    assert!(cells.iter().all(|cell| cell.loss > 0 || cell.overlap == Duration::ZERO));
+}
