@@ -1,0 +1,60 @@
+//! The cluster tests: real processes in namespaces, alone and with the real 3.0.6, all built for release.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Context, Counts, Done, Failure, units};
+use crate::command::{self, minutes};
+use crate::console;
+
+/// Builds the programs for release and runs every test target of the lab, one after the other.
+pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
+    let lab = context.workspace.package(LAB);
+    let targets = lab.map_or(&[][..], |package| &package.test_targets);
+    if targets.is_empty() {
+        return Ok(Done::note("this tree has no cluster tests yet, nothing was run"));
+    }
+    let programs = programs(context)?;
+    let mut counts = Counts::default();
+    for target in targets {
+        let mut cargo = command::cargo();
+        cargo.args(["test", "-p", LAB, "--release", "--no-fail-fast", "--test", target, "--"]);
+        cargo.arg(format!("--test-threads={}", threads(target))).env("HB_BIN_DIR", &programs);
+        let outcome = context.attempt(&mut cargo, &format!("cluster-{target}"), LIMIT)?;
+        let of_target = Counts::of_cargo(&outcome.text()?);
+        counts += of_target;
+        if !outcome.good {
+            let message =
+                format!("{target}: {} of {} failed, {}", of_target.failed, of_target.all(), outcome.ending());
+            return Err(Failure { counts, message, log: Some(outcome.log) });
+        }
+        console::line(&format!("    {target}: {} passed", of_target.passed));
+    }
+    let written = units::written(context, |package, path| package == LAB && is_integration(path))?;
+    if counts.all() < written {
+        return Err(Failure { counts, ..Failure::plain(units::left_out(written, counts)) });
+    }
+    Ok(Done { counts, note: format!("{} tests", counts.passed) })
+}
+
+/// Hosts mostly wait, so the many stories of `cluster` are told side by side; the others measure times.
+fn threads(target: &str) -> usize {
+    if target == "cluster" { 6 } else { 1 }
+}
+
+/// Whether a file, relative to its package, belongs to an integration test.
+pub(super) fn is_integration(path: &Path) -> bool {
+    path.starts_with("tests")
+}
+
+/// Builds `hb-node` and `hb-ctl` for release and tells the folder they are in.
+pub(super) fn programs(context: &Context) -> Result<PathBuf, Failure> {
+    let mut cargo = command::cargo();
+    cargo.args(["build", "--release", "-p", "hb-node", "-p", "hb-ctl"]);
+    context.demand(&mut cargo, "programs", minutes(15))?;
+    Ok(context.workspace.target.join("release"))
+}
+
+/// The package whose integration tests are cluster tests; its unit tests run with all others.
+pub(super) const LAB: &str = "hb-lab";
+const LIMIT: Duration = minutes(30);

@@ -1,0 +1,89 @@
+//! The fuzz targets: built and run for a while each. A target that crashes, hangs or swells is a failure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::tools::{self, Tool};
+use super::{Context, Counts, Depth, Done, Failure};
+use crate::command::{self, minutes};
+use crate::error::Error;
+
+/// Builds every target below `fuzz/` and runs each.
+pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
+    let folder = context.workspace.root.join("fuzz");
+    if !folder.join("Cargo.toml").is_file() {
+        return Ok(Done::note("this tree has no fuzz targets yet, nothing was run"));
+    }
+    tools::ensure(context, &FUZZ)?;
+    context.demand(
+        command::cargo().args([
+            "fmt",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+            "--check",
+            "--",
+            "--color",
+            "never",
+        ]),
+        "fuzz-format",
+        minutes(1),
+    )?;
+    let mut list = tools::cargo(context);
+    let answer = command::answer(list.current_dir(&context.workspace.root).args(["fuzz", "list"]))?;
+    let targets: Vec<&str> = answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let time = time_for_each(context.depth, targets.len());
+    context.demand(&mut fuzz(context, &["build"]), "fuzz-build", minutes(15))?;
+    let mut counts = Counts::default();
+    for target in &targets {
+        let mut run = fuzz(context, &["run", target]);
+        run.args(corpora(context, target)?)
+            .arg("--")
+            .arg(format!("-max_total_time={}", time.as_secs()))
+            .args(["-timeout=10", "-rss_limit_mb=1024"]);
+        let run = context.demand(&mut run, &format!("fuzz-{target}"), time + minutes(5));
+        run.map_err(|failure| Failure { counts: Counts { failed: 1, ..counts }, ..failure })?;
+        counts += Counts::one_passed();
+    }
+    Ok(Done { counts, note: format!("{}, {} s each", targets.join(", "), time.as_secs()) })
+}
+
+/// Where a run starts: a folder of its own for what it finds, then seeds, then the packets of the tests.
+fn corpora(context: &Context, target: &str) -> Result<Vec<PathBuf>, Error> {
+    let own = context.workspace.logs().join("corpus").join(target);
+    std::fs::create_dir_all(&own).map_err(|source| Error::File { path: own.clone(), source })?;
+    let root = &context.workspace.root;
+    let given = [root.join("fuzz/seeds").join(target), root.join("crates/hb-wire/tests/vectors")];
+    Ok([own].into_iter().chain(given.into_iter().filter(|folder| folder.is_dir())).collect())
+}
+
+/// The sanitizer and the coverage marks need switches that a stable compiler takes only when told that we know.
+fn fuzz(context: &Context, arguments: &[&str]) -> std::process::Command {
+    let mut cargo = tools::cargo(context);
+    cargo.arg("fuzz").args(arguments).env("RUSTC_BOOTSTRAP", "1");
+    cargo
+}
+
+/// Half a minute each, less if there are many: CI has a budget.
+fn time_for_each(depth: Depth, targets: usize) -> Duration {
+    if depth == Depth::Slow {
+        return minutes(10);
+    }
+    let share = WHOLE_TIME.as_secs() / u64::try_from(targets.max(1)).unwrap_or(u64::MAX);
+    Duration::from_secs(share.clamp(10, 30))
+}
+
+const FUZZ: Tool = Tool { subcommand: "fuzz", package: "cargo-fuzz@0.13.2" };
+const WHOLE_TIME: Duration = Duration::from_secs(150);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_shared() {
+        assert_eq!(time_for_each(Depth::Full, 1), Duration::from_secs(30));
+        assert_eq!(time_for_each(Depth::Full, 6), Duration::from_secs(25));
+        assert_eq!(time_for_each(Depth::Full, 100), Duration::from_secs(10));
+        assert_eq!(time_for_each(Depth::Slow, 100), minutes(10));
+    }
+}
