@@ -48,6 +48,11 @@ fn check_mask(loaded: &Loaded, text: &[u8]) {
 }
 
 const WORDS: &[&str] = &[
+    "1 hushhushhush\n",
+    "1 sha1 hushhushhush x\n",
+    "hushhushhush\n",
+    "auth hushhushhush\n",
+    "3 crc hushhushhush\n",
     "\n",
     "\n",
     "\n",

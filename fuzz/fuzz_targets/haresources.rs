@@ -66,6 +66,12 @@ fn check_groups(config: &Checked) {
 }
 
 const WORDS: &[&str] = &[
+    "cc1 Delay\n",
+    "cc2 www \\\n",
+    "cc3 a\n",
+    "# a \\\n",
+    "cc1 a # b \\\n",
+    "cc1 10.81.0.9/24/eth0\n",
     "\n",
     "\n",
     "\n",

@@ -91,6 +91,10 @@ fn seconds(text: &str) -> Option<f64> {
 }
 
 const WORDS: &[&str] = &[
+    "stop-timeout = \"1.5min\"\n",
+    "start-timeout = \"2h\"\n",
+    "stop-pause = \"700ms\"\n",
+    "stop-retries = \"unlimited\"\n",
     "\n",
     "\n",
     " ",

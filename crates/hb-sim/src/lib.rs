@@ -1,7 +1,7 @@
 //! Seeded simulation of whole clusters of the real engine.
 //!
 //! [`Scenario::draw`] makes a cluster and its faults from a seed, [`run`] plays it and checks every rule after every
-//! step, [`shrink`] leaves out faults while it still fails, [`campaign`](campaign::campaign) plays many. The same
+//! step, `shrink` leaves out faults while it still fails, [`campaign`](campaign::campaign) plays many. The same
 //! seed gives the same run, byte for byte.
 #![expect(
     clippy::indexing_slicing,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hb_config::load;
+use hb_config::{LoadOptions, convert, load};
 use proptest::prelude::*;
 
 use super::fake_host::{DIR, FakeHost};
@@ -119,6 +119,102 @@ fn much_of_haresources_is_answered_quickly() {
         check_time(&format!("haresources {part:?}"), &FakeHost::with(HA_CF, KEYS, &much(part)));
         let long = format!("cc1 {}", much(part));
         check_time(&format!("haresources cc1 {part:?}"), &FakeHost::with(HA_CF, KEYS, &long));
+    }
+}
+
+#[test]
+fn much_of_hb_toml_is_answered_quickly() {
+    for part in [
+        "x\n",
+        "x ",
+        "\n",
+        "#",
+        "x = 1\n",
+        "[agents]\n",
+        "[[agents]]\n",
+        "[a]\n",
+        "[",
+        "{",
+        "a.",
+        "\"",
+        "'''",
+        "a = [",
+        "a = {",
+        "[agents]\nstart-timeout = \"1s\"\n",
+        "é",
+        "\\u0041",
+    ] {
+        check_hb_toml(&format!("{part:?}"), &much(part));
+        check_hb_toml(&format!("agents {part:?}"), &format!("[agents]\n{}", much(part)));
+    }
+    for line in
+        ["xN = 1\n", "[xN]\n", "agents.xN = 1\n", "[agents.xN]\n", "aN.bN.cN = \"x\"\n", "[[aN]]\nb = 1\n"]
+    {
+        check_hb_toml(&format!("{line:?}"), &numbered(line));
+    }
+    check_hb_toml("one string", &format!("[agents]\nstart-timeout = \"{}\"\n", much("6")));
+    check_hb_toml("one array", &format!("x = [{}]\n", much("1,")));
+    check_hb_toml("one key", &format!("{} = 1\n", much("k")));
+    check_hb_toml("inline table", &format!("agents = {{ {} z = 1 }}\n", numbered("xN = 1, ")));
+}
+
+fn check_hb_toml(what: &str, text: &str) {
+    let mut host = FakeHost::with(HA_CF, KEYS, "");
+    host.file("/etc/ha.d/hb.toml", text.as_bytes(), 0o644);
+    check_time(&format!("hb.toml {what}"), &host);
+}
+
+/// A megabyte of `line` with a number for each `N`.
+fn numbered(line: &str) -> String {
+    (0..SIZE / (line.len() + 5)).map(|number| line.replace('N', &number.to_string())).collect()
+}
+
+/// Checks of words against words and of addresses against networks must not grow with the square of the file.
+#[test]
+fn much_that_is_compared_is_answered_quickly() {
+    for line in [
+        "cc1 10.N.1.1\n",
+        "cc1 1.N.2.3.4.5\n",
+        "cc1 a.N b-N\n",
+        "cc1 aN.b.c.d.e.f.g.h.i\n",
+        "cc1 x yN yN\n",
+        "cc1 192.0.2.9/24/eth0 IPaddr::192.0.2.9/24\n",
+        "cc1 aN* b\n",
+    ] {
+        check_time(&format!("haresources {line:?}"), &FakeHost::with(HA_CF, KEYS, &numbered(line)));
+    }
+    // Keys with dots in all places.
+    let key = |number: usize| (0..20).map(|bit| if number >> bit & 1 == 1 { '.' } else { 'a' }).collect();
+    let shapes: String = (0..SIZE / 25)
+        .map(|number| "cc1 ".to_owned() + &String::from_iter::<Vec<char>>(key(number)) + "\n")
+        .collect();
+    check_time("shapes of keys", &FakeHost::with(HA_CF, KEYS, &shapes));
+    for line in [
+        "debug N\n",
+        "node aN.b\n",
+        "ping 10.N.0.1\n",
+        "ping_group g 10.0.0.N\n",
+        "bcast eth0 eth1\n",
+        "env STOPRETRYMAX=N\n",
+        "stonith_host * ssh N\n",
+    ] {
+        let text = HA_CF.to_owned() + &numbered(line);
+        check_time(&format!("ha.cf {line:?}"), &FakeHost::with(&text, KEYS, ""));
+    }
+}
+
+#[test]
+fn much_is_converted_quickly() {
+    for line in ["udp eth0\n", "nice_failback on\n", "ppp-udp /dev/ttyS0\n", "hosts\n", "crm off on,off\n"] {
+        let host = FakeHost::with(&(HA_CF.to_owned() + &much(line)), KEYS, "");
+        let started = Instant::now();
+        let conversion = convert(Path::new(DIR), &host, &LoadOptions::default()).unwrap();
+        let shown = conversion.view().len();
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(1) && shown > SIZE, "convert {line:?}: {took:?}");
+        if std::env::var_os("SHOW_TIMES").is_some() {
+            println!("{took:8.1?} convert {line:?}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use hb_engine::{Input, LinkId};
+use rustix::net::sockopt;
 
 use super::message::{Counts, MediumReport};
 use super::{Heart, Port};
@@ -18,15 +19,18 @@ use crate::clock;
 pub(super) struct Wire<P> {
     pub(super) port: P,
     pub(super) counts: Counts,
+    /// Bytes that the socket's queue holds at most.
+    queue: usize,
 }
 
 impl<P: Port> Wire<P> {
     pub(super) fn new(port: P) -> Self {
-        Self { port, counts: Counts::default() }
+        let queue = sockopt::socket_recv_buffer_size(&port).unwrap_or(QUEUE);
+        Self { port, counts: Counts::default(), queue }
     }
 
     pub(super) fn report(&self) -> MediumReport {
-        let Self { port, counts } = self;
+        let Self { port, counts, queue: _ } = self;
         MediumReport { kind: port.kind(), name: port.name().to_owned(), counts: counts.clone() }
     }
 }
@@ -60,8 +64,9 @@ impl<P: Port> Heart<P> {
 
     /// Everything that a medium's queue held when this began, and hardly more.
     fn receive_what_waits(&mut self, index: usize) {
+        let queue = self.wires.get(index).map_or(0, |wire| wire.queue);
         let mut bytes = 0;
-        while bytes < QUEUE
+        while bytes < queue
             && let Some(length) = self.receive_one(index)
         {
             bytes += length + PACKET_OVERHEAD;
@@ -101,7 +106,7 @@ impl<P: Port> Heart<P> {
 const PACKETS_PER_TURN: usize = 64;
 /// Time after which a turn goes on to the next medium: short beside a keepalive, long beside a usual packet.
 const TURN: Duration = Duration::from_millis(1);
-/// Bytes that the queue of a socket holds at most: the kernel's default (`net.core.rmem_default`).
+/// What a queue holds where the kernel does not tell: its default (`net.core.rmem_default`).
 const QUEUE: usize = 212_992;
 /// What the kernel counts for a packet besides its content; at least, so that the queue is never thought to be empty
 /// too early.

@@ -312,3 +312,21 @@ fn a_classic_peer_is_told_again_what_we_hold_until_it_surely_knows() {
     }
     assert_eq!(again, 4, "after 1, 3, 7 and 15 seconds");
 }
+
+#[test]
+fn a_step_of_an_earlier_hand_over_is_void() {
+    let step = |info| {
+        let mut message = Message::new("ask_resources");
+        message.push_text("rsc_hold", "local");
+        message.push_text("info", info);
+        message
+    };
+    let mut engine = given(Phase::Stable, Standby::Not);
+    give(&mut engine, 4, 20, Message::new("test"));
+    happen(&mut engine, "own standby");
+    assert_eq!(result(&mut engine), "ask local me");
+    give(&mut engine, 5, 15, step("other"));
+    assert_eq!(result(&mut engine), "-", "it was said before we asked, lost, and sent again");
+    give(&mut engine, 6, 21, step("other"));
+    assert_eq!(result(&mut engine), "say local 0 standby, stop L");
+}

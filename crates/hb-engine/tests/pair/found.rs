@@ -48,9 +48,14 @@ fn a_heartbeat_that_comes_after_the_first_words_of_a_run_forgets_nothing() {
 #[test]
 fn a_stop_before_communication_is_up_is_the_last_word() {
     let mut lab = Lab::new(Failback::On);
-    lab.start(B);
+    lab.late = |from, message| {
+        if from == A && message.kind() == Some("repnodes") { millis(500) } else { Duration::ZERO }
+    };
     lab.start(A);
+    lab.start(B);
+    lab.pass(millis(100));
     lab.command(B, Command::Stop);
+    assert!(lab.hosts[B].engine.is_some(), "it knows of a peer that may need its last word again");
     lab.pass(5 * SECOND);
     assert!(lab.hosts[B].actions.is_empty(), "{}", lab.story());
     assert!(lab.holds(A, &[0, 1]), "{}", lab.story());

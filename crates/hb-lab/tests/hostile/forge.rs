@@ -96,6 +96,11 @@ pub(crate) fn signed(body: &[u8]) -> Vec<u8> {
     with_trailer(body, format!("3 {:x}", crc(body)).as_bytes())
 }
 
+/// Raw lines as a classic text with an `auth` field that verifies (key 3, crc).
+pub(crate) fn signed_lines(lines: &[u8]) -> Vec<u8> {
+    [&b">>>\n"[..], lines, format!("auth=3 {:x}\n<<<\n", crc(lines)).as_bytes()].concat()
+}
+
 /// A raw body with any trailer.
 pub(crate) fn with_trailer(body: &[u8], trailer: &[u8]) -> Vec<u8> {
     let mut packet = body.to_vec();
@@ -114,13 +119,14 @@ fn crc(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Forger, body, crc, keys, signed};
+    use super::{Forger, body, crc, keys, signed, signed_lines};
 
     #[test]
     fn what_is_signed_here_is_accepted() {
         assert_eq!(crc(b"123456789"), 0x765e_7680);
         let packet = signed(&body(&[b"(0)t=status"]));
         assert_eq!(keys(1).open(&packet).unwrap().kind(), Some("status"));
+        assert_eq!(keys(1).open(&signed_lines(b"t=status\n")).unwrap().kind(), Some("status"));
         let packet = Forger::new("beta", 5).status("active");
         assert_eq!(keys(2).open(&packet).unwrap().text("st"), Some("active"));
     }

@@ -101,6 +101,8 @@ async fn make_it_talk(scene: &mut Scene, time: Duration) {
         }
         sleep(Duration::from_millis(5)).await;
     }
+    // What was left out is told within a second; after that the log is quiet.
+    sleep(Duration::from_millis(1500)).await;
 }
 
 /// A pipe in the file system with no room left; it stays open as long as the result lives.

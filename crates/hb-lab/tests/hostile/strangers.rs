@@ -7,7 +7,7 @@ use hb_client::Status;
 use hb_wire::netstring;
 use tokio::time::sleep;
 
-use crate::forge::{Forger, body, signed, with_trailer};
+use crate::forge::{Forger, body, signed, signed_lines, with_trailer};
 use crate::gun::Fired;
 use crate::scene::{Scene, tell};
 
@@ -100,14 +100,16 @@ fn fatal() -> Vec<Case> {
         add("field-type", signed(&body(&[&field])));
         add("digest-mismatch", with_trailer(&body(&[&field]), b"1 0000"));
     }
-    add("field-type", b">>>\n(6)t=status\nauth=3 1\n<<<\n".to_vec());
+    add("field-type", signed_lines(b"(6)t=status\n"));
+    add("digest-mismatch", b">>>\n(6)t=status\nauth=3 1\n<<<\n".to_vec());
     add("nul-in-string", signed(&body(&[b"(0)t=sta\0tus"])));
-    add("nul-in-string", b">>>\nt=sta\0tus\nauth=3 1\n<<<\n".to_vec());
+    add("nul-in-string", signed_lines(b"t=sta\0tus\n"));
     add("field-name", signed(&body(&[b"(0)=status"])));
     add("field-name", signed(&body(&[b"(0)t"])));
     add("field-name", signed(&body(&[b"(0)t\0t=x"])));
     add("depth", signed(&nested(17)));
     add("depth", signed(&nested(3000)));
+    add("end-marker", signed_lines(&[b"(2)s=>>>\x14(2)s=>>>\x15".repeat(3000), b"\n".to_vec()].concat()));
     add("list", signed(&body(&[b"(3)l=99999999999999999999:x"])));
     for length in [512, 600, 60_000] {
         add("trailer-too-long", with_trailer(&body(&[b"(0)t=status"]), &vec![b'1'; length]));

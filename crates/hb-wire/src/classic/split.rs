@@ -21,7 +21,7 @@ pub struct Split<'a> {
 
 /// Finds what the `auth` field covers, line by line, without a look at types and values.
 ///
-/// For every message that [`super::decode`] accepts, `covered` is what [`super::auth_text`] makes of the decoded
+/// For every message that [`super::decode()`] accepts, `covered` is what [`super::auth_text`] makes of the decoded
 /// message, unless there are empty lines inside a nested message: no sender makes these.
 ///
 /// # Errors
