@@ -53,12 +53,7 @@ pub(crate) fn read(source: &Source, report: &mut Report) -> HbToml {
             return HbToml::default();
         }
     };
-    let (tree, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        reading.error(error.span().unwrap_or(0..0), || {
-            Diagnostic::error(Code::BadToml, error.message()).hint("see toml.io, or hb.toml(5) for examples")
-        });
-    }
+    let Some(tree) = reading.tree(text) else { return HbToml::default() };
     let span = tree.span();
     let good = walk::keep_good(tree.into_inner(), &mut |offence| reading.offence(&offence));
     let whole = toml::Spanned::new(span, DeValue::Table(good));
@@ -98,6 +93,26 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// The entries, what could be understood of them; errors of syntax are reported.
+    fn tree<'t>(&mut self, text: &'t str) -> Option<toml::Spanned<DeTable<'t>>> {
+        let (tree, errors) = if text.len() <= RECOVERABLE {
+            let (tree, errors) = DeTable::parse_recoverable(text);
+            (Some(tree), errors)
+        } else {
+            match DeTable::parse(text) {
+                Ok(tree) => (Some(tree), Vec::new()),
+                Err(error) => (None, vec![error]),
+            }
+        };
+        for error in errors {
+            self.error(error.span().unwrap_or(0..0), || {
+                Diagnostic::error(Code::BadToml, error.message())
+                    .hint("see toml.io, or hb.toml(5) for examples")
+            });
+        }
+        tree
+    }
+
     fn checked(&self, raw: Raw) -> HbToml {
         let agents = raw.agents;
         let default = AgentLimits::default();
@@ -167,6 +182,10 @@ fn unknown_key(path: &[String]) -> Diagnostic {
     };
     Diagnostic::error(Code::UnknownKey, message).hint(hint)
 }
+
+/// Bytes of a file of which all errors of syntax are reported; of a larger one, which no person wrote, only the first:
+/// each costs time.
+const RECOVERABLE: usize = 1 << 16;
 
 /// Where the lines of a text begin.
 struct Lines(Vec<usize>);

@@ -1,7 +1,7 @@
 //! Hostile input: nothing panics, a megabyte is answered in under a second, and the answer is short.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hb_config::{LoadOptions, convert, load};
 use proptest::prelude::*;
@@ -18,12 +18,18 @@ fn much(part: &str) -> String {
     part.repeat(SIZE / part.len() + 1)
 }
 
+/// What this thread has taken of the processor: how long others made it wait is not our matter.
+fn spent() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
 fn check_time(what: &str, host: &FakeHost) {
-    let started = Instant::now();
+    let started = spent();
     let loaded = load(Path::new(DIR), host);
     let text = loaded.render(true);
     let json = loaded.json();
-    let took = started.elapsed();
+    let took = spent().saturating_sub(started);
     assert!(took < Duration::from_secs(1), "{what}: {took:?}");
     assert!(text.len() < 400_000 && json.len() < 1_000_000, "{what}: {} {}", text.len(), json.len());
     assert!(loaded.diagnostics.len() <= 300, "{what}");
@@ -207,10 +213,10 @@ fn much_that_is_compared_is_answered_quickly() {
 fn much_is_converted_quickly() {
     for line in ["udp eth0\n", "nice_failback on\n", "ppp-udp /dev/ttyS0\n", "hosts\n", "crm off on,off\n"] {
         let host = FakeHost::with(&(HA_CF.to_owned() + &much(line)), KEYS, "");
-        let started = Instant::now();
+        let started = spent();
         let conversion = convert(Path::new(DIR), &host, &LoadOptions::default()).unwrap();
         let shown = conversion.view().len();
-        let took = started.elapsed();
+        let took = spent().saturating_sub(started);
         assert!(took < Duration::from_secs(1) && shown > SIZE, "convert {line:?}: {took:?}");
         if std::env::var_os("SHOW_TIMES").is_some() {
             println!("{took:8.1?} convert {line:?}");

@@ -49,7 +49,8 @@ fn a_heartbeat_that_comes_after_the_first_words_of_a_run_forgets_nothing() {
 fn a_stop_before_communication_is_up_is_the_last_word() {
     let mut lab = Lab::new(Failback::On);
     lab.late = |from, message| {
-        if from == A && message.kind() == Some("repnodes") { millis(500) } else { Duration::ZERO }
+        let late = if from == A { "repnodes" } else { "shutdone" };
+        if message.kind() == Some(late) { millis(500) } else { Duration::ZERO }
     };
     lab.start(A);
     lab.start(B);

@@ -12,7 +12,7 @@ use crate::strangers::all_refused;
 
 #[tokio::test]
 async fn a_million_random_and_mutated_datagrams() {
-    let mut scene = Scene::pair().await;
+    let scene = Scene::pair().await;
     let captured: Vec<Vec<u8>> = captured(&scene);
     let before = scene.begin().await;
     let mut dice = Dice::new(SEED);

@@ -40,11 +40,14 @@ impl Gun {
         self.send(packet, if self.turn { self.node } else { self.all }, fired);
     }
 
-    /// All of these as fast as that goes: an attacker on a machine of its own would not wait for this one's load.
-    pub(crate) fn salvo(&mut self, packets: &[Vec<u8>], fired: &mut Fired) {
+    /// All of these as fast as that goes, one in eight to everybody: an attacker on a machine of its own would not wait
+    /// for this one's load.
+    pub(crate) fn salvo(&self, packets: &[Vec<u8>], fired: &mut Fired) {
         let _urgent = Urgent::new();
-        for packet in packets {
-            self.next(packet, fired);
+        for eight in packets.chunks(8) {
+            for (packet, to) in eight.iter().zip([self.all].into_iter().chain([self.node; 7])) {
+                self.send(packet, to, fired);
+            }
         }
     }
 

@@ -26,12 +26,12 @@ type Attack = fn(&mut Mad) -> Vec<u8>;
 
 #[tokio::test]
 async fn a_member_gone_mad() {
-    let mut scene = Scene::alone().await;
+    let scene = Scene::alone().await;
     let mut mad = Mad { beta: Forger::new("beta", 5), next_beat: Instant::now(), dice: Dice::new(7) };
     mad.join(&scene).await;
     for (what, attack) in ATTACKS {
         let before = scene.begin().await;
-        let fired = mad.attack(&mut scene, attack);
+        let fired = mad.attack(&scene, attack);
         sleep(Duration::from_millis(150)).await;
         let after = scene.survived(what, before).await;
         let (taken, came) = (after.sent.bytes, fired.bytes);
@@ -121,7 +121,7 @@ impl Mad {
         }
     }
 
-    fn attack(&mut self, scene: &mut Scene, attack: Attack) -> Fired {
+    fn attack(&mut self, scene: &Scene, attack: Attack) -> Fired {
         let (mut fired, begun) = (Fired::default(), Instant::now());
         while begun.elapsed() < Duration::from_millis(900) {
             self.beat(scene, &mut fired);
