@@ -27,7 +27,7 @@ fn check_mask(loaded: &Loaded, text: &[u8]) {
     assert_eq!(shown.len(), text.len());
     let rendered = loaded.render(false) + &loaded.json();
     let mut start = 0;
-    for word in text.split(u8::is_ascii_whitespace) {
+    for word in text.split(|byte| matches!(byte, b' ' | b'\t'..=b'\r')) {
         let end = start + word.len();
         let secret = word.strip_prefix(b"auth").unwrap_or(word);
         let secret = secret.strip_prefix(b"+").or(secret.strip_prefix(b"-")).unwrap_or(secret);
