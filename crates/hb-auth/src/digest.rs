@@ -5,8 +5,9 @@
 
 use crc::{CRC_32_CKSUM, Crc, Table};
 use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
+use md5::{Digest, Md5};
 use sha1::Sha1;
+use zeroize::Zeroizing;
 
 use crate::Method;
 
@@ -26,8 +27,8 @@ impl Digester {
     pub(crate) fn new(method: Method, key: &[u8]) -> Self {
         match method {
             Method::Crc => Self::Crc,
-            Method::Md5 => Hmac::new_from_slice(key).map_or(Self::Crc, Self::Md5),
-            Method::Sha1 => Hmac::new_from_slice(key).map_or(Self::Crc, Self::Sha1),
+            Method::Md5 => Self::Md5(Hmac::new((&*block::<Md5>(key)).into())),
+            Method::Sha1 => Self::Sha1(Hmac::new((&*block::<Sha1>(key)).into())),
         }
     }
 
@@ -68,6 +69,27 @@ impl Digester {
         }
     }
 }
+
+/// The key as HMAC begins with it (RFC 2104, 2): a long one is hashed, what is short of a block is zero. In this form
+/// it always has the right length, so that no error is left that would need an answer.
+fn block<D: Digest>(key: &[u8]) -> Zeroizing<[u8; BLOCK]> {
+    let mut block = Zeroizing::new([0; BLOCK]);
+    if key.len() > BLOCK {
+        fill(&mut block, &D::digest(key));
+    } else {
+        fill(&mut block, key);
+    }
+    block
+}
+
+fn fill(block: &mut [u8; BLOCK], start: &[u8]) {
+    for (place, byte) in block.iter_mut().zip(start) {
+        *place = *byte;
+    }
+}
+
+/// Bytes of a block of both hash functions.
+const BLOCK: usize = 64;
 
 /// Without leading zeros.
 fn append_crc(covered: &[u8], out: &mut Vec<u8>) {

@@ -3,6 +3,7 @@
 //! - [`KeyRing`]: the key lines of `authkeys`, one of them active
 //! - [`KeyRing::seal`]: message to packet, signed with the active key
 //! - [`KeyRing::open`]: packet to message, verified first; refused with a cause ([`Refusal`])
+//! - [`KeyRing::fingerprint`]: whether two nodes have the same keys
 //! - [`KeyRing::verdict`]: the same question for people who look at a capture ([`Verdict`])
 //!
 //! Does not read `authkeys` (that is `hb-config`), does not know nodes, sequence numbers or replays (that is
@@ -10,6 +11,7 @@
 
 mod claim;
 mod digest;
+mod fingerprint;
 mod method;
 mod open;
 mod ring;

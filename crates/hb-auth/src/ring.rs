@@ -25,9 +25,9 @@ pub const MAX_INDEX: u8 = 15;
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {
-    active: Line,
+    pub(crate) active: Line,
     /// Ordered by index; the active one is among them.
-    lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// One key with its method.
@@ -156,6 +156,12 @@ impl KeyRing {
     #[must_use]
     pub const fn active(&self) -> u8 {
         self.active.index
+    }
+
+    /// The same ring, signing with another line, if there is one of that number. What is accepted stays the same.
+    #[must_use]
+    pub fn signing_with(&self, index: i64) -> Option<Self> {
+        Some(Self { active: self.line(index)?.clone(), lines: self.lines.clone() })
     }
 
     /// The key that signs.

@@ -56,6 +56,23 @@ impl KeyRing {
         Ok(())
     }
 
+    /// The classic text of a message with its `auth` field, as it goes over a serial line (`wire.md` 2.5); into a buffer
+    /// that can be used again.
+    ///
+    /// # Errors
+    ///
+    /// If the message has no classic form; `text` is then empty.
+    pub fn seal_text_into(&self, message: &Message, text: &mut Vec<u8>) -> Result<(), EncodeError> {
+        text.clear();
+        classic::auth_text_into(message, text).inspect_err(|_| text.clear())?;
+        let auth = self.sign(text);
+        text.clear();
+        let others = message.fields().iter().filter(|field| field.name != b"auth").cloned();
+        let auth = Field { name: b"auth".to_vec(), value: Value::Text(auth) };
+        let signed = Message::from_fields(others.chain(iter::once(auth)).collect());
+        classic::encode_into(&signed, text).inspect_err(|_| text.clear())
+    }
+
     /// The `auth` field of a message, unless it has none: with a field of type 2, 4 or 5, or with something that
     /// classic text cannot express. `scratch` is empty before and after.
     fn inner_auth(&self, message: &Message, scratch: &mut Vec<u8>) -> Option<Field> {
