@@ -11,6 +11,7 @@
 mod decode;
 mod encode;
 mod split;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 
