@@ -37,6 +37,9 @@ pub struct Config {
     pub failback: Failback,
     /// The resource groups in `haresources` order.
     pub groups: Vec<GroupConfig>,
+    /// What the files say that all nodes should have alike, as a short text that is sent in each status (`hb-files`) and
+    /// only compared as a whole; empty: not sent.
+    pub files_digest: String,
 }
 
 /// A normal node.

@@ -11,7 +11,7 @@ use crate::bus::sender::Sender;
 use crate::config::Config;
 use crate::event::Event;
 use crate::failover::Failover;
-use crate::id::{GroupId, LinkId, NodeId};
+use crate::id::{LinkId, NodeId};
 use crate::io::{Command, Input, Output};
 use crate::liveness::Local;
 use crate::liveness::node::Node;
@@ -78,6 +78,7 @@ impl Engine {
         self.doubt_ourselves();
         match input {
             Input::Message { link, message } => self.receive(link, &message),
+            Input::Echo { link } => self.refresh_link(self.config.local, link),
             Input::Done { job, outcome } => self.job_done(job, outcome),
             Input::Command(command) => self.obey(command),
             Input::Load(load) => {
@@ -136,6 +137,7 @@ impl Engine {
             deadtime: if own { self.config.deadtime } else { self.deadtime_of(id) },
             hold: if own { Some(self.failover.hold) } else { partner_hold },
             speaks_hb: node.speaks_hb,
+            files: if own { Some(self.config.files_digest.clone()) } else { node.files.said.clone() },
             missing: u32::try_from(node.receiver.missing()).unwrap_or(u32::MAX),
             links: links
                 .map(|((link, heard), number)| LinkSnapshot {
@@ -148,11 +150,11 @@ impl Engine {
     }
 
     fn group_snapshots(&self) -> Vec<GroupSnapshot> {
-        let groups = self.config.groups.iter().zip(self.group_states()).zip(0..);
+        let groups = self.config.groups.iter().zip(self.failover.groups.states());
         groups
-            .map(|((config, (key, state)), number)| GroupSnapshot {
-                group: GroupId(number),
-                key,
+            .map(|(config, (group, state))| GroupSnapshot {
+                group,
+                key: config.key.clone(),
                 home: config.home,
                 state,
             })
@@ -170,6 +172,7 @@ impl Engine {
         self.conflict_wait_over();
         self.say_again();
         self.start_again();
+        self.orphans_wait_over();
         if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {
             self.try_failback();
         }

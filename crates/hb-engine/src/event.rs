@@ -131,6 +131,18 @@ pub enum Event {
         /// Which.
         node: NodeId,
     },
+    /// warn: a node's configuration files say something else than ours.
+    FilesDiffer {
+        /// Whose.
+        node: NodeId,
+        /// Its digest, as received.
+        theirs: String,
+    },
+    /// info: a node's files say the same as ours again.
+    FilesAgree {
+        /// Whose.
+        node: NodeId,
+    },
     /// warn: another node speaks under our name.
     NameClash {
         /// The other's UUID.
@@ -159,7 +171,7 @@ pub enum Event {
     },
     /// info: we begin to release groups.
     Releasing {
-        /// Which.
+        /// Which of those that we hold.
         set: HoldSet,
         /// Why.
         why: &'static str,

@@ -41,6 +41,10 @@ pub(crate) const SAY_AGAIN_FIRST: Duration = Duration::from_secs(1);
 pub(crate) const SAY_AGAIN_LAST: Duration = Duration::from_secs(8);
 /// Pause before an unanswered `starting` is sent again.
 pub(crate) const START_AGAIN: Duration = Duration::from_secs(2);
+/// How long groups may be without an owner before a 3.0.6 peer is asked for a hand-over of them.
+pub(crate) const ORPHANS_FIRST: Duration = Duration::from_secs(2);
+/// Pause before a 3.0.6 peer is asked again for a hand-over of groups that nobody owns.
+pub(crate) const ORPHANS_AGAIN: Duration = Duration::from_secs(15);
 /// Pause before failback is tried again.
 pub(crate) const FAILBACK_RETRY: Duration = Duration::from_millis(250);
 /// Heartbeats and retransmissions go on for this long after the last word of an orderly stop.
@@ -120,6 +124,8 @@ pub(crate) enum Stop {
 pub(crate) struct Partner {
     /// Its last announcement, in its own terms; `None` before the first one of its run.
     pub(crate) hold: Option<HoldSet>,
+    /// Its last full announcement alone, without the reports of its take-over script.
+    pub(crate) said: Option<HoldSet>,
     /// It calls that final, or it is dead or gone.
     pub(crate) stable: bool,
     /// Its `starting` of this run came.
@@ -160,6 +166,8 @@ pub(crate) struct Failover {
     pub(crate) say_again: Option<(Tick, Duration)>,
     /// When `starting` is sent again if nobody answered: 3.0.6 has no memory for what it never missed.
     pub(crate) start_again: Option<Tick>,
+    /// When a hand-over of groups that nobody owns is tried again with a 3.0.6 peer.
+    pub(crate) orphans_again: Option<Tick>,
     pub(crate) groups: Groups,
     pub(crate) goals: Vec<(Goal, HoldSet)>,
     pub(crate) stop: Stop,
@@ -185,6 +193,7 @@ impl Failover {
             conflict_until: None,
             say_again: None,
             start_again: None,
+            orphans_again: None,
             groups: Groups::new(config),
             goals: Vec::new(),
             stop: Stop::No,
@@ -221,6 +230,7 @@ impl Failover {
             self.failback_retry,
             self.conflict_until,
             self.start_again,
+            self.orphans_again,
             again,
             local,
             linger,

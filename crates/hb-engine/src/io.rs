@@ -19,6 +19,12 @@ pub enum Input {
         /// Verified and decoded.
         message: Message,
     },
+    /// The last message that was sent came back by a broadcast medium, byte for byte: the short form of
+    /// [`Input::Message`] for what needs neither verification nor decoding.
+    Echo {
+        /// The medium on which it came.
+        link: LinkId,
+    },
     /// The job of an earlier [`Output::Do`] ended, or its end is unknown.
     Done {
         /// Which job.
@@ -40,10 +46,13 @@ pub enum Input {
 pub enum Outcome {
     /// As wished: the group runs (start) or nothing of it is left (stop).
     Ok,
-    /// Start: nothing of the group is left running. Stop: something may still run.
+    /// A start or a stop did not succeed.
     Failed {
         /// What went wrong, for people.
         reason: String,
+        /// Something of the group may still run: a stop failed, or a start failed and so did the stop that cleans up
+        /// after it. A failed stop counts as that whatever is said here.
+        residue: bool,
     },
 }
 

@@ -19,6 +19,7 @@ mod io;
 mod liveness;
 mod number;
 mod random;
+mod reconfigure;
 mod snapshot;
 mod time;
 
@@ -27,5 +28,6 @@ pub use engine::Engine;
 pub use event::Event;
 pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId};
 pub use io::{Action, Command, Input, Outcome, Output};
+pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
 pub use snapshot::{GroupSnapshot, GroupState, LinkSnapshot, NodeSnapshot, Snapshot};
 pub use time::{Now, Tick, WallSeconds};

@@ -44,6 +44,8 @@ pub struct NodeSnapshot {
     pub hold: Option<HoldSet>,
     /// Whether it announces the fields of our own extension.
     pub speaks_hb: bool,
+    /// The digest of its files, see [`crate::Config::files_digest`]; `None` if it sends none.
+    pub files: Option<String>,
     /// Messages of it that are missing now.
     pub missing: u32,
     /// Its links, in configuration order.

@@ -30,6 +30,7 @@ impl Node {
             max_rexmit_delay: Duration::from_millis(250),
             ttl: 3,
             failback: Failback::On,
+            files_digest: String::new(),
             groups: Vec::new(),
         };
         let now = Tick::from_nanos(0);

@@ -4,6 +4,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::string::String;
 
 use hb_wire::{Message, Value};
 
@@ -31,25 +32,45 @@ impl Engine {
             let uuid = self.node(dest).uuid.unwrap_or_default();
             message.set("destuuid", Value::Binary(uuid.to_vec()));
         }
-        let me = &self.config;
-        let name = self.node(me.local).name.clone();
-        message.set_text("src", &name);
-        message.set("srcuuid", Value::Binary(self.config.uuid.to_vec()));
         let seq = if plain { 0 } else { self.sender.next_seq() };
-        if !plain {
-            message.set_text("seq", &format!("{seq:x}"));
-        }
-        message.set_text("hg", &format!("{:x}", self.config.generation));
-        message.set_text("ts", &format!("{:x}", self.now.wall.0));
-        if !plain {
-            message.set_text("ld", &self.load);
-        }
-        message.set_text("ttl", &format!("{}", self.config.ttl));
+        self.stamp(&mut message, seq);
         if !plain {
             self.sender.remember(seq, message.clone());
         }
         self.outputs.push_back(Output::Send(message));
         seq
+    }
+
+    /// The fields that every message has; a `seq` of 0 stands for none.
+    fn stamp(&self, message: &mut Message, seq: u64) {
+        message.set_text("src", &self.node(self.config.local).name);
+        message.set("srcuuid", Value::Binary(self.config.uuid.to_vec()));
+        if seq > 0 {
+            message.set("seq", text(format!("{seq:x}")));
+        }
+        message.set("hg", text(format!("{:x}", self.config.generation)));
+        message.set("ts", text(format!("{:x}", self.now.wall.0)));
+        if seq > 0 {
+            message.set_text("ld", &self.load);
+        }
+        message.set("ttl", text(format!("{}", self.config.ttl)));
+    }
+
+    /// The number of the last message; what [`Engine::farewell`] counts from.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.sender.seq()
+    }
+
+    /// What can be said in this node's name when it has died and a living part of it has released everything: the
+    /// `shutdone` of an orderly stop (`failover.md` row 23), which peers of ours and 3.0.6 believe. It carries the number
+    /// `ahead` of the last one, so it is news to everybody as long as fewer messages than that are sent meanwhile.
+    #[must_use]
+    pub fn farewell(&self, ahead: u64) -> Message {
+        let mut message = Message::new("shutdone");
+        message.push_text("st", "dead");
+        self.stamp(&mut message, self.sender.seq().saturating_add(ahead));
+        message
     }
 
     /// Sorts an authentic message (`wire.md` 6.4).
@@ -285,4 +306,9 @@ impl Engine {
             .filter_map(|node| node.receiver.next_request())
             .min()
     }
+}
+
+/// The text is taken over as it is: this is done for each heartbeat.
+fn text(text: String) -> Value {
+    Value::Text(text.into_bytes())
 }

@@ -3,7 +3,6 @@
 //! Level-triggered: a group whose state is not as wanted gets its next job when the last one ended. Decides nothing
 //! about ownership.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hash as _;
 use core::time::Duration;
@@ -11,8 +10,9 @@ use core::time::Duration;
 use crate::config::{Config, GroupConfig};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::id::{GroupId, HoldSet, JobId};
+use crate::id::{GroupId, HoldSet, JobId, NodeId};
 use crate::io::{Action, Outcome, Output};
+use crate::reconfigure::GroupPlan;
 use crate::snapshot::GroupState;
 use crate::time::Tick;
 
@@ -28,7 +28,9 @@ pub(crate) struct Groups {
 
 #[derive(Clone, Debug)]
 struct Group {
+    id: GroupId,
     set: HoldSet,
+    membership: Membership,
     wanted: bool,
     state: GroupState,
     /// Something of it may still run although the last job failed.
@@ -37,7 +39,28 @@ struct Group {
     retry: Option<Tick>,
 }
 
+/// Where a group stands between two configurations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Membership {
+    /// In the configuration.
+    Member,
+    /// New in it: not started while anything that left it is still here, because both may have the same resources.
+    Added,
+    /// No longer in it: stopped, then forgotten.
+    Removed,
+}
+
 impl Group {
+    fn new(id: GroupId, set: HoldSet, membership: Membership) -> Self {
+        let state = GroupState::Down;
+        Self { id, set, membership, wanted: false, state, residue: false, job: None, retry: None }
+    }
+
+    /// Nothing of it is here and nothing is being done with it.
+    fn is_gone(&self) -> bool {
+        self.state == GroupState::Down && self.job.is_none()
+    }
+
     const fn is_settled(&self, up: bool) -> bool {
         if self.job.is_some() || self.wanted != up {
             return false;
@@ -45,8 +68,9 @@ impl Group {
         match self.state {
             GroupState::Up => up,
             GroupState::Down => !up,
-            // A failed start is reported and tried again; it does not hold up the others.
-            GroupState::Failed => up && !self.residue,
+            // A failed start is reported and tried again; it does not hold up the others. After a failed stop, or a start
+            // that could not be undone, nobody may be told that it is gone.
+            GroupState::Failed => up,
             GroupState::Starting | GroupState::Stopping => false,
         }
     }
@@ -54,22 +78,16 @@ impl Group {
 
 impl Groups {
     pub(crate) fn new(config: &Config) -> Self {
-        let set = |group: &GroupConfig| {
-            if group.home == Some(config.local) { HoldSet::LOCAL } else { HoldSet::FOREIGN }
-        };
-        let list = config.groups.iter().map(|group| Group {
-            set: set(group),
-            wanted: false,
-            state: GroupState::Down,
-            residue: false,
-            job: None,
-            retry: None,
-        });
+        let list = config
+            .groups
+            .iter()
+            .zip(0..)
+            .map(|(group, id)| Group::new(GroupId(id), set_of(group, config.local), Membership::Member));
         Self { list: list.collect(), next_job: 1 }
     }
 
-    pub(crate) fn states(&self) -> impl Iterator<Item = GroupState> + '_ {
-        self.list.iter().map(|group| group.state)
+    pub(crate) fn states(&self) -> impl Iterator<Item = (GroupId, GroupState)> + '_ {
+        self.list.iter().map(|group| (group.id, group.state))
     }
 
     /// Whether something is being started or stopped; announcements of addresses do not count.
@@ -80,7 +98,16 @@ impl Groups {
 
     /// Whether all groups of the set are as wanted.
     pub(crate) fn are_settled(&self, set: HoldSet, up: bool) -> bool {
-        self.list.iter().filter(|group| set.contains(group.set)).all(|group| group.is_settled(up))
+        // What left the configuration is released like everything else, but nobody waits for it, or for what waits for its
+        // end, to come up.
+        let counts =
+            |group: &&Group| set.contains(group.set) && !(up && group.membership != Membership::Member);
+        self.list.iter().filter(counts).all(|group| group.is_settled(up))
+    }
+
+    /// Whether the last job of a group of the set failed.
+    pub(crate) fn has_failed(&self, set: HoldSet) -> bool {
+        self.list.iter().any(|group| set.contains(group.set) && group.state == GroupState::Failed)
     }
 
     pub(crate) fn next_retry(&self) -> Option<Tick> {
@@ -92,6 +119,7 @@ impl Groups {
         for group in &self.list {
             (group.wanted, group.state, group.residue, group.job.is_some(), group.retry.is_some())
                 .hash(hasher);
+            group.membership.hash(hasher);
         }
     }
 
@@ -114,11 +142,7 @@ impl Engine {
     /// Wants the groups of a set to run here, or not; begins what can begin.
     pub(crate) fn want(&mut self, set: HoldSet, up: bool) {
         for group in self.failover.groups.list.iter_mut().filter(|group| set.contains(group.set)) {
-            group.wanted = up;
-            group.retry = None;
-            if group.state == GroupState::Failed && !group.residue {
-                group.state = GroupState::Down;
-            }
+            group.want(up && !group.is_removed());
         }
         self.drive_groups();
     }
@@ -139,6 +163,7 @@ impl Engine {
     /// Begins the next job of each group that is not as wanted.
     pub(crate) fn drive_groups(&mut self) {
         let now = self.now.tick;
+        let leaving = self.failover.groups.list.iter().any(Group::is_removed);
         for index in 0..self.failover.groups.list.len() {
             let Some(group) = self.failover.groups.list.get_mut(index) else { return };
             if group.job.is_some() || group.retry.is_some_and(|retry| retry > now) {
@@ -146,6 +171,10 @@ impl Engine {
             }
             match (group.wanted, group.state) {
                 (true, GroupState::Down | GroupState::Failed) => {
+                    if leaving && group.membership == Membership::Added {
+                        continue;
+                    }
+                    group.membership = Membership::Member;
                     group.state = GroupState::Starting;
                     self.begin_job(index, Action::Start);
                 }
@@ -161,13 +190,11 @@ impl Engine {
     }
 
     fn begin_job(&mut self, index: usize, action: fn(GroupId) -> Action) {
-        let Ok(id) = u16::try_from(index).map(GroupId) else { return };
         let job = self.failover.groups.new_job();
-        let action = action(id);
-        if let Some(group) = self.failover.groups.list.get_mut(index) {
-            group.job = Some((job, action));
-            group.retry = None;
-        }
+        let Some(group) = self.failover.groups.list.get_mut(index) else { return };
+        let action = action(group.id);
+        group.job = Some((job, action));
+        group.retry = None;
         self.outputs.push_back(Output::Do { job, action });
     }
 
@@ -191,11 +218,11 @@ impl Engine {
                 group.residue = false;
                 Some(Event::GroupDown { group: id })
             }
-            (Action::Start(id), Outcome::Failed { reason }) => {
-                group.failed(false, now);
+            (Action::Start(id), Outcome::Failed { reason, residue }) => {
+                group.failed(residue, now);
                 Some(Event::GroupFailed { group: id, reason })
             }
-            (Action::Stop(id), Outcome::Failed { reason }) => {
+            (Action::Stop(id), Outcome::Failed { reason, .. }) => {
                 group.failed(true, now);
                 Some(Event::GroupFailed { group: id, reason })
             }
@@ -203,18 +230,64 @@ impl Engine {
         if let Some(event) = event {
             self.report(event);
         }
+        self.forget_gone_groups();
         self.drive_groups();
         self.settle();
     }
 
-    /// The groups' names and states for the snapshot.
-    pub(crate) fn group_states(&self) -> Vec<(String, GroupState)> {
-        let keys = self.config.groups.iter().map(|group| group.key.clone());
-        keys.zip(self.failover.groups.states()).collect()
+    /// Exchanges the groups for those of a new configuration, `wanted` telling which sets shall run here. What is in
+    /// both is not touched; see [`crate::Reconfiguration::groups`].
+    pub(crate) fn exchange_groups(&mut self, plan: Vec<GroupPlan>, wanted: HoldSet) {
+        let local = self.config.local;
+        let mut before: Vec<(Group, GroupConfig)> =
+            self.failover.groups.list.drain(..).zip(self.config.groups.drain(..)).collect();
+        let mut after = Vec::with_capacity(plan.len());
+        for GroupPlan { id, config } in plan {
+            let known = before.iter().position(|(group, _)| group.id == id && !group.is_removed());
+            if let Some(index) = known {
+                after.push(before.remove(index));
+                continue;
+            }
+            let set = set_of(&config, local);
+            let mut group = Group::new(id, set, Membership::Added);
+            group.wanted = wanted.contains(set);
+            after.push((group, config));
+        }
+        for (group, _) in &mut before {
+            group.membership = Membership::Removed;
+            if group.wanted {
+                group.want(false);
+            }
+        }
+        after.append(&mut before);
+        (self.failover.groups.list, self.config.groups) = after.into_iter().unzip();
+        self.forget_gone_groups();
+        self.drive_groups();
+        self.settle();
+    }
+
+    /// What left the configuration and is stopped need not be known any longer.
+    fn forget_gone_groups(&mut self) {
+        let list = core::mem::take(&mut self.failover.groups.list);
+        let configs = core::mem::take(&mut self.config.groups);
+        let stays = |(group, _): &(Group, GroupConfig)| !(group.is_removed() && group.is_gone());
+        (self.failover.groups.list, self.config.groups) = list.into_iter().zip(configs).filter(stays).unzip();
     }
 }
 
 impl Group {
+    const fn is_removed(&self) -> bool {
+        matches!(self.membership, Membership::Removed)
+    }
+
+    fn want(&mut self, up: bool) {
+        self.wanted = up;
+        self.retry = None;
+        if self.state == GroupState::Failed && !self.residue {
+            self.state = GroupState::Down;
+        }
+    }
+
     /// `residue`: something of it may still run.
     fn failed(&mut self, residue: bool, now: Tick) {
         self.state = GroupState::Failed;
@@ -226,4 +299,9 @@ impl Group {
             self.retry = Some(now.plus(RETRY_AFTER));
         }
     }
+}
+
+/// Groups whose preferred node we are, or everybody else's.
+fn set_of(group: &GroupConfig, local: NodeId) -> HoldSet {
+    if group.home == Some(local) { HoldSet::LOCAL } else { HoldSet::FOREIGN }
 }

@@ -59,15 +59,16 @@ impl Engine {
         if !lives || self.failover.is_stopping() {
             return;
         }
-        let pause = pause * 2;
         if self.failover.is_quiet() && self.failover.phase == Phase::Stable {
-            self.announce_state();
-            if pause > SAY_AGAIN_LAST {
+            let answered = self.failover.partner.stable;
+            self.announce_and_provoke();
+            if pause >= SAY_AGAIN_LAST && answered {
                 self.failover.say_again = None;
                 return;
             }
         }
-        self.failover.say_again = Some((self.now.tick.plus(pause), pause.min(SAY_AGAIN_LAST)));
+        let pause = (pause * 2).min(SAY_AGAIN_LAST);
+        self.failover.say_again = Some((self.now.tick.plus(pause), pause));
     }
 
     /// Announces what we hold and asks a peer of ours for the same.
@@ -75,6 +76,17 @@ impl Engine {
         let mut message = self.announcement(self.is_decided(), None);
         message.push_text("hb-ask", "1");
         self.send(message);
+    }
+
+    /// Announces what we hold so that a 3.0.6 peer of which we do not know what it holds says so: it answers only if it
+    /// took us for unstable before (rows 10 and 11), and its own take-over makes us stable in its eyes (row 14).
+    pub(crate) fn announce_and_provoke(&mut self) {
+        let partner = self.failover.partner_id.map(|id| self.node(id));
+        let classic = partner.is_some_and(|node| !node.speaks_hb && !node.is_dead());
+        if classic && !self.failover.partner.stable && self.is_decided() {
+            self.announce(false, None);
+        }
+        self.announce_state();
     }
 
     fn announcement(&self, stable: bool, info: Option<&str>) -> Message {
@@ -112,7 +124,7 @@ impl Engine {
     /// Begins to release a set; it counts as held until it is gone.
     pub(crate) fn release(&mut self, set: HoldSet, goal: Goal, why: &'static str) {
         self.add_goal(goal, set);
-        self.report(Event::Releasing { set, why });
+        self.report(Event::Releasing { set: set.intersection(self.failover.hold), why });
         self.want(set, false);
         self.settle();
     }
@@ -137,7 +149,7 @@ impl Engine {
         {
             let (goal, set) = self.failover.goals.remove(index);
             if goal.is_up() {
-                self.report(Event::Acquired { set });
+                self.report_acquired(set);
             } else {
                 self.failover.hold = self.failover.hold.minus(set);
                 self.failover.taken = self.failover.taken.map(|taken| taken.minus(set));
@@ -147,14 +159,25 @@ impl Engine {
                 Goal::Own => self.owned(),
                 Goal::Give => self.given(),
                 Goal::Take => self.taken_over(),
-                Goal::Yield => self.announce_state(),
+                Goal::Yield => self.announce_and_provoke(),
                 Goal::Stop => self.released_all(),
             }
             if self.failover.phase == Phase::Stable {
+                self.resolve_classic_conflict();
                 self.adopt_orphans();
             }
         }
         self.retry_stop();
+    }
+
+    /// Says what is up; a failed group has said so itself.
+    fn report_acquired(&mut self, set: HoldSet) {
+        let parts = [HoldSet::LOCAL, HoldSet::FOREIGN].into_iter().filter(|part| set.contains(*part));
+        let up = parts.filter(|part| !self.failover.groups.has_failed(*part));
+        let up = up.fold(HoldSet::NONE, HoldSet::union);
+        if !up.is_empty() {
+            self.report(Event::Acquired { set: up });
+        }
     }
 
     fn owned(&mut self) {

@@ -70,6 +70,7 @@ impl Engine {
         }
         self.failover.partner.stable = false;
         self.failover.partner.hold = None;
+        self.failover.partner.said = None;
         if self.node(node).speaks_hb {
             // It answers with what it holds; who keeps what follows from both announcements.
             self.announce_and_ask();
@@ -117,6 +118,13 @@ impl Engine {
         self.yield_set(give, "the other node holds it");
     }
 
+    /// What a 3.0.6 peer claimed during a hand-over it does not claim again after it.
+    pub(crate) fn resolve_classic_conflict(&mut self) {
+        if self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb && !self.node(id).is_dead()) {
+            self.resolve_conflict();
+        }
+    }
+
     /// A 3.0.6 peer should have released by now and has not: it never lost sight of us (it was asleep itself), will
     /// keep what it holds, and cannot be told anything.
     pub(crate) fn conflict_wait_over(&mut self) {
@@ -159,7 +167,7 @@ impl Engine {
     }
 
     /// What we are releasing already.
-    fn yielding(&self) -> HoldSet {
+    pub(crate) fn yielding(&self) -> HoldSet {
         let down = self.failover.goals.iter().filter(|(goal, _)| !goal.is_up());
         down.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set))
     }

@@ -2,7 +2,7 @@
 
 use hb_wire::Message;
 
-use super::{Goal, LOCAL_WAIT, Phase, Standby};
+use super::{Goal, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
@@ -63,8 +63,10 @@ impl Engine {
         };
         let said = HoldSet::parse(text).unwrap_or(HoldSet::NONE);
         let full = message.text("rtype") == Some("full");
+        let said_before = self.failover.partner.said;
         if full {
             self.failover.partner.newest = seq;
+            self.failover.partner.said = Some(said);
         }
         let hold = match self.failover.partner.hold {
             Some(before) if !full && !said.is_empty() => before.union(said),
@@ -92,6 +94,9 @@ impl Engine {
         }
         self.taker_has_it(seq);
         self.giver_took_it_back(before, hold);
+        if stable {
+            self.classic_takes_over(said_before, hold);
+        }
         if self.failover.phase == Phase::Stable {
             self.resolve_conflict();
             self.forget_partition(hold);
@@ -152,9 +157,15 @@ impl Engine {
     /// Row 16: nobody calls itself stable; we do not wait for ever.
     pub(crate) fn local_wait_over(&mut self) {
         let due = self.failover.local_deadline.is_some_and(|due| due <= self.now.tick);
-        if due && self.failover.phase == Phase::ResourcesReceived {
-            self.decide_first("nobody else decided");
+        if !due || self.failover.phase != Phase::ResourcesReceived {
+            return;
         }
+        if self.failover.partner.leaving {
+            // It still runs what it is releasing, although 3.0.6 says `none` from the begin; its last word, or its
+            // death, brings us on.
+            return self.failover.local_deadline = Some(self.now.tick.plus(LOCAL_WAIT));
+        }
+        self.decide_first("nobody else decided");
     }
 
     /// Both are stable and claim different groups: a partition before this says nothing about the next one.
@@ -164,8 +175,8 @@ impl Engine {
         }
     }
 
-    /// Both are stable and nobody has our own groups: 3.0.6 only logs that. A peer of ours has removed at its start
-    /// what an earlier run left behind; of a 3.0.6 peer we cannot know, so we only say it.
+    /// Both are stable and nobody has some groups: 3.0.6 only logs that. A peer of ours has removed at its start what an
+    /// earlier run left behind, so each node takes its own.
     pub(super) fn adopt_orphans(&mut self) {
         if !self.failover.is_stable() || self.failover.is_stopping() {
             return;
@@ -174,12 +185,46 @@ impl Engine {
         let owned = self.failover.hold.union(peer_hold.mirrored());
         let orphans = HoldSet::ALL.minus(owned);
         if orphans.is_empty() {
+            self.failover.orphans_again = None;
             return;
         }
-        self.report(Event::NobodyOwns { set: orphans });
         let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
-        if ours && orphans.contains(HoldSet::LOCAL) {
-            self.acquire_own("nobody owned them");
+        if ours {
+            self.report(Event::NobodyOwns { set: orphans });
+            if orphans.contains(HoldSet::LOCAL) {
+                self.acquire_own("nobody owned them");
+            }
+        } else if self.failover.orphans_again.is_none() {
+            // Unless the next announcement names an owner.
+            self.failover.orphans_again = Some(self.now.tick.plus(ORPHANS_FIRST));
+            self.report(Event::NobodyOwns { set: orphans });
+        } else if self.failover.orphans_again.is_some_and(|due| due <= self.now.tick) {
+            self.failover.orphans_again = Some(self.now.tick.plus(ORPHANS_AGAIN));
+            self.hand_over_orphans(orphans);
+        }
+    }
+
+    /// An earlier run of a 3.0.6 peer may have left groups up that this run does not know. A hand-over of them is safe
+    /// in either direction: as the giver it stops them first, as the taker it leaves alone what already runs.
+    fn hand_over_orphans(&mut self, orphans: HoldSet) {
+        if self.failover.partner.leaving || self.failover.taken.is_some() {
+            return;
+        }
+        if orphans.contains(HoldSet::LOCAL) {
+            self.ask_takeover(HoldSet::LOCAL);
+        } else {
+            self.begin_standby(HoldSet::FOREIGN);
+        }
+    }
+
+    /// Time to look again whether somebody owns what nobody owned.
+    pub(crate) fn orphans_wait_over(&mut self) {
+        if self.failover.orphans_again.is_some_and(|due| due <= self.now.tick) {
+            self.adopt_orphans();
+            if self.failover.orphans_again.is_some_and(|due| due <= self.now.tick) {
+                // In transition: its end brings us back.
+                self.failover.orphans_again = None;
+            }
         }
     }
 

@@ -127,7 +127,9 @@ impl Engine {
     /// Row 33: the peer takes; now we release.
     fn peer_will_take(&mut self, set: HoldSet) {
         let late = self.failover.standby == Standby::Not && self.failover.phase == Phase::Stable;
-        if late && self.failover.is_quiet() {
+        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let only_yields = classic && self.failover.goals.iter().all(|(goal, _)| *goal == Goal::Yield);
+        if late && (self.failover.is_quiet() || only_yields) {
             // We had given up waiting; the peer waits for our `done` and would do so for an hour.
             self.report(Event::StandbyBegins { giver: self.config.local, set });
         } else if self.failover.standby != Standby::Giving || self.is_giving() {
@@ -207,6 +209,18 @@ impl Engine {
         if self.failover.standby == Standby::Waiting && had_left && !now.intersection(set).is_empty() {
             self.forget_standby();
             self.report(Event::StandbyRefused { why: "the other node took it back" });
+        }
+    }
+
+    /// A 3.0.6 peer that now claims more than before, and what we hold, has declared us dead since the hand-over began,
+    /// and dropped it then.
+    pub(crate) fn classic_takes_over(&mut self, before: Option<HoldSet>, now: HoldSet) {
+        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let grown = now.minus(before.unwrap_or(now)).mirrored();
+        let dropped = matches!(self.failover.standby, Standby::Giving | Standby::Given | Standby::Waiting);
+        if classic && dropped && !self.failover.hold.intersection(grown).is_empty() {
+            self.forget_standby();
+            self.report(Event::StandbyRefused { why: "the other node had given this one up" });
         }
     }
 
@@ -303,6 +317,9 @@ impl Engine {
             // 3.0.6 leaves the groups with nobody.
             let lost = self.failover.standby_set;
             self.acquire(lost, Goal::Own, "the other node never took them");
+        } else if self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb) {
+            // It does not answer while it takes us for unstable (row 29).
+            self.announce_state();
         }
         self.retry_stop();
     }

@@ -10,6 +10,7 @@ use hb_wire::Message;
 
 use super::{Phase, Standby, Stop};
 use crate::engine::Engine;
+use crate::event::Event;
 use crate::id::{HoldSet, JobId, LinkId, NodeId};
 use crate::io::{Action, Command, Input, Outcome, Output};
 use crate::time::{Now, Tick, WallSeconds};
@@ -68,6 +69,7 @@ fn config() -> Config {
         max_rexmit_delay: Duration::from_millis(250),
         ttl: 3,
         failback: Failback::On,
+        files_digest: String::new(),
         groups: [group("L", 0), group("F", 1)].into(),
     }
 }
@@ -89,6 +91,7 @@ fn given(phase: Phase, standby: Standby) -> Engine {
     if matches!(phase, Phase::Stable | Phase::Shutdown) {
         failover.hold = HoldSet::LOCAL;
         failover.partner.hold = Some(HoldSet::LOCAL);
+        failover.partner.said = Some(HoldSet::LOCAL);
         failover.partner.stable = true;
         engine.want(HoldSet::LOCAL, true);
         finish(&mut engine);
@@ -282,9 +285,55 @@ fn a_stop_that_fails_is_never_announced() {
     happen(&mut engine, "ask other");
     drain(&mut engine);
     let job = JobId(engine.failover.groups_last_job());
-    engine.handle(now(5), Input::Done { job, outcome: Outcome::Failed { reason: "busy".to_string() } });
+    engine.handle(
+        now(5),
+        Input::Done { job, outcome: Outcome::Failed { reason: "busy".to_string(), residue: true } },
+    );
     assert_eq!(result(&mut engine), "-");
     assert_eq!(engine.failover.hold, HoldSet::LOCAL);
+}
+
+#[test]
+fn a_start_that_could_not_be_undone_counts_as_running_until_a_stop_succeeds() {
+    for residue in [true, false] {
+        let mut engine = given(Phase::Stable, Standby::Not);
+        happen(&mut engine, "dead");
+        drain(&mut engine);
+        let job = JobId(engine.failover.groups_last_job());
+        let reason = "busy".to_string();
+        engine.handle(now(5), Input::Done { job, outcome: Outcome::Failed { reason, residue } });
+        let reports: Vec<Event> = core::iter::from_fn(|| engine.poll())
+            .filter_map(|output| match output {
+                Output::Report(event) => Some(event),
+                Output::Send(_) | Output::Do { .. } => None,
+            })
+            .collect();
+        assert!(reports.contains(&Event::Acquired { set: HoldSet::LOCAL }), "what failed is not acquired");
+        happen(&mut engine, "own stop");
+        if residue {
+            assert_eq!(result(&mut engine), "stop L, stop F");
+            let failed = JobId(engine.failover.groups_last_job());
+            let outcome = Outcome::Failed { reason: "busy".to_string(), residue: false };
+            engine.handle(now(6), Input::Done { job: failed, outcome });
+            engine.handle(now(6), Input::Done { job: JobId(failed.0 - 1), outcome: Outcome::Ok });
+            assert_eq!(result(&mut engine), "-", "a stop that failed is not a stop");
+            engine.handle(now(31_000), Input::Wake);
+            assert_eq!(result(&mut engine), "stop F");
+        } else {
+            assert_eq!(result(&mut engine), "stop L");
+        }
+        let last = JobId(engine.failover.groups_last_job());
+        engine.handle(now(31_010), Input::Done { job: last, outcome: Outcome::Ok });
+        assert_eq!(result(&mut engine), "say none 0 shutdown, shutdone");
+    }
+}
+
+#[test]
+fn a_stop_names_what_is_really_given_up() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.handle(now(5), Input::Command(Command::Stop));
+    let releasing = |output: Output| matches!(output, Output::Report(Event::Releasing { set, .. }) if set == HoldSet::LOCAL);
+    assert!(core::iter::from_fn(|| engine.poll()).any(releasing));
 }
 
 #[test]
@@ -301,16 +350,39 @@ fn a_classic_peer_is_told_again_what_we_hold_until_it_surely_knows() {
     let mut engine = given(Phase::Stable, Standby::Not);
     happen(&mut engine, "starting");
     assert_eq!(result(&mut engine), "say local 1");
-    let mut again = 0;
+    let mut again = [0; 2];
     for second in 1..60 {
-        let mut status = Message::new("status");
-        status.push_text("st", "active");
-        status.push_text("protocol", "1");
-        give(&mut engine, second * 1_000, 20 + second, status);
+        let message = if second == 30 {
+            let mut answer = Message::new("resource");
+            answer.push_text("rsc_hold", "local");
+            answer.push_text("rtype", "full");
+            answer.push_text("isstable", "1");
+            answer
+        } else {
+            let mut status = Message::new("status");
+            status.push_text("st", "active");
+            status.push_text("protocol", "1");
+            status
+        };
+        give(&mut engine, second * 1_000, 20 + second, message);
+        if second == 30 {
+            drain(&mut engine);
+        }
         engine.handle(now(second * 1_000 + 10), Input::Wake);
-        again += usize::from(result(&mut engine).contains("say local 1"));
+        let said = result(&mut engine);
+        assert!(said == "-" || said.ends_with("say local 1"), "{said}");
+        if said.starts_with("say local 0") {
+            assert_eq!(said, "say local 0, say local 1", "3.0.6 answers only what ends a transition");
+            again[0] += 1;
+        } else {
+            again[1] += usize::from(said != "-");
+        }
     }
-    assert_eq!(again, 4, "after 1, 3, 7 and 15 seconds");
+    assert_eq!(
+        again,
+        [5, 4],
+        "after 1, 3, 7, 15 and 23 seconds without an answer; then 1, 3, 7 and 15 after it"
+    );
 }
 
 #[test]

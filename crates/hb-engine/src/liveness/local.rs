@@ -9,6 +9,7 @@ use super::node::{STATUS_ACTIVE, STATUS_INIT, STATUS_UP};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::NodeId;
+use crate::reconfigure::{FILES_FIELD, Hurry};
 use crate::time::Tick;
 
 /// The version of our extension fields, announced in each status (`docs/adr/0003`).
@@ -26,6 +27,8 @@ pub(crate) struct Local {
     pub(crate) ask_again: Option<Tick>,
     /// We woke late and have not yet listened again.
     pub(crate) doubt: Option<Doubt>,
+    /// After a change to longer times: until the peers are sure to know of it.
+    pub(crate) hurry: Option<Hurry>,
 }
 
 /// A time without verdicts.
@@ -37,7 +40,14 @@ pub(crate) struct Doubt {
 
 impl Local {
     pub(crate) const fn new(now: Tick) -> Self {
-        Self { status: STATUS_INIT, started: now, next_heartbeat: now, ask_again: None, doubt: None }
+        Self {
+            status: STATUS_INIT,
+            started: now,
+            next_heartbeat: now,
+            ask_again: None,
+            doubt: None,
+            hurry: None,
+        }
     }
 }
 
@@ -64,8 +74,9 @@ impl Engine {
         }
         self.send_status();
         // Keep the rhythm; after a stall begin a new one instead of sending a burst.
-        let next = self.local.next_heartbeat.plus(self.config.keepalive);
-        self.local.next_heartbeat = if next <= now { now.plus(self.config.keepalive) } else { next };
+        let every = self.beat_interval();
+        let next = self.local.next_heartbeat.plus(every);
+        self.local.next_heartbeat = if next <= now { now.plus(every) } else { next };
     }
 
     pub(crate) fn send_status(&mut self) {
@@ -74,6 +85,9 @@ impl Engine {
         message.push_text("dt", &format!("{:x}", self.config.deadtime.as_millis()));
         message.push_text("protocol", "1");
         message.push_text("hb-v", EXTENSION_VERSION);
+        if !self.config.files_digest.is_empty() {
+            message.push_text(FILES_FIELD, &self.config.files_digest);
+        }
         self.send(message);
     }
 

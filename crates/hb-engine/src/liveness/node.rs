@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::bus::allowance::Allowance;
 use crate::bus::receiver::Receiver;
 use crate::random::Random;
+use crate::reconfigure::PeerFiles;
 use crate::time::Tick;
 
 /// Status of a node that was never heard.
@@ -45,6 +46,8 @@ pub(crate) struct Node {
     pub(crate) acknowledges: bool,
     /// It announces the fields of our extension.
     pub(crate) speaks_hb: bool,
+    /// What it says about its configuration files.
+    pub(crate) files: PeerFiles,
     /// When it was last heard on each link; `None` = not up.
     pub(crate) links: Vec<Option<Tick>>,
 }
@@ -66,6 +69,7 @@ impl Node {
             acked: 0,
             acknowledges: true,
             speaks_hb: false,
+            files: PeerFiles::default(),
             links: core::iter::repeat_n(None, links).collect(),
         }
     }

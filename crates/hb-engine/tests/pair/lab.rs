@@ -61,6 +61,7 @@ pub(crate) fn config(local: u16, failback: Failback) -> Config {
         max_rexmit_delay: Duration::from_millis(250),
         ttl: 3,
         failback,
+        files_digest: String::new(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }
@@ -226,7 +227,7 @@ impl Lab {
         let host = &mut self.hosts[x];
         match action {
             Action::Start(GroupId(group)) if host.broken.contains(&group) => {
-                return Outcome::Failed { reason: "broken".into() };
+                return Outcome::Failed { reason: "broken".into(), residue: false };
             }
             Action::Start(GroupId(group)) => host.running.insert(group),
             Action::Stop(GroupId(group)) => host.running.remove(&group),

@@ -1,0 +1,366 @@
+//! What a new configuration changes, and above all what it leaves alone.
+
+use alloc::string::ToString;
+use alloc::vec;
+
+use super::*;
+use crate::config::{Config, NodeConfig};
+use crate::failover::Phase;
+use crate::id::{HoldSet, JobId};
+use crate::io::{Action, Command, Input, Outcome, Output};
+use crate::snapshot::GroupState;
+use crate::time::WallSeconds;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LEGACY_TO: [Failback; 2] = [Failback::On, Failback::Off];
+
+fn now(millis: u64) -> Now {
+    Now { tick: Tick::from_nanos(millis * 1_000_000), wall: WallSeconds(1_800_000_000) }
+}
+
+fn group(key: &str, home: u16) -> GroupConfig {
+    GroupConfig { key: key.to_string(), home: Some(NodeId(home)) }
+}
+
+fn config() -> Config {
+    Config {
+        nodes: ["us", "peer"].map(|name| NodeConfig { name: name.to_string() }).into(),
+        local: NodeId(0),
+        uuid: [1; 16],
+        generation: 5,
+        links: vec![LinkConfig { name: "eth0".to_string() }],
+        keepalive: SECOND,
+        deadtime: 10 * SECOND,
+        warntime: 5 * SECOND,
+        initdead: 20 * SECOND,
+        max_rexmit_delay: Duration::from_millis(250),
+        ttl: 3,
+        failback: Failback::Legacy,
+        groups: vec![group("L", 0), group("F", 1)],
+        files_digest: "ours".to_string(),
+    }
+}
+
+/// A node that is stable, as its peer is; both hold their own groups.
+struct Bench {
+    engine: Engine,
+    millis: u64,
+    seq: u64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut bench = Self { engine: Engine::new(config(), 1, now(0)), millis: 0, seq: 0 };
+        bench.heartbeat("ours");
+        bench.say(Message::new("repnodes"));
+        let failover = &mut bench.engine.failover;
+        failover.phase = Phase::Stable;
+        failover.hold = HoldSet::LOCAL;
+        failover.partner.hold = Some(HoldSet::LOCAL);
+        failover.partner.stable = true;
+        bench.engine.want(HoldSet::LOCAL, true);
+        let jobs = bench.jobs();
+        bench.finish(jobs[0].0, Outcome::Ok);
+        bench.drain();
+        bench
+    }
+
+    fn say(&mut self, mut message: Message) {
+        self.seq += 1;
+        self.millis += 1;
+        message.push_text("src", "peer");
+        message.push_text("srcuuid", "AAAAAAAAAAAAAAAAAAAAAg==");
+        message.push_text("seq", &alloc::format!("{:x}", self.seq));
+        message.push_text("hg", "7");
+        message.push_text("ts", "6b49d200");
+        self.engine.handle(now(self.millis), Input::Message { link: LinkId(0), message });
+    }
+
+    fn heartbeat(&mut self, files: &str) {
+        let mut status = Message::new("status");
+        for (name, value) in [("st", "active"), ("dt", "2710"), ("protocol", "1"), ("hb-v", "1")] {
+            status.push_text(name, value);
+        }
+        status.push_text("hb-files", files);
+        self.say(status);
+    }
+
+    /// What is in force now, to be changed.
+    fn plan(&self) -> Reconfiguration {
+        let config = &self.engine.config;
+        let groups = self.engine.failover.groups.states().zip(&config.groups);
+        let links = config.links.iter().cloned().zip(0..);
+        Reconfiguration {
+            keepalive: config.keepalive,
+            deadtime: config.deadtime,
+            warntime: config.warntime,
+            initdead: config.initdead,
+            max_rexmit_delay: config.max_rexmit_delay,
+            ttl: config.ttl,
+            failback: config.failback,
+            links: links.map(|(config, number)| LinkPlan { config, before: Some(LinkId(number)) }).collect(),
+            groups: groups.map(|((id, _), config)| GroupPlan { id, config: config.clone() }).collect(),
+            files_digest: config.files_digest.clone(),
+        }
+    }
+
+    fn reconfigure(&mut self, change: impl FnOnce(&mut Reconfiguration)) {
+        let mut plan = self.plan();
+        change(&mut plan);
+        self.engine.reconfigure(now(self.millis), plan);
+    }
+
+    fn drain(&mut self) -> Vec<Output> {
+        core::iter::from_fn(|| self.engine.poll()).collect()
+    }
+
+    /// The jobs begun since the last look.
+    fn jobs(&mut self) -> Vec<(JobId, Action)> {
+        let outputs = self.drain().into_iter();
+        let job = |output| match output {
+            Output::Do { job, action } => Some((job, action)),
+            Output::Send(_) | Output::Report(_) => None,
+        };
+        outputs.filter_map(job).collect()
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        let outputs = self.drain().into_iter();
+        let event = |output| match output {
+            Output::Report(event) => Some(event),
+            Output::Send(_) | Output::Do { .. } => None,
+        };
+        outputs.filter_map(event).collect()
+    }
+
+    fn finish(&mut self, job: JobId, outcome: Outcome) {
+        self.engine.handle(now(self.millis), Input::Done { job, outcome });
+    }
+
+    fn states(&self) -> Vec<(u16, GroupState)> {
+        let states = self.engine.snapshot(now(self.millis)).groups.into_iter();
+        states.map(|group| (group.group.0, group.state)).collect()
+    }
+
+    /// Lets time pass, woken whenever the engine asks for it, with a heartbeat of the peer each second; when a status
+    /// was sent.
+    fn pass(&mut self, millis: u64) -> Vec<u64> {
+        let (end, mut beats) = (self.millis + millis, Vec::new());
+        while self.millis < end {
+            if self.millis.is_multiple_of(1000) {
+                self.heartbeat("ours");
+                self.millis -= 1;
+            }
+            self.engine.handle(now(self.millis), Input::Wake);
+            let sent = self.drain().into_iter();
+            let is_beat =
+                |output: &Output| matches!(output, Output::Send(message) if message.kind() == Some("status"));
+            beats.extend(sent.filter(is_beat).map(|_| self.millis));
+            self.millis += 1;
+        }
+        beats
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed { reason: "it hangs".to_string(), residue: true }
+}
+
+#[test]
+fn the_same_configuration_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|_| {});
+    assert!(bench.drain().is_empty());
+    assert_eq!(bench.states(), [(0, GroupState::Up), (1, GroupState::Down)]);
+}
+
+#[test]
+fn from_legacy_to_another_failback_is_a_change_like_any_other() {
+    for failback in LEGACY_TO {
+        let mut bench = Bench::new();
+        bench.reconfigure(|plan| plan.failback = failback);
+        assert!(bench.drain().is_empty());
+        assert!(bench.engine.failover.is_stable());
+    }
+}
+
+#[test]
+fn groups_come_and_go_and_the_others_are_not_touched() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|plan| {
+        plan.groups.push(GroupPlan { id: GroupId(2), config: group("L2", 0) });
+        plan.groups.insert(0, GroupPlan { id: GroupId(3), config: group("F2", 1) });
+    });
+    // Ours is taken, the other's is its business.
+    let jobs = bench.jobs();
+    assert!(matches!(jobs[..], [(_, Action::Start(GroupId(2)))]), "{jobs:?}");
+    bench.finish(jobs[0].0, Outcome::Ok);
+    assert_eq!(
+        bench.states(),
+        [(3, GroupState::Down), (0, GroupState::Up), (1, GroupState::Down), (2, GroupState::Up)]
+    );
+    bench.drain();
+    bench.reconfigure(|plan| plan.groups.retain(|group| group.id != GroupId(0) && group.id != GroupId(1)));
+    let jobs = bench.jobs();
+    assert!(matches!(jobs[..], [(_, Action::Stop(GroupId(0)))]), "{jobs:?}");
+    assert_eq!(bench.states(), [(3, GroupState::Down), (2, GroupState::Up), (0, GroupState::Stopping)]);
+    bench.finish(jobs[0].0, Outcome::Ok);
+    assert_eq!(bench.states(), [(3, GroupState::Down), (2, GroupState::Up)]);
+    assert!(bench.engine.failover.is_stable());
+}
+
+#[test]
+fn a_changed_group_starts_when_nothing_of_the_old_one_is_left() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|plan| plan.groups[0] = GroupPlan { id: GroupId(2), config: group("L", 0) });
+    let jobs = bench.jobs();
+    assert!(matches!(jobs[..], [(_, Action::Stop(GroupId(0)))]), "{jobs:?}");
+    bench.finish(jobs[0].0, failed());
+    assert!(bench.jobs().is_empty());
+    // It is tried again, and the node is not stuck meanwhile.
+    assert!(bench.engine.failover.goals.is_empty());
+    bench.pass(31_000);
+    let id = JobId(bench.engine.failover.groups_last_job());
+    bench.finish(id, Outcome::Ok);
+    let jobs = bench.jobs();
+    assert!(matches!(jobs[..], [(_, Action::Start(GroupId(2)))]), "{jobs:?}");
+    assert_eq!(bench.states(), [(2, GroupState::Starting), (1, GroupState::Down)]);
+}
+
+#[test]
+fn a_group_that_is_being_started_is_stopped_when_it_leaves() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|plan| plan.groups.push(GroupPlan { id: GroupId(2), config: group("L2", 0) }));
+    let start = bench.jobs();
+    bench.reconfigure(|plan| plan.groups.truncate(2));
+    assert!(bench.jobs().is_empty());
+    bench.finish(start[0].0, Outcome::Ok);
+    let stop = bench.jobs();
+    assert!(matches!(stop[..], [(_, Action::Stop(GroupId(2)))]), "{stop:?}");
+    bench.finish(stop[0].0, Outcome::Ok);
+    assert_eq!(bench.states(), [(0, GroupState::Up), (1, GroupState::Down)]);
+}
+
+#[test]
+fn a_new_group_of_a_set_that_is_being_released_stays_down() {
+    let mut bench = Bench::new();
+    bench.engine.handle(now(bench.millis), Input::Command(Command::Stop));
+    let stop = bench.jobs();
+    bench.reconfigure(|plan| plan.groups.push(GroupPlan { id: GroupId(2), config: group("L2", 0) }));
+    assert!(bench.jobs().is_empty());
+    bench.finish(stop[0].0, Outcome::Ok);
+    assert_eq!(bench.engine.failover.hold, HoldSet::NONE);
+    assert!(bench.events().iter().all(|event| !matches!(event, Event::GroupUp { .. })));
+}
+
+#[test]
+fn what_leaves_counts_as_held_until_it_is_gone() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|plan| plan.groups.truncate(0));
+    let stop = bench.jobs();
+    bench.engine.handle(now(bench.millis), Input::Command(Command::Stop));
+    assert_eq!(bench.engine.failover.hold, HoldSet::LOCAL);
+    bench.finish(stop[0].0, Outcome::Ok);
+    assert_eq!(bench.engine.failover.hold, HoldSet::NONE);
+}
+
+#[test]
+fn what_cannot_be_stopped_does_not_hold_up_a_takeover() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|plan| plan.groups[0] = GroupPlan { id: GroupId(2), config: group("L2", 0) });
+    let stop = bench.jobs();
+    bench.finish(stop[0].0, failed());
+    bench.say({
+        let mut message = Message::new("shutdone");
+        message.push_text("st", "dead");
+        message
+    });
+    let jobs = bench.jobs();
+    let begun = [Action::Start(GroupId(1)), Action::Stop(GroupId(0))];
+    assert_eq!(jobs.iter().map(|(_, action)| *action).collect::<Vec<_>>(), begun);
+    bench.finish(jobs[0].0, Outcome::Ok);
+    bench.finish(jobs[1].0, failed());
+    assert!(bench.engine.failover.goals.is_empty());
+    assert_eq!(bench.engine.failover.hold, HoldSet::ALL);
+}
+
+#[test]
+fn a_shorter_interval_begins_at_once_and_a_longer_one_when_peers_know() {
+    let mut bench = Bench::new();
+    bench.reconfigure(|plan| (plan.keepalive, plan.deadtime) = (SECOND / 10, SECOND));
+    let beats = bench.pass(1000);
+    let gaps = beats.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(gaps.clone().all(|gap| gap == 100) && gaps.count() >= 8, "{beats:?}");
+    bench.reconfigure(|plan| (plan.keepalive, plan.deadtime) = (2 * SECOND, 10 * SECOND));
+    let announced = bench.drain();
+    assert!(
+        matches!(&announced[..], [Output::Send(status)] if status.text("dt") == Some("2710")),
+        "{announced:?}"
+    );
+    let beats = bench.pass(6000);
+    let (quick, slow): (Vec<u64>, Vec<u64>) =
+        beats.windows(2).map(|pair| pair[1] - pair[0]).partition(|gap| *gap < 200);
+    assert!((9..=11).contains(&quick.len()) && slow.iter().all(|gap| *gap == 2000), "{beats:?}");
+}
+
+#[test]
+fn a_reload_more_often_than_a_heartbeat_does_not_keep_it_back() {
+    let mut bench = Bench::new();
+    let mut beats = Vec::new();
+    for round in 0..100_u64 {
+        bench.reconfigure(|plan| plan.warntime = SECOND * if round.is_multiple_of(2) { 4 } else { 5 });
+        beats.extend(bench.pass(100));
+    }
+    assert!(beats.windows(2).all(|pair| pair[1] - pair[0] <= 1001) && beats.len() >= 9, "{beats:?}");
+}
+
+#[test]
+fn media_that_stay_keep_what_was_heard_on_them() {
+    let mut bench = Bench::new();
+    let link = |name: &str, before: Option<u16>| LinkPlan {
+        config: LinkConfig { name: name.to_string() },
+        before: before.map(LinkId),
+    };
+    bench.reconfigure(|plan| plan.links = vec![link("eth1", None), link("eth0", Some(0))]);
+    assert!(bench.drain().is_empty());
+    let up = |bench: &Bench| -> Vec<bool> {
+        let snapshot = bench.engine.snapshot(now(bench.millis));
+        snapshot.nodes[1].links.iter().map(|link| link.up).collect()
+    };
+    assert_eq!(up(&bench), [false, true]);
+    bench.heartbeat("ours");
+    let events = bench.events();
+    assert_eq!(events, [Event::LinkUp { node: NodeId(1), link: LinkId(0) }]);
+    bench.reconfigure(|plan| plan.links = vec![link("eth0", Some(1))]);
+    assert_eq!(up(&bench), [true]);
+    assert!(bench.drain().is_empty());
+}
+
+#[test]
+fn other_files_are_told_once_for_each_change() {
+    let mut bench = Bench::new();
+    let differ = |theirs: &str| Event::FilesDiffer { node: NodeId(1), theirs: theirs.to_string() };
+    for (files, expected) in [
+        ("ours", vec![]),
+        ("theirs", vec![differ("theirs")]),
+        ("theirs", vec![]),
+        ("others", vec![differ("others")]),
+        ("ours", vec![Event::FilesAgree { node: NodeId(1) }]),
+        ("ours", vec![]),
+    ] {
+        bench.heartbeat(files);
+        assert_eq!(bench.events(), expected, "{files}");
+    }
+    bench.reconfigure(|plan| plan.files_digest = "new".to_string());
+    let outputs = bench.drain();
+    assert!(
+        matches!(&outputs[..], [Output::Report(event), Output::Send(status)]
+        if *event == differ("ours") && status.text("hb-files") == Some("new")),
+        "{outputs:?}"
+    );
+    bench.heartbeat("new");
+    assert_eq!(bench.events(), [Event::FilesAgree { node: NodeId(1) }]);
+    let long = "x".repeat(FILES_LIMIT + 1);
+    bench.heartbeat(&long);
+    assert_eq!(bench.engine.snapshot(now(bench.millis)).nodes[1].files, None);
+}
