@@ -8,6 +8,7 @@
 //! ```
 //! All queues are bounded. Which job comes when is decided by the owner.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::mpsc as std_mpsc;
@@ -24,8 +25,9 @@ use crate::announce::Announcer;
 use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
 use crate::guard::client::GuardClient;
+use crate::guard::will::{Bequest, Farewell};
 use crate::netlink::Netlink;
-use crate::report::{Level, Report, Reporter};
+use crate::report::{Failure, Level, Report, Reporter};
 use crate::spec::{GroupSpec, ResourceSpec};
 
 /// Something to do with a group.
@@ -37,7 +39,7 @@ pub struct Job {
     pub action: JobAction,
 }
 
-/// What to do with a group, by its index in [`ActuatorConfig::groups`].
+/// What to do with a group, by its index in [`ActuatorConfig::groups`] or [`Change::groups`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobAction {
     /// Start its resources from first to last; on a failure stop them all.
@@ -54,6 +56,25 @@ impl JobAction {
             Self::Start(group) | Self::Stop(group) | Self::Announce(group) => group,
         }
     }
+}
+
+/// Another configuration for a running actuator.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Limits, directories and environment of scripts from the next run on. Its groups, guard and priority are not
+    /// looked at.
+    pub config: ActuatorConfig,
+    /// New groups by the index under which jobs will name them. Who uses the index of an earlier group again has
+    /// stopped that one.
+    pub groups: Vec<(usize, GroupSpec)>,
+}
+
+/// What goes to the actuator's thread, in order.
+#[derive(Debug)]
+enum Order {
+    Job(Job),
+    Change(Box<Change>),
+    Farewell(Farewell),
 }
 
 /// Why an actuator does not start.
@@ -86,7 +107,7 @@ pub enum SubmitError {
 /// The running actuator. Dropping it lets the submitted jobs come to their end in the background.
 #[derive(Debug)]
 pub struct Actuator {
-    jobs: Option<mpsc::Sender<Job>>,
+    orders: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -104,7 +125,7 @@ impl Actuator {
         if config.guard_command.is_empty() && config.groups.iter().any(has_script) {
             return Err(StartError::NoGuard);
         }
-        let (jobs, inbox) = mpsc::channel(QUEUE);
+        let (orders, inbox) = mpsc::channel(QUEUE);
         let (ready, readiness) = std_mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("hb-actuator".to_owned())
@@ -114,7 +135,7 @@ impl Actuator {
         let gone =
             || Err(StartError::Setup { what: "start a thread", source: io::ErrorKind::BrokenPipe.into() });
         readiness.recv().unwrap_or_else(|_| gone())?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
     /// Hands a job over; never blocks. Jobs of one group are done in the order in which they are submitted.
@@ -122,8 +143,29 @@ impl Actuator {
     /// # Errors
     /// See [`SubmitError`]; the job is not done then, and there is no report about it.
     pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
-        let jobs = self.jobs.as_ref().ok_or(SubmitError::Ended)?;
-        jobs.try_send(job).map_err(|error| match error {
+        self.order(Order::Job(job))
+    }
+
+    /// Works by another configuration from now on; never blocks. Jobs that were submitted before are not touched.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; nothing changes then.
+    pub fn reconfigure(&self, change: Change) -> Result<(), SubmitError> {
+        self.order(Order::Change(Box::new(change)))
+    }
+
+    /// What the guard sends when this process has died and everything is released; replaces what was given before. Never
+    /// blocks.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; the guard keeps what it has then.
+    pub fn leave_farewell(&self, farewell: Farewell) -> Result<(), SubmitError> {
+        self.order(Order::Farewell(farewell))
+    }
+
+    fn order(&self, order: Order) -> Result<(), SubmitError> {
+        let orders = self.orders.as_ref().ok_or(SubmitError::Ended)?;
+        orders.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SubmitError::Full,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Ended,
         })
@@ -131,7 +173,7 @@ impl Actuator {
 
     /// Waits until all submitted jobs have ended, and the guard with them. Stops no resource by itself.
     pub fn finish(mut self) {
-        self.jobs = None;
+        self.orders = None;
         if let Some(thread) = self.thread.take() {
             // It cannot have panicked: a panic ends the process.
             let _ = thread.join();
@@ -142,7 +184,7 @@ impl Actuator {
 fn thread_main(
     config: ActuatorConfig,
     report: Box<dyn Fn(Report) + Send>,
-    jobs: mpsc::Receiver<Job>,
+    orders: mpsc::Receiver<Order>,
     ready: &std_mpsc::SyncSender<Result<(), StartError>>,
 ) {
     let report = Reporter::new(report);
@@ -162,7 +204,7 @@ fn thread_main(
         match prepare(config, report) {
             Ok(prepared) => {
                 let _ = ready.send(Ok(()));
-                dispatch(prepared, jobs).await;
+                dispatch(prepared, orders).await;
             }
             Err(error) => {
                 let _ = ready.send(Err(error));
@@ -199,27 +241,33 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
     };
     let config = Rc::new(config);
     let agents = Agents::new(guard, Rc::clone(&config), report.clone());
+    agents.bequeath(Bequest::Config(Box::new((*config).clone())));
     let tools = Tools { addresses: Rc::new(Addresses::new(netlink)), announcer, agents, report };
     Ok(Prepared { config, tools, keeper })
 }
 
 /// Sorts jobs into the queues of their groups until the owner is gone, then waits for the workers and the guard.
-async fn dispatch(prepared: Prepared, mut jobs: mpsc::Receiver<Job>) {
-    let Prepared { config, tools, keeper } = prepared;
+async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
+    let Prepared { config, mut tools, keeper } = prepared;
     let mut workers = JoinSet::new();
-    let mut queues = Vec::with_capacity(config.groups.len());
-    for spec in &config.groups {
-        let (queue, inbox) = mpsc::channel(GROUP_QUEUE);
-        workers.spawn_local(work(Group::new(spec.clone(), tools.clone()), inbox, tools.report.clone()));
-        queues.push(queue);
+    let mut queues = BTreeMap::new();
+    for (index, spec) in config.groups.iter().enumerate() {
+        queues.insert(index, employ(index, spec.clone(), &tools, &mut workers));
     }
-    while let Some(job) = jobs.recv().await {
-        let refusal = match queues.get(job.action.group()).map(|queue| queue.try_send(job)) {
-            Some(Ok(())) => continue,
-            Some(Err(_)) => "too many jobs wait for this group",
-            None => "there is no such group",
-        };
-        tools.report.done(job.id, Err(refusal.to_owned()));
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Job(job) => assign(job, &queues, &tools.report),
+            Order::Farewell(farewell) => tools.agents.bequeath(Bequest::Farewell(farewell)),
+            Order::Change(change) => {
+                tools.agents.reconfigure(change.config);
+                for (index, spec) in change.groups {
+                    tools.open_announcer(&spec);
+                    // A worker that was there under this number ends when its queue goes.
+                    queues.insert(index, employ(index, spec, &tools, &mut workers));
+                }
+            }
+        }
+        while workers.try_join_next().is_some() {}
     }
     drop((queues, tools));
     while workers.join_next().await.is_some() {}
@@ -228,13 +276,33 @@ async fn dispatch(prepared: Prepared, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
+/// A worker for a group, and the way to it.
+fn employ(index: usize, spec: GroupSpec, tools: &Tools, workers: &mut JoinSet<()>) -> mpsc::Sender<Job> {
+    let (queue, inbox) = mpsc::channel(GROUP_QUEUE);
+    workers.spawn_local(work(Group::new(index, spec, tools.clone()), inbox, tools.report.clone()));
+    queue
+}
+
+fn assign(job: Job, queues: &BTreeMap<usize, mpsc::Sender<Job>>, report: &Reporter) {
+    let refusal = match queues.get(&job.action.group()).map(|queue| queue.try_send(job)) {
+        Some(Ok(())) => return,
+        Some(Err(_)) => "too many jobs wait for this group",
+        None => "there is no such group",
+    };
+    // What was not even tried to stop may run.
+    let residue = matches!(job.action, JobAction::Stop(_));
+    report.done(job.id, Err(Failure { reason: refusal.to_owned(), residue }));
+}
+
 /// Does the jobs of one group, one after the other.
 async fn work(mut group: Group, mut jobs: mpsc::Receiver<Job>, report: Reporter) {
     while let Some(job) = jobs.recv().await {
         let result = match job.action {
             JobAction::Start(_) => group.start().await,
             JobAction::Stop(_) => group.stop().await,
-            JobAction::Announce(_) => group.announce().await,
+            JobAction::Announce(_) => {
+                group.announce().await.map_err(|reason| Failure { reason, residue: false })
+            }
         };
         report.done(job.id, result);
     }

@@ -3,22 +3,38 @@
 //! The runs themselves are the guard's. Chosen differences to 3.0.6: every run has a time limit, and the stop of a
 //! script that does not exist succeeds at once, because nothing can run that cannot be started.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::config::ActuatorConfig;
 use crate::guard::client::{GuardClient, Outcome};
-use crate::guard::protocol::{Captured, Ending, Run};
+use crate::guard::execute::execute;
+use crate::guard::protocol::{Answer, Captured, Ending, Run};
+use crate::guard::will::Bequest;
 use crate::report::{Level, Reporter};
+use crate::spec::GroupSpec;
 use crate::verdict::{Verdict, judge};
 
 /// Runs scripts. Clones share the guard.
 #[derive(Clone)]
 pub(crate) struct Agents {
-    /// `None` when no group has a script.
-    guard: Option<GuardClient>,
-    config: Rc<ActuatorConfig>,
+    runner: Runner,
+    config: Rc<RefCell<Rc<ActuatorConfig>>>,
     report: Reporter,
+}
+
+/// Who runs scripts.
+#[derive(Clone)]
+enum Runner {
+    /// Nobody: no group has a script.
+    Nobody,
+    /// Another process.
+    Guard(GuardClient),
+    /// This process, which is the guard.
+    Here,
 }
 
 /// A script with its parameters.
@@ -53,7 +69,51 @@ impl Operation {
 
 impl Agents {
     pub(crate) fn new(guard: Option<GuardClient>, config: Rc<ActuatorConfig>, report: Reporter) -> Self {
-        Self { guard, config, report }
+        Self::with(guard.map_or(Runner::Nobody, Runner::Guard), config, report)
+    }
+
+    /// For the guard itself.
+    pub(crate) fn without_guard(config: Rc<ActuatorConfig>, report: Reporter) -> Self {
+        Self::with(Runner::Here, config, report)
+    }
+
+    fn with(runner: Runner, config: Rc<ActuatorConfig>, report: Reporter) -> Self {
+        Self { runner, config: Rc::new(RefCell::new(config)), report }
+    }
+
+    /// Something of this group may be up from now on (`Some`), or nothing of it is left (`None`): the guard knows it
+    /// when this returns.
+    pub(crate) async fn hold(&self, group: usize, spec: Option<GroupSpec>) {
+        if let Runner::Guard(guard) = &self.runner {
+            let bequest = spec.map_or(Bequest::Released(group), |spec| Bequest::Held(group, spec));
+            guard.bequeath(bequest).await;
+        }
+    }
+
+    /// Runs that begin from now on go by this, with all clones.
+    pub(crate) fn reconfigure(&self, config: ActuatorConfig) {
+        let before = self.config();
+        let config = ActuatorConfig {
+            groups: before.groups.clone(),
+            guard_command: before.guard_command.clone(),
+            guard_lock: before.guard_lock.clone(),
+            guard_log: before.guard_log.clone(),
+            realtime_priority: before.realtime_priority,
+            ..config
+        };
+        self.bequeath(Bequest::Config(Box::new(config.clone())));
+        self.config.replace(Rc::new(config));
+    }
+
+    /// Tells the guard, without waiting until it knows.
+    pub(crate) fn bequeath(&self, bequest: Bequest) {
+        if let Runner::Guard(guard) = &self.runner {
+            guard.bequeath_later(bequest);
+        }
+    }
+
+    fn config(&self) -> Rc<ActuatorConfig> {
+        Rc::clone(&self.config.borrow())
     }
 
     /// Starts the script unless its `status` says that it runs. The error is the reason, for people.
@@ -89,13 +149,13 @@ impl Agents {
                 }
                 // Eleven runs of a minute each would hold the other node up for more than they can win.
                 Ending::Timeout => break self.describe(script, Operation::Stop, &Ending::Timeout),
-                ending if self.config.stop_retries.is_some_and(|most| retries >= most) => {
+                ending if self.config().stop_retries.is_some_and(|most| retries >= most) => {
                     break self.describe(script, Operation::Stop, &ending);
                 }
                 Ending::Exit(_) | Ending::Signal(_) | Ending::NotStarted(_) => {}
             }
             retries += 1;
-            tokio::time::sleep(self.config.stop_pause).await;
+            tokio::time::sleep(self.config().stop_pause).await;
             self.report.note(Level::Info, format!("Retrying failed stop operation [{}]", script.name));
         };
         // Whether it runs must be certain here: the other node relies on it.
@@ -128,16 +188,16 @@ impl Agents {
 
     /// One run, repeated when the guard was lost under it.
     async fn perform(&self, script: Script<'_>, operation: Operation) -> Result<Ended, String> {
-        let Some(guard) = &self.guard else {
+        if matches!(self.runner, Runner::Nobody) {
             return Err("no guard process is configured, so no script can be run".to_owned());
-        };
+        }
         let words: Vec<&str> =
             script.arguments.iter().map(String::as_str).chain([operation.word()]).collect();
         let level = if operation == Operation::Status { Level::Debug } else { Level::Info };
         let mut cause = "";
         for _ in 0..GUARD_ATTEMPTS {
             self.report.note(level, format!("Running {} {}", script.name, words.join(" ")));
-            match guard.run(self.run(script, operation)).await {
+            match self.runner.run(self.run(script, operation)).await {
                 Outcome::Ended { ending, output, errors } => {
                     self.tell(script, operation, &ending, &output, &errors);
                     return Ok(Ended { ending, output });
@@ -158,7 +218,7 @@ impl Agents {
     }
 
     fn run(&self, script: Script<'_>, operation: Operation) -> Run {
-        let config = &self.config;
+        let config = self.config();
         Run {
             // Given by the guard's keeper.
             id: 0,
@@ -174,9 +234,9 @@ impl Agents {
 
     fn limit(&self, operation: Operation) -> Duration {
         match operation {
-            Operation::Start => self.config.start_timeout,
-            Operation::Stop => self.config.stop_timeout,
-            Operation::Status => self.config.status_timeout,
+            Operation::Start => self.config().start_timeout,
+            Operation::Stop => self.config().stop_timeout,
+            Operation::Status => self.config().status_timeout,
         }
     }
 
@@ -219,6 +279,25 @@ impl Agents {
             }
             Ending::NotFound => format!("Cannot locate resource script {name}"),
             Ending::NotStarted(why) => format!("{name} {word} cannot be started: {why}"),
+        }
+    }
+}
+
+impl Runner {
+    async fn run(&self, run: Run) -> Outcome {
+        match self {
+            Self::Nobody => Outcome::Refused("there is no guard process".to_owned()),
+            Self::Guard(guard) => guard.run(run).await,
+            Self::Here => {
+                let (answers, mut ended) = mpsc::channel(2);
+                execute(run, answers).await;
+                while let Some(answer) = ended.recv().await {
+                    if let Answer::Ended { ending, output, errors, .. } = answer {
+                        return Outcome::Ended { ending, output, errors };
+                    }
+                }
+                Outcome::Lost("it was not ended")
+            }
         }
     }
 }

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spec::GroupSpec;
 
 /// Everything that the actuator is told; it reads no file and no environment of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ActuatorConfig {
     /// The groups; jobs name them by their index in this list.
     pub groups: Vec<GroupSpec>,
@@ -34,6 +36,10 @@ pub struct ActuatorConfig {
     /// Command line that starts the guard process, program first: it must call [`crate::guard::run`]. May be empty
     /// when no group has a script.
     pub guard_command: Vec<OsString>,
+    /// A file that the guard holds locked as long as it lives ([`crate::guard::is_held`]).
+    pub guard_lock: Option<PathBuf>,
+    /// Given to the guard's own reports (see [`crate::guard::run`]) as it is: where they go, say.
+    pub guard_log: String,
     /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
     /// takeover. `None`: ordinary scheduling. Scripts and the guard always have that.
     pub realtime_priority: Option<i32>,
@@ -55,8 +61,16 @@ impl ActuatorConfig {
             stop_retries: Some(STOP_RETRIES),
             stop_pause: STOP_PAUSE,
             guard_command: Vec::new(),
+            guard_lock: None,
+            guard_log: String::new(),
             realtime_priority: None,
         }
+    }
+}
+
+impl Default for ActuatorConfig {
+    fn default() -> Self {
+        Self::new(Vec::new())
     }
 }
 

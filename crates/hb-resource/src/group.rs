@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::address::{Addresses, Up};
 use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
-use crate::report::{Level, Reporter};
+use crate::report::{Failure, Level, Reporter};
 use crate::spec::{AddressSpec, GroupSpec, ResourceSpec};
 
 /// What groups work with; clones share it.
@@ -21,36 +21,59 @@ pub(crate) struct Tools {
     pub(crate) report: Reporter,
 }
 
+impl Tools {
+    /// The first group with an address makes announcements needed.
+    pub(crate) fn open_announcer(&mut self, spec: &GroupSpec) {
+        if self.announcer.is_some() || spec.addresses().next().is_none() {
+            return;
+        }
+        match Announcer::open(self.report.clone()) {
+            Ok(announcer) => self.announcer = Some(announcer),
+            Err(error) => {
+                let text = format!("Addresses of {} will not be announced: {error}", spec.key);
+                self.report.note(Level::Error, text);
+            }
+        }
+    }
+}
+
 /// A group and its running announcements.
 pub(crate) struct Group {
+    number: usize,
     spec: GroupSpec,
     tools: Tools,
     announcements: Vec<Series>,
 }
 
 impl Group {
-    pub(crate) fn new(spec: GroupSpec, tools: Tools) -> Self {
-        Self { spec, tools, announcements: Vec::new() }
+    /// `number` is what the guard knows it by.
+    pub(crate) fn new(number: usize, spec: GroupSpec, tools: Tools) -> Self {
+        Self { number, spec, tools, announcements: Vec::new() }
     }
 
     /// Starts every resource, each after the one before it succeeded. When one fails the whole group is stopped.
-    pub(crate) async fn start(&mut self) -> Result<(), String> {
+    pub(crate) async fn start(&mut self) -> Result<(), Failure> {
         self.announcements.clear();
+        // Before anything of it is up: from then on the guard must know what to end.
+        self.tools.agents.hold(self.number, Some(self.spec.clone())).await;
         for position in 0..self.spec.resources.len() {
             let Some(resource) = self.spec.resources.get(position).cloned() else { break };
             let Err(reason) = self.start_one(&resource).await else { continue };
             self.note(Level::Critical, format!("Giving up resources due to failure of {resource}: {reason}"));
             // All of it, like 3.0.6: what failed may have done half of its work.
             return Err(match self.stop().await {
-                Ok(()) => format!("{resource}: {reason}"),
-                Err(left) => format!("{resource}: {reason}; stopping the group failed, too: {left}"),
+                Ok(()) => Failure { reason: format!("{resource}: {reason}"), residue: false },
+                Err(Failure { reason: left, residue }) => {
+                    let reason = format!("{resource}: {reason}; stopping the group failed, too: {left}");
+                    Failure { reason, residue }
+                }
             });
         }
         Ok(())
     }
 
     /// Stops every resource, also after a failure, so that as much as possible is free for the other node.
-    pub(crate) async fn stop(&mut self) -> Result<(), String> {
+    pub(crate) async fn stop(&mut self) -> Result<(), Failure> {
         // Before the address goes: a late frame would take it back from its next owner.
         self.announcements.clear();
         let mut failures = Vec::new();
@@ -60,7 +83,11 @@ impl Group {
                 failures.push(format!("{resource}: {reason}"));
             }
         }
-        if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+        if failures.is_empty() {
+            self.tools.agents.hold(self.number, None).await;
+            return Ok(());
+        }
+        Err(Failure { reason: failures.join("; "), residue: true })
     }
 
     /// Announces the group's addresses that are here, with all repetitions.

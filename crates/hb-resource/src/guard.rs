@@ -4,16 +4,19 @@
 //! script in a process group of its own with a time limit (`execute`) and answers with how it ended. It decides
 //! nothing: order, retries and verdicts are the actuator's, whose side of the socket is `client`.
 //!
-//! When the heart dies, the socket ends. What the guard then does about the addresses and services is not decided
-//! yet; today it takes no more orders, lets the scripts that run come to their end (or limit) and ends.
+//! When the heart dies, the socket ends. The guard then executes its will (`will`): the addresses go at once, what
+//! runs comes to its end or limit, all groups are stopped, and the other nodes are told.
 
 pub(crate) mod capture;
 pub(crate) mod client;
 pub(crate) mod execute;
+mod lock;
 pub(crate) mod protocol;
+pub(crate) mod will;
 
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::rc::Rc;
 
 use hb_sys::{process, sched};
 use thiserror::Error;
@@ -23,7 +26,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
+pub use lock::is_held;
 use protocol::{Answer, Lines, Order, ProtocolError, line};
+use will::Will;
+
+use crate::address::Addresses;
+use crate::netlink::Netlink;
+use crate::report::{Level, Report, Reporter};
 
 /// Why the guard could not do its work.
 #[derive(Debug, Error)]
@@ -41,15 +50,18 @@ pub enum GuardError {
     Protocol(#[from] ProtocolError),
 }
 
-/// The main function of the guard process: returns when the actuator closed its end of the socket, and the scripts
-/// that ran at that time have ended.
+/// The main function of the guard process: returns when the actuator closed its end of the socket, the scripts that
+/// ran at that time have ended, and, if the heart died, everything that it held is released.
+///
+/// `tell` gets what people should know of that: [`ActuatorConfig::guard_log`](crate::ActuatorConfig::guard_log), the
+/// level and one line.
 ///
 /// Call it first thing in the process, on its main thread. It changes the process as a whole: scheduling class and
 /// niceness to the ordinary ones, umask 022, working directory `/`, no signal blocked, standard input away.
 ///
 /// # Errors
 /// See [`GuardError`].
-pub fn run() -> Result<(), GuardError> {
+pub fn run(tell: impl Fn(&str, Level, &str) + Send + 'static) -> Result<(), GuardError> {
     let socket = become_guard()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -60,12 +72,16 @@ pub fn run() -> Result<(), GuardError> {
             catch_signals().map_err(|source| GuardError::Setup { what: "catch signals", source })?;
         let socket = UnixStream::from_std(socket)
             .map_err(|source| GuardError::Setup { what: "watch the socket", source })?;
-        serve(socket).await
+        serve(socket, Box::new(tell)).await
     })
 }
 
-/// Takes orders until the socket ends.
-pub(crate) async fn serve(socket: UnixStream) -> Result<(), GuardError> {
+/// Takes orders until the socket ends, then executes the will.
+pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardError> {
+    // Open before it is needed: then there may be no descriptor left.
+    let addresses = Netlink::open().map(|netlink| Rc::new(Addresses::new(netlink)));
+    let mut will = Will::default();
+    let mut locked = None;
     let (readable, writable) = socket.into_split();
     let (answers, outbox) = mpsc::channel(OUTBOX);
     let writer = tokio::task::spawn_local(write_answers(writable, outbox));
@@ -76,16 +92,45 @@ pub(crate) async fn serve(socket: UnixStream) -> Result<(), GuardError> {
             Ok(Some(Order::Run(run))) => {
                 running.spawn_local(execute::execute(run, answers.clone()));
             }
+            Ok(Some(Order::Will(bequest))) => {
+                will.add(bequest);
+                // Once: the path stays the same as long as the daemon lives.
+                locked = locked.or_else(|| lock::hold(will.config.as_ref()?.guard_lock.as_deref()?).ok());
+            }
             Ok(None) => break Ok(()),
             Err(error) => break Err(error.into()),
         }
         while running.try_join_next().is_some() {}
     };
+    let report = reporter(&will, tell);
+    if !will.is_empty() {
+        report.note(Level::Critical, "The heart has died: what it held is released now");
+        if let Ok(addresses) = &addresses {
+            will.take_addresses(addresses, &report).await;
+        }
+    }
     drop(answers);
     while running.join_next().await.is_some() {}
     // Ends by itself, now that nobody can answer any more.
     let _ = writer.await;
+    if !will.is_empty() {
+        let addresses =
+            addresses.map_err(|source| GuardError::Setup { what: "open a netlink socket", source })?;
+        will.execute(addresses, report).await;
+    }
     end
+}
+
+/// What people should know, with the words that say where it goes.
+type Tell = Box<dyn Fn(&str, Level, &str) + Send>;
+
+fn reporter(will: &Will, tell: Tell) -> Reporter {
+    let log = will.config.as_ref().map(|config| config.guard_log.clone()).unwrap_or_default();
+    Reporter::new(Box::new(move |report| {
+        if let Report::Note { level, text } = report {
+            tell(&log, level, &text);
+        }
+    }))
 }
 
 async fn write_answers(socket: OwnedWriteHalf, mut outbox: mpsc::Receiver<Answer>) {

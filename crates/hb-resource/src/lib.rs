@@ -25,13 +25,14 @@ mod spec;
 mod test_scripts;
 mod verdict;
 
-pub use actuator::{Actuator, Job, JobAction, QUEUE, StartError, SubmitError};
+pub use actuator::{Actuator, Change, Job, JobAction, QUEUE, StartError, SubmitError};
 pub use announce::REPEAT_AFTER;
 pub use cleanup::{CleanupError, cleanup};
 pub use config::{
     ActuatorConfig, KILL_GRACE, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE, STOP_RETRIES, STOP_TIMEOUT,
 };
 pub use guard::protocol::ProtocolError;
+pub use guard::will::{Farewell, Route};
 pub use netlink::ADDRESS_MARK;
-pub use report::{Level, Report};
+pub use report::{Failure, Level, Report};
 pub use spec::{AddressSpec, AddressSpecError, GroupSpec, ResourceSpec};

@@ -1,5 +1,6 @@
 //! What the actuator tells: ends of jobs, and notes for people.
 
+use std::fmt;
 use std::rc::Rc;
 
 /// What the actuator tells its owner, in the order in which it happened.
@@ -9,9 +10,8 @@ pub enum Report {
     Done {
         /// The number that it was submitted with.
         id: u64,
-        /// Start: the whole group runs, or nothing of it and why (unless the text says that stopping failed too).
-        /// Stop: nothing of the group is left, or why something may be. Announce: sent, or why not.
-        result: Result<(), String>,
+        /// Start: the whole group runs. Stop: nothing of the group is left. Announce: sent.
+        result: Result<(), Failure>,
     },
     /// Something that a human should see.
     Note {
@@ -20,6 +20,21 @@ pub enum Report {
         /// One line, no line end.
         text: String,
     },
+}
+
+/// Why a job failed, and what that means for the other node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For people: which resource, and what it said.
+    pub reason: String,
+    /// Something of the group may still run here: a stop failed, also one that was to clean up after a failed start.
+    pub residue: bool,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
 }
 
 /// How much a note matters.
@@ -46,7 +61,7 @@ impl Reporter {
         Self(Rc::new(callback))
     }
 
-    pub(crate) fn done(&self, id: u64, result: Result<(), String>) {
+    pub(crate) fn done(&self, id: u64, result: Result<(), Failure>) {
         (self.0)(Report::Done { id, result });
     }
 

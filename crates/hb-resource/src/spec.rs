@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A floating IPv4 address: the parameter of `IPaddr` (failover.md 1.3).
@@ -16,7 +17,7 @@ use thiserror::Error;
 /// assert_eq!((spec.prefix, spec.interface.as_deref()), (Some(24), Some("eth0")));
 /// # Ok::<(), hb_resource::AddressSpecError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressSpec {
     /// The address.
     pub address: Ipv4Addr,
@@ -103,7 +104,7 @@ impl fmt::Display for AddressSpec {
 }
 
 /// One word of a `haresources` line, after the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResourceSpec {
     /// A floating address, put up by ourselves: `IPaddr`, `IPaddr2` and the bare address.
     Address(AddressSpec),
@@ -129,7 +130,7 @@ impl fmt::Display for ResourceSpec {
 }
 
 /// Resources that move together (failover.md 1.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSpec {
     /// Name of the group in messages: its first resource as spelled.
     pub key: String,

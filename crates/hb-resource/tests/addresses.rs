@@ -322,3 +322,31 @@ fn a_takeover_costs_little_more_than_its_requests_to_the_kernel() {
         node.finish();
     });
 }
+
+#[test]
+fn groups_come_while_others_are_held_and_numbers_are_used_again() {
+    in_own_network("groups_come_while_others_are_held_and_numbers_are_used_again", |network| {
+        network.veth("e0", "p0");
+        let listener = network.listen("p0");
+        let mut node = node(&[]);
+        assert_eq!(node.perform(JobAction::Start(1)), Err("there is no such group".into()));
+        let new = groups(&[&["10.79.0.100/24/e0"], &["10.79.0.101/24/e0"], &["10.79.0.102/24/e0"]]);
+        let [one, two, three] = <[GroupSpec; 3]>::try_from(new).unwrap();
+        node.reconfigure(ActuatorConfig::new(Vec::new()), vec![(1, one)]);
+        node.perform(JobAction::Start(1)).unwrap();
+        assert!(listener.next(Duration::from_secs(1)).is_some(), "the first address is announced");
+        let first = network.address_texts();
+        node.reconfigure(ActuatorConfig::new(Vec::new()), vec![(0, two)]);
+        node.perform(JobAction::Start(0)).unwrap();
+        node.perform(JobAction::Stop(0)).unwrap();
+        assert_eq!(network.address_texts(), first);
+        node.reconfigure(ActuatorConfig::new(Vec::new()), vec![(0, three)]);
+        node.perform(JobAction::Start(0)).unwrap();
+        let addresses = network.address_texts();
+        assert!(
+            addresses.len() == 2 && addresses.iter().any(|text| text.contains("10.79.0.102")),
+            "{addresses:?}"
+        );
+        node.finish();
+    });
+}

@@ -10,7 +10,7 @@ mod scripts;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use hb_resource::{Actuator, ActuatorConfig, GroupSpec, JobAction, ResourceSpec, StartError, guard};
+use hb_resource::{Actuator, ActuatorConfig, Failure, GroupSpec, JobAction, ResourceSpec, StartError, guard};
 use recorder::Recorder;
 use scripts::{Scripts, exists, is_alive, wait_for};
 
@@ -20,7 +20,7 @@ const IS_GUARD: &str = "HB_RESOURCE_TEST_IS_GUARD";
 #[test]
 fn guard_process() {
     if std::env::var_os(IS_GUARD).is_some() {
-        guard::run().expect("the guard did its work");
+        guard::run(|_, _, _| {}).expect("the guard did its work");
     }
 }
 
@@ -218,6 +218,27 @@ fn what_a_script_prints_is_shown_in_bounds() {
 }
 
 #[test]
+fn what_may_still_run_after_a_failure_is_told() {
+    let scripts = Scripts::new();
+    scripts.write("sound", WELL_BEHAVED);
+    scripts.write("bad", "[ $1 = start ] && exit 5; [ $1 = status ] && exit 3; exit 0");
+    scripts.write("stuck", "[ $1 = status ] && echo running; exit 1");
+    let groups: &[&[&str]] = &[&["sound", "bad"], &["sound", "stuck"]];
+    let mut config = config(&scripts, groups);
+    config.stop_pause = Duration::from_millis(1);
+    let mut node = Recorder::start(config);
+    let residue = |result: Result<(), Failure>| result.expect_err("it fails").residue;
+    assert!(!residue(node.outcome_of(JobAction::Start(0))), "the stop afterwards has worked");
+    assert!(residue(node.outcome_of(JobAction::Stop(1))));
+    scripts.write(
+        "stuck",
+        "[ $1 = status ] && exec cat DIR/state 2>/dev/null; touch DIR/state; echo running >DIR/state; exit 1",
+    );
+    assert!(residue(node.outcome_of(JobAction::Start(1))), "{}", node.notes());
+    node.finish();
+}
+
+#[test]
 fn a_group_that_does_not_exist_is_refused() {
     let scripts = Scripts::new();
     scripts.write("www", WELL_BEHAVED);
@@ -324,4 +345,18 @@ fn scripts_run_in_plain_surroundings_whatever_those_of_the_actuator_are() {
 fn kill_nine(pid: u32) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn another_environment_counts_from_the_next_run_on() {
+    let scripts = Scripts::new();
+    scripts.write("www", "echo $1 $WORD >>DIR/log; [ $1 != status ] || exit 3");
+    let mut config = config(&scripts, &[&["www"]]);
+    let mut node = Recorder::start(config.clone());
+    node.perform(JobAction::Start(0)).unwrap();
+    config.environment.push(("WORD".into(), "new".into()));
+    node.reconfigure(config, Vec::new());
+    node.perform(JobAction::Stop(0)).unwrap();
+    assert_eq!(log_of(&scripts), ["status", "start", "stop new"]);
+    node.finish();
 }

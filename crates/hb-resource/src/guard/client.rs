@@ -3,6 +3,7 @@
 //! Runs that were under way when a guard is lost are answered with [`Outcome::Lost`]; their scripts are killed
 //! before that, so that a repetition never runs beside the first attempt.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
@@ -20,6 +21,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::guard::protocol::{self, Answer, Captured, Ending, Lines, Order, Run, line};
+use crate::guard::will::{Bequest, Will};
 use crate::report::{Level, Reporter};
 
 /// What came of a run.
@@ -38,7 +40,18 @@ pub(crate) enum Outcome {
 pub(crate) struct GuardClient {
     requests: mpsc::Sender<Request>,
     slots: Rc<Semaphore>,
+    estate: Rc<RefCell<Estate>>,
 }
+
+/// What is left to the guard, and the way to the one that runs.
+#[derive(Default)]
+struct Estate {
+    will: Will,
+    orders: Option<mpsc::Sender<Written>>,
+}
+
+/// An order as a line, and who wants to know that the socket has it.
+type Written = (Vec<u8>, Option<oneshot::Sender<()>>);
 
 struct Request {
     run: Run,
@@ -59,9 +72,41 @@ impl GuardClient {
         hang_limit: Duration,
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (requests, inbox) = mpsc::channel(SLOTS);
-        let keeper = Keeper { command, report, inbox, pending: HashMap::new(), next_id: 0, hang_limit };
+        let estate = Rc::new(RefCell::new(Estate::default()));
+        let keeper = Keeper {
+            command,
+            report,
+            inbox,
+            pending: HashMap::new(),
+            next_id: 0,
+            hang_limit,
+            estate: Rc::clone(&estate),
+        };
         let task = tokio::task::spawn_local(keeper.keep());
-        (Self { requests, slots: Rc::new(Semaphore::new(SLOTS)) }, task)
+        (Self { requests, slots: Rc::new(Semaphore::new(SLOTS)), estate }, task)
+    }
+
+    /// Adds to the will and waits until the guard can read it. If there is no guard at the moment, the next one gets
+    /// the whole will first of all: nobody waits for that, because a takeover must not.
+    pub(crate) async fn bequeath(&self, bequest: Bequest) {
+        if let Some(known) = self.add(bequest) {
+            let _ = tokio::time::timeout(WILL_LIMIT, known).await;
+        }
+    }
+
+    /// [`Self::bequeath`] without waiting.
+    pub(crate) fn bequeath_later(&self, bequest: Bequest) {
+        drop(self.add(bequest));
+    }
+
+    fn add(&self, bequest: Bequest) -> Option<oneshot::Receiver<()>> {
+        let mut estate = self.estate.borrow_mut();
+        estate.will.add(bequest.clone());
+        let order = line(&Order::Will(bequest)).ok()?;
+        let (known, receiver) = oneshot::channel();
+        // A guard that lets so many orders wait hangs, and will be replaced.
+        estate.orders.as_ref()?.try_send((order, Some(known))).ok()?;
+        Some(receiver)
     }
 
     /// Has a script run and waits for its end. Waits for its turn first when many run.
@@ -85,6 +130,7 @@ struct Keeper {
     /// Every run gets a number of its own, so that a late answer is never taken for another's.
     next_id: u64,
     hang_limit: Duration,
+    estate: Rc<RefCell<Estate>>,
 }
 
 /// A run under way.
@@ -100,7 +146,7 @@ struct Pending {
 struct Guard {
     child: Child,
     process: Pidfd,
-    orders: mpsc::Sender<Vec<u8>>,
+    orders: mpsc::Sender<Written>,
     answers: mpsc::Receiver<Answer>,
 }
 
@@ -117,8 +163,12 @@ impl Keeper {
             let begun = Instant::now();
             match Guard::start(&self.command) {
                 Ok(mut guard) => match self.serve(&mut guard).await {
-                    End::Unneeded => return guard.leave().await,
+                    End::Unneeded => {
+                        self.estate.take();
+                        return guard.leave().await;
+                    }
                     End::Lost(reason) => {
+                        self.estate.borrow_mut().orders = None;
                         self.report.note(Level::Error, format!("The guard is lost: {reason}"));
                         guard.kill().await;
                         self.give_up_pending(reason).await;
@@ -150,6 +200,7 @@ impl Keeper {
     }
 
     async fn serve(&mut self, guard: &mut Guard) -> End {
+        self.hand_down_will(guard);
         loop {
             let due = self.pending.values().map(|pending| pending.due).min();
             tokio::select! {
@@ -166,6 +217,19 @@ impl Keeper {
         }
     }
 
+    fn hand_down_will(&self, guard: &Guard) {
+        let mut estate = self.estate.borrow_mut();
+        match line(&Order::Will(Bequest::All(Box::new(estate.will.clone())))) {
+            // The first order of all.
+            Ok(order) => drop(guard.orders.try_send((order, None))),
+            Err(error) => {
+                let text = format!("The guard cannot be told what to end if this process dies: {error}");
+                self.report.note(Level::Error, text);
+            }
+        }
+        estate.orders = Some(guard.orders.clone());
+    }
+
     fn hand_over(&mut self, request: Request, guard: &Guard) {
         let Request { mut run, answer } = request;
         self.next_id += 1;
@@ -173,7 +237,7 @@ impl Keeper {
         let due = Instant::now() + run.limit + run.grace + self.hang_limit;
         let sent = match line(&Order::Run(run)) {
             // As many orders fit as there are slots.
-            Ok(order) => guard.orders.try_send(order).map_err(|error| error.to_string()),
+            Ok(order) => guard.orders.try_send((order, None)).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         match sent {
@@ -236,16 +300,20 @@ impl Guard {
             }
         };
         let (readable, writable) = socket.into_split();
-        let (orders, outbox) = mpsc::channel(SLOTS);
+        let (orders, outbox) = mpsc::channel(ORDERS);
         let (inbox, answers) = mpsc::channel(SLOTS);
         tokio::task::spawn_local(write_orders(writable, outbox));
         tokio::task::spawn_local(read_answers(Lines::new(readable), inbox));
         Ok(Self { child, process, orders, answers })
     }
 
-    /// Closes the socket, upon which the guard ends. It may outlive us when scripts still run.
+    /// Says that nothing is to be done, and closes the socket, upon which the guard ends. It may outlive us when
+    /// scripts still run.
     async fn leave(self) {
         let Self { mut child, process, orders, answers } = self;
+        if let Ok(order) = line(&Order::Will(Bequest::Nothing)) {
+            let _ = orders.send((order, None)).await;
+        }
         drop((orders, answers));
         if has_ended_in_time(&process).await {
             let _ = child.wait();
@@ -260,11 +328,14 @@ impl Guard {
     }
 }
 
-async fn write_orders(socket: OwnedWriteHalf, mut outbox: mpsc::Receiver<Vec<u8>>) {
-    while let Some(order) = outbox.recv().await {
+async fn write_orders(socket: OwnedWriteHalf, mut outbox: mpsc::Receiver<Written>) {
+    while let Some((order, known)) = outbox.recv().await {
         // The reader notices the end of the guard.
         if protocol::write(&socket, &order).await.is_err() {
             return;
+        }
+        if let Some(known) = known {
+            let _ = known.send(());
         }
     }
 }
@@ -315,6 +386,12 @@ async fn until(due: Option<Instant>) {
 
 /// Scripts that may run at the same time; more wait for their turn.
 const SLOTS: usize = 64;
+
+/// Orders that may wait to be written: as many runs as may go on, and what is added to the will meanwhile.
+const ORDERS: usize = 4 * SLOTS;
+
+/// How long a takeover waits for a guard that does not read.
+const WILL_LIMIT: Duration = Duration::from_millis(100);
 
 /// What a guard may take on top of time limit and grace of a script before it counts as hanging.
 const HANG_LIMIT: Duration = Duration::from_secs(10);

@@ -14,10 +14,14 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::guard::will::Bequest;
+
 /// From the actuator to the guard.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     Run(Run),
+    /// Not answered: what counts is what has come when the heart dies.
+    Will(Bequest),
 }
 
 /// One run of a script.

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
+use hb_resource::{Actuator, ActuatorConfig, Change, Failure, GroupSpec, Job, JobAction, Report};
 
 /// An actuator and what it said.
 pub(crate) struct Recorder {
@@ -29,8 +29,13 @@ impl Recorder {
         self.next_id
     }
 
+    /// New groups for the running actuator.
+    pub(crate) fn reconfigure(&self, config: ActuatorConfig, groups: Vec<(usize, GroupSpec)>) {
+        self.actuator.reconfigure(Change { config, groups }).expect("there is room");
+    }
+
     /// Waits for the end of some job.
-    pub(crate) fn next_done(&mut self) -> (u64, Result<(), String>) {
+    pub(crate) fn next_done(&mut self) -> (u64, Result<(), Failure>) {
         loop {
             match self.reports.recv_timeout(Duration::from_secs(30)).expect("a report comes") {
                 Report::Done { id, result } => return (id, result),
@@ -39,8 +44,13 @@ impl Recorder {
         }
     }
 
-    /// Does one job to its end.
+    /// Does one job to its end; why it failed.
     pub(crate) fn perform(&mut self, action: JobAction) -> Result<(), String> {
+        self.outcome_of(action).map_err(|failure| failure.reason)
+    }
+
+    /// Does one job to its end.
+    pub(crate) fn outcome_of(&mut self, action: JobAction) -> Result<(), Failure> {
         let submitted = self.submit(action);
         let (id, result) = self.next_done();
         assert_eq!(id, submitted);

@@ -1,0 +1,137 @@
+//! What the guard does when the heart has died: takes the addresses away, stops what ran, tells the other nodes.
+//!
+//! The heart's process leaves its will while it lives: which groups may be up, how scripts are run, and a farewell, a
+//! message that is signed already. An address goes first, because whoever still asks for it must not be answered from
+//! here; then the scripts, in order. The farewell says that everything is released, so it is sent only if that is true;
+//! otherwise the other nodes find out by the silence, as ever.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
+use tokio::task::JoinSet;
+
+use crate::address::Addresses;
+use crate::agent::Agents;
+use crate::config::ActuatorConfig;
+use crate::group::{Group, Tools};
+use crate::report::{Level, Reporter};
+use crate::spec::GroupSpec;
+
+/// A message that is sent by the guard after the heart's death, when nothing of the node runs any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Farewell {
+    /// The packet, signed.
+    pub packet: Vec<u8>,
+    /// Where it goes.
+    pub routes: Vec<Route>,
+}
+
+/// The way to other nodes over one medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The interface by which it leaves; `None`: as the routing table says.
+    pub interface: Option<String>,
+    /// Address and port; a broadcast address is allowed.
+    pub destination: SocketAddr,
+}
+
+/// Everything that the guard must know to end what the heart began.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Will {
+    /// How scripts are run. Its own list of groups does not count.
+    pub(crate) config: Option<ActuatorConfig>,
+    /// The groups of which something may be up, by their number.
+    pub(crate) held: BTreeMap<usize, GroupSpec>,
+    pub(crate) farewell: Farewell,
+}
+
+/// One more sentence of a will.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Bequest {
+    /// Replaces everything; the first order of a new guard.
+    All(Box<Will>),
+    /// From now on scripts are run like this.
+    Config(Box<ActuatorConfig>),
+    /// Something of this group may be up from now on.
+    Held(usize, GroupSpec),
+    /// Nothing of it is left.
+    Released(usize),
+    Farewell(Farewell),
+    /// The heart ends in good order: nothing is to be done.
+    Nothing,
+}
+
+impl Will {
+    pub(crate) fn add(&mut self, bequest: Bequest) {
+        match bequest {
+            Bequest::All(will) => *self = *will,
+            Bequest::Config(config) => self.config = Some(*config),
+            Bequest::Held(group, spec) => drop(self.held.insert(group, spec)),
+            Bequest::Released(group) => drop(self.held.remove(&group)),
+            Bequest::Farewell(farewell) => self.farewell = farewell,
+            Bequest::Nothing => *self = Self::default(),
+        }
+    }
+
+    /// Whether there is anything to do when the heart dies now.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.farewell.packet.is_empty()
+    }
+
+    /// Takes away all addresses of the groups that may be up. What fails is told and tried again by
+    /// [`Will::execute`].
+    pub(crate) async fn take_addresses(&self, addresses: &Addresses, report: &Reporter) {
+        for spec in self.held.values().flat_map(GroupSpec::addresses) {
+            match addresses.take_down(spec).await {
+                Ok(removed) if removed.is_empty() => {}
+                Ok(_) => report.note(Level::Warning, format!("Address {} removed", spec.address)),
+                Err(error) => report.note(Level::Critical, format!("{}: {error}", spec.address)),
+            }
+        }
+    }
+
+    /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left.
+    pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) {
+        let Self { config, held, farewell } = self;
+        let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
+        let tools = Tools { addresses, announcer: None, agents, report: report.clone() };
+        let mut stops = JoinSet::new();
+        for (number, spec) in held {
+            let mut group = Group::new(number, spec, tools.clone());
+            stops.spawn_local(async move { group.stop().await.is_ok() });
+        }
+        let mut released = true;
+        while let Some(stopped) = stops.join_next().await {
+            released &= stopped.unwrap_or(false);
+        }
+        if !released {
+            let text = "Not everything could be stopped: the other nodes are not told that it is";
+            return report.note(Level::Critical, text);
+        }
+        for route in &farewell.routes {
+            if let Err(error) = route.send(&farewell.packet) {
+                let text = format!("No farewell to {}: {error}", route.destination);
+                report.note(Level::Warning, text);
+            }
+        }
+    }
+}
+
+impl Route {
+    fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let socket = Socket::new(Domain::for_address(self.destination), Type::DGRAM, None)?;
+        socket.set_broadcast(true)?;
+        if let Some(interface) = &self.interface {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.send_to(packet, &self.destination.into()).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests;

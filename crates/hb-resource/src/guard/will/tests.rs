@@ -1,0 +1,95 @@
+//! A guard whose heart dies, with scripts and a farewell. Addresses need a network of their own: `hb-lab` has that.
+
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::guard::protocol::{self, Order, line};
+use crate::guard::serve;
+use crate::spec::ResourceSpec;
+use crate::test_scripts::Scripts;
+
+/// Two scripts that write down what they are asked; the directory, the other node, and the will.
+fn estate() -> (Scripts, UdpSocket, Will) {
+    let scripts = Scripts::new();
+    for name in ["first", "second"] {
+        scripts.write(name, "echo \"$0 $1\" | sed 's|.*/||' >>DIR/log");
+    }
+    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let mut config = ActuatorConfig::new(Vec::new());
+    config.agent_dirs = vec![scripts.dir().to_owned()];
+    config.environment = vec![("PATH".into(), "/usr/bin:/bin".into())];
+    config.working_dir = PathBuf::from("/");
+    (config.stop_retries, config.stop_pause) = (Some(1), Duration::from_millis(1));
+    let script = |name: &str| ResourceSpec::Script { name: name.to_owned(), arguments: Vec::new() };
+    let group = GroupSpec { key: "www".to_owned(), resources: vec![script("first"), script("second")] };
+    let route = Route { interface: None, destination: other.local_addr().unwrap() };
+    let farewell = Farewell { packet: b"farewell".to_vec(), routes: vec![route] };
+    let will = Will { config: Some(config), held: BTreeMap::from([(3, group)]), farewell };
+    (scripts, other, will)
+}
+
+/// The heart leaves this will, and dies; what the guard said until it ended.
+fn heart_dies_with(will: Will, more: Vec<Bequest>) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (told, lines) = std::sync::mpsc::channel();
+    LocalSet::new().block_on(&runtime, async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let tell = move |_: &str, _, text: &str| told.send(text.to_owned()).unwrap();
+        let guard = tokio::task::spawn_local(serve(theirs, Box::new(tell)));
+        let (readable, writable) = ours.into_split();
+        for bequest in [Bequest::All(Box::new(will))].into_iter().chain(more) {
+            protocol::write(&writable, &line(&Order::Will(bequest)).unwrap()).await.unwrap();
+        }
+        drop((readable, writable));
+        tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap().unwrap();
+    });
+    lines.iter().collect()
+}
+
+fn farewell_to(other: &UdpSocket) -> Option<Vec<u8>> {
+    let mut packet = [0; 64];
+    other.recv(&mut packet).ok().map(|length| packet[..length].to_vec())
+}
+
+#[test]
+fn what_is_held_is_stopped_in_order_and_then_the_others_are_told() {
+    let (scripts, other, will) = estate();
+    let lines = heart_dies_with(will, Vec::new());
+    assert_eq!(scripts.read("log"), "second stop\nfirst stop\n");
+    assert_eq!(farewell_to(&other).as_deref(), Some(&b"farewell"[..]), "{lines:?}");
+    assert_eq!(lines[0], "The heart has died: what it held is released now");
+}
+
+#[test]
+fn after_a_failed_stop_nobody_is_told_that_all_is_released() {
+    let (scripts, other, will) = estate();
+    scripts.write("second", "[ $1 = status ] && echo running; exit 1");
+    let lines = heart_dies_with(will, Vec::new());
+    assert_eq!(scripts.read("log"), "first stop\n");
+    assert_eq!(farewell_to(&other), None, "{lines:?}");
+}
+
+#[test]
+fn nothing_is_done_after_an_orderly_end_and_nothing_twice() {
+    let (scripts, other, will) = estate();
+    assert!(heart_dies_with(will.clone(), vec![Bequest::Nothing]).is_empty());
+    assert_eq!((scripts.read("log"), farewell_to(&other)), (String::new(), None));
+    heart_dies_with(will, vec![Bequest::Released(3)]);
+    assert_eq!(scripts.read("log"), "", "it was released before");
+    assert_eq!(farewell_to(&other).as_deref(), Some(&b"farewell"[..]), "all the same nothing is left");
+}
+
+#[test]
+fn the_newest_farewell_counts() {
+    let (_scripts, other, will) = estate();
+    let mut newer = will.farewell.clone();
+    newer.packet = b"newer".to_vec();
+    heart_dies_with(will, vec![Bequest::Farewell(newer)]);
+    assert_eq!(farewell_to(&other).as_deref(), Some(&b"newer"[..]));
+}
