@@ -492,3 +492,49 @@ fn no_peer_can_be_dead_between_two_heartbeats() {
         assert!(!events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })), "{dt}");
     }
 }
+
+#[test]
+fn many_gaps_leave_no_deadline_in_the_past() {
+    let mut node = Node::new();
+    node.give(status(1, "up"));
+    for seq in (3..200).step_by(2) {
+        node.give(status(seq, "up"));
+    }
+    node.now = node.now.plus(Duration::from_millis(500));
+    let mut asked = 0;
+    for _ in 0..100 {
+        node.engine.handle(stamp(node.now), Input::Wake);
+        let requests = sent(&node.outputs(), "NS_rexmit").len();
+        assert!(requests < 99, "{requests} at once");
+        asked += requests;
+        let due = node.engine.next_deadline().unwrap();
+        assert!(due > node.now, "what was not asked for in this turn waits for the next");
+        node.now = due;
+    }
+    assert!(asked >= 99, "{asked}");
+}
+
+#[test]
+fn what_a_new_run_said_before_its_first_message_came_is_asked_for() {
+    let mut node = Node::new();
+    node.give(status(1, "up"));
+    let mut first = status(4, "up");
+    first.set_text("hg", "6");
+    let outputs = node.give(first);
+    assert!(events(&outputs).contains(&&Event::Gap { node: NodeId(1), lost: 3, last: 0, seen: 4 }));
+    let outputs = node.pass(Duration::from_millis(250));
+    let request = sent(&outputs, "NS_rexmit")[0];
+    assert_eq!((request.text("firstseq"), request.text("lastseq")), (Some("1"), Some("3")));
+}
+
+#[test]
+fn only_the_newest_question_for_node_lists_is_answered() {
+    let mut node = Node::new();
+    node.give(status(1, "up"));
+    node.give(status(6, "up"));
+    for seq in 2..6 {
+        let outputs = node.give(from_peer("reqnodes", seq));
+        assert_eq!(sent(&outputs, "repnodes").len(), 0, "it has asked again since");
+    }
+    assert_eq!(sent(&node.give(from_peer("reqnodes", 7)), "repnodes").len(), 1);
+}

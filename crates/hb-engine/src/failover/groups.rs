@@ -66,11 +66,10 @@ impl Group {
             return false;
         }
         match self.state {
-            GroupState::Up => up,
-            GroupState::Down => !up,
             // A failed start is reported and tried again; it does not hold up the others. After a failed stop, or a start
             // that could not be undone, nobody may be told that it is gone.
-            GroupState::Failed => up,
+            GroupState::Up | GroupState::Failed => up,
+            GroupState::Down => !up,
             GroupState::Starting | GroupState::Stopping => false,
         }
     }

@@ -175,6 +175,9 @@ impl Engine {
                     let set = missing.mirrored();
                     self.report(Event::StandbyBegins { giver: node, set });
                     self.take_over_set(set);
+                } else if missing.is_empty() && self.node(node).speaks_hb {
+                    // It slept, and gives what we have long taken: it waits for a word that we do.
+                    self.announce_state();
                 }
             }
             Standby::Giving | Standby::Taking => {
@@ -314,8 +317,9 @@ impl Engine {
         }
         self.report(Event::StandbyRefused { why: "the other node did not answer" });
         if given {
-            // 3.0.6 leaves the groups with nobody.
-            let lost = self.failover.standby_set;
+            // 3.0.6 leaves the groups with nobody. What the other node holds was never ours to give.
+            let its_own = self.failover.partner.hold.map_or(HoldSet::NONE, HoldSet::mirrored);
+            let lost = self.failover.standby_set.minus(its_own);
             self.acquire(lost, Goal::Own, "the other node never took them");
         } else if self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb) {
             // It does not answer while it takes us for unstable (row 29).

@@ -1,5 +1,7 @@
 //! Walks the table state × event -> action: every phase with every event, every step of a hand-over with every message.
 
+mod found;
+
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -205,6 +207,7 @@ fn result(engine: &mut Engine) -> String {
                         parts.push(format!("say{}{}{}", field("rsc_hold"), field("isstable"), field("info")));
                     }
                     Some("ask_resources") => parts.push(format!("ask{}{}", field("rsc_hold"), field("info"))),
+                    Some("hb_takeover") => parts.push(format!("takeover{}", field("rsc_hold"))),
                     Some("stonith") => parts.push(format!("stonith{}", field("result"))),
                     Some(kind @ ("starting" | "shutdone")) => parts.push(kind.to_string()),
                     Some(_) | None => {}

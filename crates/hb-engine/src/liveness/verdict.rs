@@ -154,11 +154,7 @@ impl Engine {
         match &mut self.local.doubt {
             // A node that is always a little late must judge at last: doubt never lasts longer than a dead time, and
             // does not begin again before a verdict was due.
-            Some(doubt) if !long => {
-                if now < doubt.until {
-                    doubt.until = until.min(doubt.since.plus(self.config.deadtime));
-                }
-            }
+            Some(doubt) if !long => doubt.until = until.min(doubt.since.plus(self.config.deadtime)),
             Some(_) | None => {
                 self.local.doubt = Some(Doubt { since: now, until });
                 self.report(Event::WokeLate { by });

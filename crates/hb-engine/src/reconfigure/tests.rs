@@ -364,3 +364,106 @@ fn other_files_are_told_once_for_each_change() {
     bench.heartbeat(&long);
     assert_eq!(bench.engine.snapshot(now(bench.millis)).nodes[1].files, None);
 }
+
+/// What the world knows of the groups: which number runs, and which job is unfinished.
+#[derive(Default)]
+struct World {
+    running: Vec<GroupId>,
+    /// Every group that was ever started.
+    started: Vec<GroupId>,
+    jobs: Vec<(JobId, Action)>,
+}
+
+impl World {
+    /// Begins what the engine wants; never two jobs of a group at a time, and never a start beside anything that has left
+    /// the configuration.
+    fn begin(&mut self, bench: &mut Bench, file: &[GroupId]) {
+        for (job, action) in bench.jobs() {
+            let of = |action: Action| match action {
+                Action::Start(group) | Action::Stop(group) | Action::Announce(group) => group,
+            };
+            assert!(self.jobs.iter().all(|(_, other)| of(*other) != of(action)), "two jobs: {action:?}");
+            if let Action::Start(group) = action
+                && !self.running.contains(&group)
+            {
+                assert!(file.contains(&group), "{group:?} is not in the file");
+                let first = !self.started.contains(&group);
+                let gone = self.running.iter().all(|running| file.contains(running));
+                assert!(gone || !first, "{group:?} starts beside what has left the file");
+                self.started.push(group);
+            }
+            self.jobs.push((job, action));
+        }
+    }
+
+    fn finish(&mut self, bench: &mut Bench, index: usize, good: bool) {
+        let (job, action) = self.jobs.swap_remove(index);
+        match action {
+            Action::Start(group) if good => self.running.push(group),
+            Action::Stop(group) if good => self.running.retain(|other| *other != group),
+            Action::Start(_) | Action::Stop(_) | Action::Announce(_) => {}
+        }
+        let nothing_left = Outcome::Failed { reason: "it failed".to_string(), residue: false };
+        let bad = if matches!(action, Action::Start(_)) { nothing_left } else { failed() };
+        bench.finish(job, if good { Outcome::Ok } else { bad });
+    }
+}
+
+#[test]
+fn whatever_is_reloaded_in_between_the_groups_of_the_last_file_run_in_the_end() {
+    for seed in 0..400 {
+        let mut random = crate::random::Random::new(seed);
+        let mut bench = Bench::new();
+        let mut world = World { running: vec![GroupId(0)], started: vec![GroupId(0)], jobs: Vec::new() };
+        let mut file = vec![(GroupId(0), 0), (GroupId(1), 1)];
+        let mut next = 2;
+        for _ in 0..40 {
+            match random.below(5) {
+                0 | 1 => {
+                    file.retain(|_| random.below(3) > 0);
+                    if random.below(2) == 0 {
+                        file.push((GroupId(next), next % 3 % 2));
+                        next += 1;
+                    }
+                    bench.reconfigure(|plan| plan.groups = plan_of(&file));
+                }
+                2 | 3 if !world.jobs.is_empty() => {
+                    let index = usize::try_from(random.below(world.jobs.len() as u64)).unwrap();
+                    world.finish(&mut bench, index, random.below(4) > 0);
+                }
+                _ => {
+                    bench.millis += random.below(20_000);
+                    bench.heartbeat("ours");
+                    bench.engine.handle(now(bench.millis), Input::Wake);
+                }
+            }
+            world.begin(&mut bench, &numbers_of(&file));
+        }
+        // Everything succeeds from now on, and what failed is tried again.
+        for _ in 0..20 {
+            while !world.jobs.is_empty() {
+                world.finish(&mut bench, 0, true);
+                world.begin(&mut bench, &numbers_of(&file));
+            }
+            bench.millis += 9000;
+            bench.heartbeat("ours");
+            bench.engine.handle(now(bench.millis), Input::Wake);
+            world.begin(&mut bench, &numbers_of(&file));
+        }
+        let mut ours: Vec<GroupId> = file.iter().filter(|(_, home)| *home == 0).map(|(id, _)| *id).collect();
+        ours.sort();
+        world.running.sort();
+        assert_eq!(world.running, ours, "seed {seed}");
+        assert_eq!(bench.engine.config.groups.len(), file.len(), "seed {seed}: what is gone is forgotten");
+        assert!(bench.engine.failover.is_quiet(), "seed {seed}");
+        assert_eq!(bench.engine.failover.hold, HoldSet::LOCAL, "seed {seed}");
+    }
+}
+
+fn plan_of(file: &[(GroupId, u16)]) -> Vec<GroupPlan> {
+    file.iter().map(|(id, home)| GroupPlan { id: *id, config: group("G", *home) }).collect()
+}
+
+fn numbers_of(file: &[(GroupId, u16)]) -> Vec<GroupId> {
+    file.iter().map(|(id, _)| *id).collect()
+}

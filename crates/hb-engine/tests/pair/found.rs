@@ -170,3 +170,14 @@ fn waking_never_leaves_a_deadline_in_the_past() {
         }
     }
 }
+
+/// Found by the fuzz target `engine`: asked for all, it had half, and took all back when nobody came for it.
+#[test]
+fn a_giver_takes_back_only_what_it_gave() {
+    let mut lab = Lab::both_up(Failback::Off);
+    lab.job_time = 4000 * SECOND;
+    lab.command(B, Command::Standby(HoldSet::ALL));
+    lab.pass(3700 * SECOND);
+    let start = hb_engine::Action::Start(hb_engine::GroupId(0));
+    assert!(!lab.hosts[B].actions.contains(&start), "{}", lab.story());
+}

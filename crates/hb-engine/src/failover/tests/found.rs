@@ -1,0 +1,165 @@
+//! Defects that the simulator found, as the few inputs that show each: most with a 3.0.6 peer.
+
+use super::*;
+use crate::failover::Goal;
+
+fn resource(hold: &str, stable: &str, info: Option<&str>) -> Message {
+    let mut message = Message::new("resource");
+    message.push_text("rsc_hold", hold);
+    message.push_text("rtype", "full");
+    message.push_text("isstable", stable);
+    if let Some(info) = info {
+        message.push_text("info", info);
+    }
+    message
+}
+
+fn status(extension: bool) -> Message {
+    let mut message = Message::new("status");
+    for (name, value) in [("st", "active"), ("dt", "2710"), ("protocol", "1")] {
+        message.push_text(name, value);
+    }
+    if extension {
+        message.push_text("hb-v", "1");
+    }
+    message
+}
+
+/// Wakes it at each of its deadlines, the peer's heartbeats coming all the while; what came out, step by step.
+fn pass(engine: &mut Engine, from: u64, until: u64, extension: bool) -> Vec<String> {
+    let mut all = Vec::new();
+    for millis in (from..until).step_by(500) {
+        give(engine, millis, 100 + millis, status(extension));
+        drain(engine);
+        engine.handle(now(millis), Input::Wake);
+        let out = result(engine);
+        if out != "-" {
+            all.push(out);
+        }
+    }
+    all
+}
+
+fn job_done(engine: &mut Engine, millis: u64) {
+    let job = JobId(engine.failover.groups_last_job());
+    engine.handle(now(millis), Input::Done { job, outcome: Outcome::Ok });
+}
+
+#[test]
+fn a_joiner_does_not_decide_on_what_was_said_before_its_start() {
+    let mut engine = Engine::new(config(), 1, now(0));
+    give(&mut engine, 1, 1, status(true));
+    give(&mut engine, 2, 5, Message::new("repnodes"));
+    assert_eq!(result(&mut engine), "starting");
+    give(&mut engine, 3, 3, resource("local", "1", None));
+    assert_eq!(result(&mut engine), "-", "it was lost and is sent again; since then much may have changed");
+    assert_eq!(engine.failover.phase, Phase::Starting);
+    give(&mut engine, 4, 6, resource("all", "1", None));
+    assert_eq!(result(&mut engine), "say none 1");
+}
+
+#[test]
+fn what_nobody_owns_is_adopted_when_the_running_job_has_ended() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    engine.want(HoldSet::LOCAL, false);
+    finish(&mut engine);
+    engine.failover.hold = HoldSet::FOREIGN;
+    engine.want(HoldSet::FOREIGN, true);
+    finish(&mut engine);
+    engine.release(HoldSet::FOREIGN, Goal::Yield, "the other node holds it");
+    assert_eq!(result(&mut engine), "stop F");
+    give(&mut engine, 4, 9, resource("local", "1", None));
+    assert_eq!(result(&mut engine), "-", "a job is running");
+    job_done(&mut engine, 5);
+    assert_eq!(result(&mut engine), "say none 1, start L");
+}
+
+#[test]
+fn a_classic_peer_that_took_over_is_made_to_say_so() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    happen(&mut engine, "dead");
+    finish(&mut engine);
+    // It slept; its own take-over makes us stable in its eyes, so that it answers nothing that is stable.
+    give(&mut engine, 10, 20, status(false));
+    assert_eq!(result(&mut engine), "stop F, say all 0, say all 0");
+    give(&mut engine, 11, 21, {
+        let mut report = Message::new("resource");
+        report.push_text("rsc_hold", "foreign");
+        report.push_text("info", "mach_down");
+        report
+    });
+    job_done(&mut engine, 12);
+    assert_eq!(result(&mut engine), "say local 0, say local 1", "rows 11 and 10 make it answer");
+    give(&mut engine, 13, 22, resource("all", "1", None));
+    finish(&mut engine);
+    let said = pass(&mut engine, 500, 8_000, false);
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some("stop L"),
+        "it keeps what it will not give back: {said:?}"
+    );
+}
+
+#[test]
+fn a_classic_peer_that_is_releasing_still_runs_what_it_calls_free() {
+    let mut engine = given(Phase::ResourcesReceived, Standby::Not);
+    give(&mut engine, 5, 9, resource("none", "0", Some("shutdown")));
+    let said = pass(&mut engine, 9_000, 15_000, false);
+    assert!(!said.iter().any(|out| out.contains("start")), "{said:?}");
+    give(&mut engine, 15_000, 20_000, Message::new("shutdone"));
+    assert_eq!(result(&mut engine), "start L, start F");
+}
+
+#[test]
+fn what_nobody_owns_beside_a_classic_peer_is_handed_over() {
+    // Our groups, lost with an earlier run of it: it must stop them before we start them.
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.want(HoldSet::LOCAL, false);
+    finish(&mut engine);
+    engine.failover.hold = HoldSet::NONE;
+    give(&mut engine, 5, 9, resource("local", "1", None));
+    assert_eq!(result(&mut engine), "-", "the next announcement may name an owner");
+    assert_eq!(pass(&mut engine, 500, 3_000, false), ["takeover local"]);
+    // Its groups, lost with an earlier run of ours: it starts them itself.
+    let mut engine = given(Phase::Stable, Standby::Not);
+    give(&mut engine, 5, 9, resource("none", "1", None));
+    assert_eq!(pass(&mut engine, 500, 3_000, false), ["ask foreign me"]);
+}
+
+#[test]
+fn a_classic_peer_that_begins_late_gets_its_answer_while_we_yield() {
+    let mut engine = given(Phase::Stable, Standby::Giving);
+    happen(&mut engine, "resource all 1");
+    assert_eq!(result(&mut engine), "stop L, say local 0", "it has declared us dead since");
+    give(&mut engine, 5, 10, {
+        let mut answer = Message::new("ask_resources");
+        answer.push_text("rsc_hold", "local");
+        answer.push_text("info", "other");
+        answer
+    });
+    assert_eq!(result(&mut engine), "say local 0 standby", "it would wait an hour for the end of that");
+    job_done(&mut engine, 6);
+    assert!(result(&mut engine).ends_with("ask local done"));
+}
+
+#[test]
+fn a_claim_that_came_during_a_hand_over_is_not_forgotten_after_it() {
+    let mut engine = given(Phase::Stable, Standby::Waiting);
+    engine.failover.standby_set = HoldSet::FOREIGN;
+    engine.want(HoldSet::LOCAL, false);
+    finish(&mut engine);
+    engine.failover.hold = HoldSet::NONE;
+    give(&mut engine, 5, 9, {
+        let mut done = Message::new("ask_resources");
+        done.push_text("rsc_hold", "foreign");
+        done.push_text("info", "done");
+        done
+    });
+    assert_eq!(result(&mut engine), "start L");
+    give(&mut engine, 6, 10, resource("all", "1", None));
+    drain(&mut engine);
+    job_done(&mut engine, 7);
+    let out = result(&mut engine);
+    assert!(out.contains("ask foreign done") && out.ends_with("stop L"), "{out}");
+}
