@@ -50,6 +50,14 @@ impl Brain {
         }
     }
 
+    /// Whether it is a 3.0.6 node that waits for a step of a hand-over, or makes one.
+    pub(crate) fn hands_over(&self) -> bool {
+        match self {
+            Self::Ours(_) => false,
+            Self::Legacy(node) => node.hands_over(),
+        }
+    }
+
     pub(crate) fn view(&self, now: Now) -> View {
         match self {
             Self::Ours(engine) => {

@@ -1,11 +1,12 @@
 //! Many runs, and their sum.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::draw::Mix;
-use crate::report::{Numbers, Violation, quantile};
-use crate::scenario::{Kind, Scenario};
+use crate::report::{ClassicDefect, Numbers, Violation, quantile};
+use crate::scenario::Scenario;
 use crate::world::run;
 
 /// The sum of many runs.
@@ -15,8 +16,8 @@ pub struct Sum {
     pub runs: u64,
     /// What was counted in all of them.
     pub numbers: Numbers,
-    /// Runs with a 3.0.6 peer that ended badly, as they do with two nodes of 3.0.6.
-    pub as_3_0_6: u64,
+    /// Runs with a 3.0.6 peer that ended badly because of it.
+    pub as_3_0_6: BTreeMap<ClassicDefect, u64>,
     /// Seeds that broke a rule, and the rule.
     pub failed: Vec<(u64, Violation)>,
     /// Real time.
@@ -58,8 +59,8 @@ fn part(seeds: impl Iterator<Item = u64>, mix: Mix, most_failures: usize) -> Sum
         sum.runs += 1;
         sum.numbers.add(&report.numbers);
         let Some(violation) = report.violation else { continue };
-        if is_legacy_defect(&scenario, &report.numbers, &violation) {
-            sum.as_3_0_6 += 1;
+        if let Some(defect) = violation.classic {
+            *sum.as_3_0_6.entry(defect).or_default() += 1;
             continue;
         }
         sum.failed.push((seed, violation));
@@ -70,31 +71,13 @@ fn part(seeds: impl Iterator<Item = u64>, mix: Mix, most_failures: usize) -> Sum
     sum
 }
 
-/// Whether a mixed pair ends badly for a reason that lies in 3.0.6: it says what is not true, it waits an hour for a
-/// hand-over, or two nodes of 3.0.6 end badly in the same scenario (`docs/adr/0005`).
-fn is_legacy_defect(scenario: &Scenario, numbers: &Numbers, violation: &Violation) -> bool {
-    let kinds = &scenario.setup.kinds;
-    if !kinds.contains(&Kind::Legacy) || !kinds.contains(&Kind::Ours) {
-        return false;
-    }
-    match violation.rule {
-        "classic-lies" => return true,
-        "never-well" | "overlap-lasts" | "two-owners" => {}
-        _ => return false,
-    }
-    if violation.detail.ends_with("has 0 owners") && numbers.told_nobody_owns > 0 {
-        return true; // Chosen: what an earlier run of 3.0.6 left behind may still run.
-    }
-    let mut classic = scenario.clone();
-    classic.setup.kinds.fill(Kind::Legacy);
-    run(&classic, false).violation.is_some()
-}
-
 impl Sum {
     fn add(&mut self, other: Self) {
         self.runs += other.runs;
         self.numbers.add(&other.numbers);
-        self.as_3_0_6 += other.as_3_0_6;
+        for (defect, runs) in other.as_3_0_6 {
+            *self.as_3_0_6.entry(defect).or_default() += runs;
+        }
         self.failed.extend(other.failed);
     }
 
@@ -115,7 +98,10 @@ impl Sum {
         };
         line("runs", self.runs.to_string());
         line("runs that broke a rule", self.failed.len().to_string());
-        line("ended badly, as 3.0.6 does", self.as_3_0_6.to_string());
+        for defect in ClassicDefect::ALL {
+            let runs = self.as_3_0_6.get(&defect).copied().unwrap_or(0);
+            line(defect.text(), runs.to_string());
+        }
         line("failovers after death", numbers.failovers.to_string());
         line("failovers after a stop", numbers.stops.to_string());
         line("hand-overs", numbers.handovers.to_string());

@@ -308,7 +308,9 @@ impl State {
             Action::Stop(group) => self.running[node][usize::from(group.0)] = !good,
             Action::Announce(_) => {}
         }
-        let outcome = if good { Outcome::Ok } else { Outcome::Failed { reason: "explored".to_owned() } };
+        let residue = matches!(action, Action::Stop(_));
+        let failed = || Outcome::Failed { reason: "explored".to_owned(), residue };
+        let outcome = if good { Outcome::Ok } else { failed() };
         self.handle(node, Input::Done { job, outcome });
     }
 

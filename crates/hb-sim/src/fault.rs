@@ -68,6 +68,7 @@ impl World<'_> {
             return;
         }
         self.watch.died(node, self.now, self.hosts[node].frozen > 0);
+        self.watch_end(node);
         self.hosts[node].die();
         self.everything_stops(node);
         let life = self.hosts[node].life;
@@ -78,6 +79,7 @@ impl World<'_> {
         if self.hosts[node].brain.is_none() {
             return;
         }
+        self.watch_end(node);
         let host = &mut self.hosts[node];
         host.die();
         host.guarded = true;

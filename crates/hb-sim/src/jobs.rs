@@ -52,14 +52,21 @@ impl World<'_> {
             Action::Stop(_) => hung || host.stops_fail > 0,
             Action::Announce(_) => false,
         };
+        // The stop that cleans up after a failed start fails as well, or hangs.
+        let residue = match action {
+            Action::Start(_) => fails && (host.stops_fail > 0 || hung),
+            Action::Stop(_) => fails,
+            Action::Announce(_) => false,
+        };
         let (alive, frozen) = (host.life == life && host.brain.is_some(), host.frozen > 0);
         self.tell(index, || format!("ended  {action:?}{}", if fails { ": failed" } else { "" }));
         match action {
-            Action::Start(_) if fails => self.set_running(index, group_of(action), false),
+            Action::Start(_) if fails && !residue => self.set_running(index, group_of(action), false),
             Action::Stop(_) if !fails => self.set_running(index, group_of(action), false),
             Action::Start(_) | Action::Stop(_) | Action::Announce(_) => {}
         }
-        let outcome = if fails { Outcome::Failed { reason: "simulated".to_owned() } } else { Outcome::Ok };
+        let failed = || Outcome::Failed { reason: "simulated".to_owned(), residue };
+        let outcome = if fails { failed() } else { Outcome::Ok };
         if alive && frozen {
             self.hosts[index].ended.push_back((job, outcome));
         } else if alive {
@@ -86,12 +93,6 @@ impl World<'_> {
         }
         self.everything_stops(index);
         self.hosts[index].guarded = false;
-    }
-
-    /// Whether a stop job of that group is under way.
-    pub(crate) fn is_stopping(&self, index: usize, group: usize) -> bool {
-        let mut jobs = self.hosts[index].jobs.values();
-        jobs.any(|(action, ..)| matches!(action, Action::Stop(_)) && group_of(*action) == group)
     }
 
     pub(crate) fn set_running(&mut self, index: usize, group: usize, running: bool) {

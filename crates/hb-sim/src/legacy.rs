@@ -129,7 +129,7 @@ impl Legacy {
                 message.push_text("rsc_hold", set.as_str());
                 self.say(message);
             }
-            Input::Load(_) => {}
+            Input::Load(_) | Input::Echo { .. } => {}
             Input::Wake => self.wake(),
         }
         self.drive_children();

@@ -20,6 +20,7 @@ mod jobs;
 mod legacy;
 mod net;
 pub mod promise;
+pub mod replay;
 mod report;
 mod scenario;
 mod shrink;
@@ -28,7 +29,7 @@ mod world;
 
 pub use dice::Dice;
 pub use draw::Mix;
-pub use report::{Numbers, Report, Violation, quantile};
+pub use report::{ClassicDefect, Numbers, Report, Violation, quantile};
 pub use scenario::{Fault, Kind, Scenario, Setup, What};
 pub use shrink::shrink;
 pub use world::run;

@@ -12,6 +12,35 @@ pub struct Violation {
     pub rule: &'static str,
     /// What was seen.
     pub detail: String,
+    /// Which defect of a 3.0.6 node beside a node of ours is the reason; `None`: ours must do better.
+    pub classic: Option<ClassicDefect>,
+}
+
+/// Why a mixed pair may end badly although the node of ours did what it could. `watch/classic.rs` decides whether a
+/// run is such a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClassicDefect {
+    /// It waits up to an hour for the next step of a hand-over, and the run of the other node that was to make it has
+    /// ended, or the two lost sight of each other meanwhile (`failover.md` 3.7 and 11.13). Nothing that it is sent ends
+    /// that wait without a risk, and nothing that it says shows it.
+    WaitsAnHour,
+    /// It runs what it says that it does not hold: a start that it no longer wanted ran after the release
+    /// (`failover.md` 11.7). Nobody can know.
+    RunsUnclaimed,
+}
+
+impl ClassicDefect {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::WaitsAnHour, Self::RunsUnclaimed];
+
+    /// A few words for a summary.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::WaitsAnHour => "3.0.6 waits for an hour",
+            Self::RunsUnclaimed => "3.0.6 runs unclaimed groups",
+        }
+    }
 }
 
 impl fmt::Display for Violation {
@@ -37,8 +66,6 @@ pub struct Numbers {
     pub starts: u64,
     /// Living nodes that were declared dead.
     pub wrong_verdicts: u64,
-    /// How often a node of ours told that nobody owns its groups, because a 3.0.6 peer may have left them running.
-    pub told_nobody_owns: u64,
     /// Time during which a group ran twice.
     pub overlap: Duration,
     /// The longest such time after everything was healed.
@@ -63,7 +90,6 @@ impl Numbers {
         self.handovers += other.handovers;
         self.starts += other.starts;
         self.wrong_verdicts += other.wrong_verdicts;
-        self.told_nobody_owns += other.told_nobody_owns;
         self.overlap += other.overlap;
         self.overlap_after_healing = self.overlap_after_healing.max(other.overlap_after_healing);
         self.detections.extend_from_slice(&other.detections);

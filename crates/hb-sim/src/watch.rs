@@ -1,7 +1,9 @@
 //! The rules that must hold in every run, and what must be remembered to check them.
 //!
-//! [`ownership`] knows who runs what, [`messages`] what nodes say, [`liveness`] whom they declare dead and when.
+//! [`ownership`] knows who runs what, [`messages`] what nodes say, [`liveness`] whom they declare dead and when,
+//! [`classic`] what only a 3.0.6 peer can be blamed for.
 
+mod classic;
 mod liveness;
 mod messages;
 mod ownership;
@@ -11,8 +13,9 @@ pub(crate) use messages::number;
 
 use std::time::Duration;
 
-use hb_engine::Tick;
+use hb_engine::{HoldSet, Tick};
 
+use self::classic::HandOver;
 use crate::scenario::{Kind, Setup, What};
 use crate::world::nanos;
 
@@ -33,6 +36,8 @@ pub(crate) struct Watch {
     /// How long it may take until all is well after the last fault.
     quiet_bound: u64,
     rate_bound: u32,
+    /// The hand-over that a 3.0.6 node takes part in.
+    hand_over: Option<HandOver>,
     nodes: Vec<Watched>,
 }
 
@@ -53,6 +58,8 @@ struct Watched {
     seq: u64,
     generation: u64,
     giver: bool,
+    /// The hold set that it announced last.
+    said: HoldSet,
     second: u64,
     /// New messages and repeated ones.
     in_second: [u32; 2],
@@ -74,6 +81,7 @@ impl Watch {
             seq: 0,
             generation: 0,
             giver: false,
+            said: HoldSet::NONE,
             second: 0,
             in_second: [0; 2],
         };
@@ -94,6 +102,7 @@ impl Watch {
                 + 8 * nanos(setup.deadtime)
                 + 10 * longest
                 + if has_legacy { 60 * second } else { 0 },
+            hand_over: None,
             rate_bound: 60 + 12 * beats * u32::try_from(nodes).unwrap_or(2),
             nodes: vec![watched; nodes],
         }
@@ -132,6 +141,7 @@ impl Watch {
         watched.dead_since = None;
         watched.seq = 0;
         watched.giver = false;
+        watched.said = HoldSet::NONE;
     }
 
     pub(crate) fn died(&mut self, node: usize, now: u64, frozen: bool) {

@@ -291,6 +291,7 @@ impl<'a> World<'a> {
         if count > LONGEST_ANSWER {
             self.broken("flood", || format!("node {index} answers one input with {count} outputs"));
         }
+        self.watch_hand_over(index);
         let deadline = self.hosts[index].brain.as_ref().and_then(Brain::next_deadline);
         let late = self.dice.below(nanos(self.setup().wake_jitter) + 1);
         let host = &mut self.hosts[index];
@@ -326,6 +327,7 @@ impl<'a> World<'a> {
         self.watch_event(index, event);
         if *event == Event::Stopped {
             let restart = self.hosts[index].restart_after;
+            self.watch_end(index);
             self.hosts[index].die();
             let life = self.hosts[index].life;
             // 3.0.6 restarts itself after a healed partition.
@@ -337,7 +339,8 @@ impl<'a> World<'a> {
     /// Notes that a rule is broken; the first one counts.
     pub(crate) fn broken(&mut self, rule: &'static str, detail: impl FnOnce() -> String) {
         if self.violation.is_none() {
-            let violation = Violation { at: self.now, rule, detail: detail() };
+            let classic = self.classic_defect(rule);
+            let violation = Violation { at: self.now, rule, detail: detail(), classic };
             if let Some(story) = &mut self.story {
                 story.push(format!("BROKEN {violation}"));
             }
@@ -399,6 +402,7 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         max_rexmit_delay: Duration::from_millis(250),
         ttl: 3,
         failback: setup.failback,
+        files_digest: String::new(),
         groups: setup.groups.iter().enumerate().map(group).collect(),
     }
 }

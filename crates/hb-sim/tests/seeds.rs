@@ -32,6 +32,17 @@ fn twenty_thousand_failovers_without_a_broken_rule() {
 }
 
 #[test]
+fn seeds_that_once_broke_a_rule_hold() {
+    let pairs = [2_006_868, 2_013_815, 489_786].map(|seed| (seed, Mix::Pair));
+    let all = [10_154, 10_711].map(|seed| (seed, Mix::All));
+    let mixed = [2_003, 9_346, 11_223, 11_401, 1_470, 14_260, 14_863, 15_411, 17_328, 17_397, 31_068];
+    let mixed = mixed.map(|seed| (seed, Mix::Mixed));
+    for (seed, mix) in pairs.into_iter().chain(all).chain(mixed) {
+        assert_eq!(run(&Scenario::draw(seed, mix), false).violation, None, "seed {seed}, {mix:?}");
+    }
+}
+
+#[test]
 fn larger_clusters_hear_each_other() {
     let sum = campaign(1, 200, Mix::Many, 5);
     assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix many --seed N: {:?}", sum.failed);

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 const MUTANTS: &str = include_str!("../../mutants.txt");
 const SEEDS: &str = "1000";
-const CRATES: [&str; 4] = ["hb-sys", "hb-wire", "hb-engine", "hb-sim"];
+const CRATES: [&str; 5] = ["hb-sys", "hb-wire", "hb-auth", "hb-engine", "hb-sim"];
 
 struct Mutant<'a> {
     name: &'a str,

@@ -79,6 +79,10 @@ impl Legacy {
             && matches!(table.state, State::Init | State::Stable | State::Shutdown)
     }
 
+    pub(crate) fn hands_over(&self) -> bool {
+        self.table.standby != Standby::Not
+    }
+
     /// Row 1, and row 20 if the peer is dead already.
     pub(super) fn begin_table(&mut self) {
         self.table.state = State::Starting;
@@ -245,11 +249,12 @@ impl Legacy {
         }
         let set = message.text("rsc_hold").and_then(HoldSet::parse).unwrap_or(HoldSet::ALL);
         let now = self.now.tick;
-        if self.table.standby == Standby::Me {
+        if self.table.standby == Standby::Me && message.text("info") != Some("me") {
             self.table.standby_set = set;
             self.table.standby_deadline = Some(now.plus(HOUR));
         }
         match (message.text("info"), self.table.standby) {
+            // Row 28 comes before everything else: of two that ask at once both give up after ten seconds.
             (Some("me"), _) if !self.may_begin() => {}
             (Some("me"), Standby::Not) => {
                 self.table.standby_set = set;

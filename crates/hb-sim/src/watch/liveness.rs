@@ -49,7 +49,7 @@ impl World<'_> {
                 self.watch.nodes[index].started = tick;
             }
             Event::NodeDead { node, .. } => self.watch_verdict(index, *node),
-            Event::NobodyOwns { .. } => self.numbers.told_nobody_owns += 1,
+            Event::StandbyRefused { why } => self.watch.refused(why),
             Event::PeerShutdown { .. } => self.numbers.stops += 1,
             Event::StandbyDone { giver, .. } if usize::from(giver.0) == index => self.numbers.handovers += 1,
             _ => {}
@@ -79,6 +79,7 @@ impl World<'_> {
                 format!("node {index} declares node {node} dead {awake:?} after it slept itself")
             });
         }
+        self.watch.lost_sight();
         let wrong = lives || self.hosts[node].running.contains(&true);
         if wrong {
             self.watch.split = true;

@@ -31,6 +31,8 @@ impl World<'_> {
         }
         if ours {
             self.watch_claims(from, message);
+        } else if message.kind() == Some("ask_resources") {
+            self.watch_step(message.text("info"));
         }
     }
 
@@ -38,6 +40,9 @@ impl World<'_> {
         let truth = self.hosts[from].truth(from, &self.scenario.setup.groups);
         let set = message.text("rsc_hold").and_then(HoldSet::parse).unwrap_or_default();
         let info = message.text("info");
+        if message.kind() == Some("resource") {
+            self.watch.nodes[from].said = set;
+        }
         match message.kind() {
             Some("resource") if message.text("rtype") == Some("full") && !set.contains(truth) => {
                 self.broken("release-before-claim", || {

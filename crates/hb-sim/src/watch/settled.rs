@@ -29,8 +29,7 @@ impl World<'_> {
             Some(trouble) => {
                 self.watch.quiet_since = None;
                 if self.now - self.watch.healed_since > self.watch.quiet_bound {
-                    let rule = if self.classic_lies() { "classic-lies" } else { "never-well" };
-                    self.broken(rule, || trouble);
+                    self.broken("never-well", || trouble);
                 }
             }
         }
