@@ -13,6 +13,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hb_sys::sched;
 use thiserror::Error;
@@ -75,6 +76,7 @@ enum Order {
     Job(Job),
     Change(Box<Change>),
     Farewell(Farewell),
+    Disarm(std_mpsc::SyncSender<()>),
 }
 
 /// Why an actuator does not start.
@@ -161,6 +163,16 @@ impl Actuator {
     /// See [`SubmitError`]; the guard keeps what it has then.
     pub fn leave_farewell(&self, farewell: Farewell) -> Result<(), SubmitError> {
         self.order(Order::Farewell(farewell))
+    }
+
+    /// Before this process ends in good order, when nothing of the groups runs any more: the guard then has nothing to do.
+    /// Waits until it knows, but not longer than `limit`.
+    pub fn disarm(&self, limit: Duration) {
+        let (sender, receiver) = std_mpsc::sync_channel(1);
+        if self.order(Order::Disarm(sender)).is_ok() {
+            // If it does not know in time it does what it does after a death: nothing, and a farewell that is true.
+            let _ = receiver.recv_timeout(limit);
+        }
     }
 
     fn order(&self, order: Order) -> Result<(), SubmitError> {
@@ -258,6 +270,10 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         match order {
             Order::Job(job) => assign(job, &queues, &tools.report),
             Order::Farewell(farewell) => tools.agents.bequeath(Bequest::Farewell(farewell)),
+            Order::Disarm(done) => {
+                tools.agents.renounce().await;
+                let _ = done.send(());
+            }
             Order::Change(change) => {
                 tools.agents.reconfigure(change.config);
                 for (index, spec) in change.groups {

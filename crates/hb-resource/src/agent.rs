@@ -97,12 +97,18 @@ impl Agents {
             groups: before.groups.clone(),
             guard_command: before.guard_command.clone(),
             guard_lock: before.guard_lock.clone(),
-            guard_log: before.guard_log.clone(),
             realtime_priority: before.realtime_priority,
             ..config
         };
         self.bequeath(Bequest::Config(Box::new(config.clone())));
         self.config.replace(Rc::new(config));
+    }
+
+    /// The guard shall do nothing when this process ends: it knows that when this returns.
+    pub(crate) async fn renounce(&self) {
+        if let Runner::Guard(guard) = &self.runner {
+            guard.bequeath(Bequest::Nothing).await;
+        }
     }
 
     /// Tells the guard, without waiting until it knows.
