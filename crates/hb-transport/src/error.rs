@@ -41,9 +41,6 @@ pub enum OpenError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// There is no tokio runtime on this thread.
-    #[error("no runtime to receive in")]
-    NoRuntime,
     /// Anything else.
     #[error("cannot {action}")]
     Other {

@@ -1,19 +1,28 @@
-//! Media that carry packets between nodes: broadcast and unicast UDP.
+//! Media that carry packets between nodes: UDP by broadcast, multicast and unicast, over IPv4 and IPv6,
+//! and serial lines.
 //!
 //! - [`MediumSpec`]: one medium as the configuration names it
 //! - [`Medium`]: its sockets, non-blocking, sending and receiving apart, with the options that 3.0.6 sets
 //! - [`OpenError`]: why there are none
+//! - [`Keeper`]: opens them anew after the network took them away; tells so by a [`Notice`]
 //!
 //! Carries bytes; does not look into them, does not count, retry or log. Nothing else identifies a sender: source
-//! addresses are not looked at. Needs a tokio runtime with I/O. Source: `wire.md` 8.1 and 8.4.
+//! addresses are not looked at. Needs no runtime: nothing waits. Source: `wire.md` 8.1 to 8.7.
 
 mod error;
+mod facts;
+mod keeper;
 mod medium;
+mod serial;
+mod slot;
 mod sockets;
 mod spec;
+mod watch;
 
 pub use error::OpenError;
+pub use keeper::{Happening, Keeper, Notice, Report};
 pub use medium::Medium;
+pub use serial::BAUD_RATES;
 pub use spec::MediumSpec;
 
 /// The longest payload of a UDP datagram over IPv4. Longer packets cannot be sent.

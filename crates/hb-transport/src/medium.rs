@@ -1,69 +1,75 @@
-//! An open medium: sending, receiving, opening again.
+//! An open medium: sending and receiving.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
-use tokio::net::UdpSocket;
-use tokio::runtime::Handle;
+use rustix::net::{SendFlags, send};
 
 use crate::error::OpenError;
+use crate::keeper::Report;
+use crate::serial;
+use crate::slot::{Ends, Slot};
 use crate::sockets::Sockets;
 use crate::spec::MediumSpec;
 
-/// An open medium.
+/// An open medium. No call waits; whoever wants to wait until something has come does so on its descriptor.
 ///
 /// ```
 /// use hb_transport::{Medium, MediumSpec, RECEIVE_BUFFER};
-/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-/// # runtime.block_on(async {
+/// use rustix::event::{PollFd, PollFlags, poll};
+///
 /// let medium = Medium::open(&MediumSpec::Bcast { interface: "lo".into(), port: 26_940 })?;
 /// medium.try_send(b"hello")?;
+/// poll(&mut [PollFd::new(&medium, PollFlags::IN)], None)?;
 /// let mut buffer = vec![0; RECEIVE_BUFFER];
-/// medium.readable().await?;
 /// let length = medium.try_recv(&mut buffer)?;
 /// assert_eq!(&buffer[..length], b"hello");
-/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Medium {
     spec: MediumSpec,
-    send: socket2::Socket,
-    destination: socket2::SockAddr,
-    receive: UdpSocket,
+    name: String,
+    ends: Ends,
+    /// Of media that are kept.
+    slot: Option<Arc<Slot>>,
 }
 
 impl Medium {
-    /// Opens the sockets, inside a tokio runtime.
+    /// Opens the sockets, or the line with a thread that serves it.
     ///
     /// # Errors
     ///
     /// What is missing; nothing stays open.
-    ///
-    /// # Panics
-    ///
-    /// If the runtime was built without I/O.
     pub fn open(spec: &MediumSpec) -> Result<Self, OpenError> {
-        Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
-        let Sockets { send, receive, destination } = Sockets::open(spec)?;
-        let receive = UdpSocket::from_std(receive)
-            .map_err(|source| OpenError::Other { action: "watch the socket".to_owned(), source })?;
-        Ok(Self { spec: spec.clone(), send, destination, receive })
+        if let MediumSpec::Serial { path, baud } = spec {
+            let silent: Report = Arc::new(|_| ());
+            let failed = |source| OpenError::Other { action: "serve a serial line".to_owned(), source };
+            return match serial::start(path, *baud, None, &silent).map_err(failed)? {
+                (_, Some(error)) => Err(error),
+                (line, None) => Ok(Self::new(spec, Ends::Line(line), None)),
+            };
+        }
+        Ok(Self::new(spec, Ends::Open(Sockets::open(spec)?), None))
     }
 
-    /// Opens new sockets in place of the old ones: after an interface vanished and came back, the old ones are
-    /// still bound to the one that is gone, and its broadcast address may be another.
-    ///
-    /// # Errors
-    ///
-    /// As [`Medium::open`]; the old sockets are then kept.
-    ///
-    /// # Panics
-    ///
-    /// As [`Medium::open`].
-    pub fn reopen(&mut self) -> Result<(), OpenError> {
-        *self = Self::open(&self.spec)?;
-        Ok(())
+    /// A medium whose sockets come and go, if there is a slot for them.
+    pub(crate) fn new(spec: &MediumSpec, ends: Ends, slot: Option<Arc<Slot>>) -> Self {
+        Self { spec: spec.clone(), name: spec.name().into_owned(), ends, slot }
+    }
+
+    /// Whether the [`crate::Keeper`] has other sockets for it, as after an interface vanished and came back. To be asked
+    /// again and again, as with each packet that is sent; costs next to nothing.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.has_new())
+    }
+
+    /// Takes the other sockets, if there are some; never waits. True if there is another descriptor now. The old one
+    /// stays open for a moment, so whoever watches it must stop that before.
+    pub fn renew(&mut self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.exchange(&mut self.ends))
     }
 
     /// What was opened.
@@ -72,27 +78,32 @@ impl Medium {
         &self.spec
     }
 
-    /// The name of the link: the interface, as in "Link wa2:eth0 up.".
+    /// The name of the link: the interface or device, as in "Link wa2:eth0 up.".
     #[must_use]
     pub fn name(&self) -> &str {
-        self.spec.interface()
+        &self.name
     }
 
-    /// The directive of `ha.cf`: `bcast` or `ucast`.
+    /// The directive of `ha.cf`: `bcast`, `ucast` and so on.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         self.spec.kind()
     }
 
-    /// Sends one packet; never waits.
+    /// Sends one packet; never waits. A serial line is slow: what it cannot send in time is lost without an error, but
+    /// for the newest status.
     ///
     /// # Errors
     ///
     /// The kernel's answer: `WouldBlock` when the queue is full, `EMSGSIZE` above [`crate::MAX_PAYLOAD`],
-    /// `ENETDOWN`, `ENETUNREACH`, `ENODEV` and their like while the network is away. The packet is then not sent,
+    /// `ENETDOWN`, `ENETUNREACH`, `ENODEV` and their like while the network is away, `ENODEV` while the medium is missing. The packet is then not sent,
     /// and the caller decides what that means; the medium stays usable.
     pub fn try_send(&self, packet: &[u8]) -> io::Result<()> {
-        self.send.send_to(packet, &self.destination).map(|_| ())
+        match &self.ends {
+            Ends::Open(Sockets { send, destination, .. }) => send.send_to(packet, destination).map(drop),
+            Ends::Line(line) => Ok(send(line, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).map(drop)?),
+            Ends::Missing(_) => Err(rustix::io::Errno::NODEV.into()),
+        }
     }
 
     /// Reads one packet that has come in, and tells its length; never waits, allocates nothing.
@@ -103,23 +114,18 @@ impl Medium {
     ///
     /// `WouldBlock` when there is none; else the kernel's answer.
     pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.receive.try_recv(buffer)
-    }
-
-    /// Waits until [`Medium::try_recv`] may have something. It may also find nothing: then wait again.
-    ///
-    /// # Errors
-    ///
-    /// If the runtime is shutting down.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.receive.readable().await
+        let (length, _) = rustix::net::recv(self.as_fd(), buffer, rustix::net::RecvFlags::DONTWAIT)?;
+        Ok(length)
     }
 }
 
 impl AsFd for Medium {
-    /// The socket that receives, for callers with an event loop of their own: readable when a packet has come.
-    /// Such a caller reads it directly; [`Medium::try_recv`] only knows what the tokio runtime has seen.
+    /// Readable when a packet has come; never, while the medium is missing.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.receive.as_fd()
+        match &self.ends {
+            Ends::Open(sockets) => sockets.receive.as_fd(),
+            Ends::Line(line) => line.as_fd(),
+            Ends::Missing(stand_in) => stand_in.as_fd(),
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! A medium as the configuration names it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
-/// What to open.
+/// What to open. Ranges are not checked here; the kernel refuses what it cannot do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MediumSpec {
     /// `bcast IF`: to everybody on the network of the interface (`wire.md` 8.1).
@@ -12,6 +14,39 @@ pub enum MediumSpec {
         interface: String,
         /// UDP port, the same at all nodes.
         port: u16,
+    },
+    /// `mcast IF GROUP PORT TTL LOOP`: to everybody who has joined the group (`wire.md` 8.2).
+    Mcast {
+        /// Name of the interface.
+        interface: String,
+        /// The group, 224.0.0.0 to 239.255.255.255.
+        group: Ipv4Addr,
+        /// UDP port, the same at all nodes.
+        port: u16,
+        /// Routers that a packet may pass, plus one; 3.0.6 allows 0 to 4.
+        ttl: u8,
+        /// Whether what is sent comes back to this node.
+        loopback: bool,
+    },
+    /// `mcast6 IF GROUP PORT HOPS LOOP`: the same with IPv6 (`wire.md` 8.3).
+    Mcast6 {
+        /// Name of the interface.
+        interface: String,
+        /// The group: `ff0x::` or `ff1x::`, scope 2, 4, 5 or 8.
+        group: Ipv6Addr,
+        /// UDP port, the same at all nodes.
+        port: u16,
+        /// Routers that a packet may pass, plus one; 3.0.6 allows 0 to 4.
+        hops: u8,
+        /// Whether what is sent comes back to this node.
+        loopback: bool,
+    },
+    /// `serial TTY`: to whoever is at the other end of a serial line (`wire.md` 8.7).
+    Serial {
+        /// The device.
+        path: PathBuf,
+        /// Bits per second, one of [`crate::BAUD_RATES`].
+        baud: u32,
     },
     /// `ucast IF HOST`: to one peer; a peer that is this node is allowed (`wire.md` 8.4).
     Ucast {
@@ -22,23 +57,70 @@ pub enum MediumSpec {
         /// UDP port, the same at all nodes.
         port: u16,
     },
+    /// `ucast6 IF ADDRESS`: the same with IPv6 (`wire.md` 8.5).
+    Ucast6 {
+        /// Name of the interface.
+        interface: String,
+        /// Where to send to; a link-local address is one on the interface.
+        peer: Ipv6Addr,
+        /// UDP port, the same at all nodes.
+        port: u16,
+    },
 }
 
 impl MediumSpec {
-    /// The interface: also the name of the link that the medium makes.
+    /// The name of the link that the medium makes: its interface or device.
     #[must_use]
-    pub fn interface(&self) -> &str {
+    pub fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::Bcast { interface, .. } | Self::Ucast { interface, .. } => interface,
+            Self::Serial { path, .. } => path.to_string_lossy(),
+            Self::Bcast { .. }
+            | Self::Mcast { .. }
+            | Self::Mcast6 { .. }
+            | Self::Ucast { .. }
+            | Self::Ucast6 { .. } => self.interface().into(),
         }
     }
 
-    /// The UDP port.
+    /// The interface; empty if it needs none.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        match self {
+            Self::Bcast { interface, .. }
+            | Self::Mcast { interface, .. }
+            | Self::Mcast6 { interface, .. }
+            | Self::Ucast { interface, .. }
+            | Self::Ucast6 { interface, .. } => interface,
+            Self::Serial { .. } => "",
+        }
+    }
+
+    /// The UDP port; 0 if it needs none.
     #[must_use]
     pub const fn port(&self) -> u16 {
         match self {
-            Self::Bcast { port, .. } | Self::Ucast { port, .. } => *port,
+            Self::Bcast { port, .. }
+            | Self::Mcast { port, .. }
+            | Self::Mcast6 { port, .. }
+            | Self::Ucast { port, .. }
+            | Self::Ucast6 { port, .. } => *port,
+            Self::Serial { .. } => 0,
         }
+    }
+
+    /// Where a packet goes, for whoever sends one without the medium: the limited broadcast address stands for that of
+    /// the interface's network. Nothing if it goes to no address.
+    #[must_use]
+    pub const fn destination(&self) -> Option<SocketAddr> {
+        let (address, port) = match *self {
+            Self::Serial { .. } => return None,
+            Self::Bcast { port, .. } => (IpAddr::V4(Ipv4Addr::BROADCAST), port),
+            Self::Mcast { group, port, .. } => (IpAddr::V4(group), port),
+            Self::Mcast6 { group, port, .. } => (IpAddr::V6(group), port),
+            Self::Ucast { peer, port, .. } => (IpAddr::V4(peer), port),
+            Self::Ucast6 { peer, port, .. } => (IpAddr::V6(peer), port),
+        };
+        Some(SocketAddr::new(address, port))
     }
 
     /// The directive of `ha.cf`.
@@ -46,16 +128,41 @@ impl MediumSpec {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Bcast { .. } => "bcast",
+            Self::Mcast { .. } => "mcast",
+            Self::Mcast6 { .. } => "mcast6",
+            Self::Serial { .. } => "serial",
             Self::Ucast { .. } => "ucast",
+            Self::Ucast6 { .. } => "ucast6",
         }
+    }
+
+    /// Whether each packet that is sent comes back to the sender.
+    #[must_use]
+    pub const fn hears_itself(&self) -> bool {
+        match self {
+            Self::Bcast { .. } => true,
+            Self::Mcast { loopback, .. } | Self::Mcast6 { loopback, .. } => *loopback,
+            Self::Serial { .. } | Self::Ucast { .. } | Self::Ucast6 { .. } => false,
+        }
+    }
+
+    /// Whether it carries classic text (`wire.md` 2.5); all others carry netstring packets.
+    #[must_use]
+    pub const fn carries_text(&self) -> bool {
+        matches!(self, Self::Serial { .. })
     }
 }
 
 impl fmt::Display for MediumSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, interface, port) = (self.kind(), self.interface(), self.port());
         match self {
-            Self::Bcast { interface, port } => write!(f, "bcast {interface} port {port}"),
-            Self::Ucast { interface, peer, port } => write!(f, "ucast {interface} {peer} port {port}"),
+            Self::Bcast { .. } => write!(f, "{kind} {interface} port {port}"),
+            Self::Mcast { group, .. } => write!(f, "{kind} {interface} {group} port {port}"),
+            Self::Mcast6 { group, .. } => write!(f, "{kind} {interface} {group} port {port}"),
+            Self::Serial { path, baud } => write!(f, "{kind} {} at {baud} baud", path.display()),
+            Self::Ucast { peer, .. } => write!(f, "{kind} {interface} {peer} port {port}"),
+            Self::Ucast6 { peer, .. } => write!(f, "{kind} {interface} {peer} port {port}"),
         }
     }
 }

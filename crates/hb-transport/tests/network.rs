@@ -1,4 +1,4 @@
-//! Broadcast on interfaces of a network namespace that the tests make for themselves.
+//! Broadcast and multicast on interfaces of a network namespace that the tests make for themselves.
 //!
 //! The test starts itself again under `unshare`, because a namespace belongs to a process.
 
@@ -8,11 +8,14 @@ use std::process::Command;
 mod inside {
     use std::io::ErrorKind;
     use std::net::{IpAddr, Ipv4Addr};
-    use std::time::Duration;
+    use std::sync::{Arc, mpsc};
+    use std::time::{Duration, Instant};
 
-    use hb_transport::{Medium, MediumSpec, OpenError, RECEIVE_BUFFER};
-    use rtnetlink::packet_route::address::AddressAttribute;
+    use hb_transport::{Keeper, Medium, MediumSpec, OpenError, RECEIVE_BUFFER};
+    use rtnetlink::packet_route::AddressFamily;
+    use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
     use rtnetlink::{Handle, LinkUnspec, LinkVeth};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     pub(crate) async fn run() {
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
@@ -20,6 +23,7 @@ mod inside {
         addresses(&handle).await;
         network_down(&handle).await;
         interface_recreated(&handle).await;
+        multicast(&handle).await;
     }
 
     fn spec() -> MediumSpec {
@@ -56,16 +60,18 @@ mod inside {
         request.execute().await.unwrap();
     }
 
-    async fn works(medium: &Medium) {
+    fn works(medium: &Medium) {
         medium.try_send(b"hello").unwrap();
+        receives(medium);
+    }
+
+    fn receives(medium: &Medium) {
         let mut buffer = vec![0; RECEIVE_BUFFER];
-        loop {
-            tokio::time::timeout(Duration::from_secs(10), medium.readable()).await.unwrap().unwrap();
-            match medium.try_recv(&mut buffer) {
-                Ok(length) => return assert_eq!(&buffer[..length], b"hello"),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-            }
-        }
+        let mut fds = [PollFd::new(medium, PollFlags::IN)];
+        let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
+        assert_eq!(poll(&mut fds, Some(&limit)).unwrap(), 1, "{}: nothing came", medium.spec());
+        let length = medium.try_recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"hello");
     }
 
     async fn remove(handle: &Handle, index: u32) {
@@ -84,8 +90,65 @@ mod inside {
         for broadcast in [Some([10, 99, 0, 255]), None] {
             let index = pair(handle).await;
             address(handle, index, [10, 99, 0, 1], 24, broadcast).await;
-            works(&Medium::open(&spec()).unwrap()).await;
+            works(&Medium::open(&spec()).unwrap());
             remove(handle, index).await;
+        }
+    }
+
+    /// The packets of several media with one port come back on their own medium only, and only where they shall.
+    async fn multicast(handle: &Handle) {
+        std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").unwrap();
+        let index = pair(handle).await;
+        address(handle, index, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
+        ipv6_works();
+        let other = self::index("hb1");
+        address(handle, other, [10, 98, 0, 1], 24, Some([10, 98, 0, 255])).await;
+        let (group, group6) = (Ipv4Addr::new(239, 0, 0, 43), "ff12::43:1".parse().unwrap());
+        let mcast = |interface: &str, loopback| {
+            let interface = interface.to_owned();
+            MediumSpec::Mcast { interface, group, port: 694, ttl: 1, loopback }
+        };
+        let mcast6 = |loopback| {
+            let interface = "hb0".to_owned();
+            MediumSpec::Mcast6 { interface, group: group6, port: 694, hops: 1, loopback }
+        };
+        let specs = [spec(), mcast("hb0", true), mcast6(true), mcast("hb1", true)];
+        let media = specs.each_ref().map(|spec| Medium::open(spec).unwrap());
+        for medium in &media {
+            works(medium);
+        }
+        let nothing = |medium: &Medium| {
+            let error = medium.try_recv(&mut [0; 16]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock, "{}", medium.spec());
+        };
+        media[1..].iter().for_each(nothing);
+        for (loud, quiet) in [(mcast("hb0", true), mcast("hb0", false)), (mcast6(true), mcast6(false))] {
+            assert_eq!((loud.hears_itself(), quiet.hears_itself()), (true, false));
+            let (loud, quiet) = (Medium::open(&loud).unwrap(), Medium::open(&quiet).unwrap());
+            quiet.try_send(b"unheard").unwrap();
+            works(&loud);
+            receives(&quiet);
+            nothing(&quiet);
+        }
+        for spec in [mcast("no", true), MediumSpec::Bcast { interface: "no".to_owned(), port: 694 }] {
+            let error = Medium::open(&spec).unwrap_err();
+            assert!(matches!(error, OpenError::NoInterface { .. }), "{error:?}");
+        }
+        remove(handle, index).await;
+    }
+
+    /// The kernel gives an interface its link-local address a moment after it came up.
+    fn ipv6_works() {
+        let begun = Instant::now();
+        loop {
+            let table = std::fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
+            let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            // The fifth column has the flags; 40 is "tentative".
+            if rows.any(|row| row[5] == "hb0" && u32::from_str_radix(row[4], 16).unwrap() & 0x40 == 0) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "{table}");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -94,30 +157,76 @@ mod inside {
         let index = pair(handle).await;
         address(handle, index, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
         let medium = Medium::open(&spec()).unwrap();
-        works(&medium).await;
+        works(&medium);
         down(handle, "hb0").await;
         medium.try_send(b"lost").unwrap_err();
         assert_eq!(medium.try_recv(&mut [0; 16]).unwrap_err().kind(), ErrorKind::WouldBlock);
         up(handle, "hb0").await;
-        works(&medium).await;
+        works(&medium);
         remove(handle, index).await;
     }
 
-    /// The old sockets stay deaf, `reopen` mends that; until the interface is back, it tells what is missing.
+    /// The keeper tells each loss and each return once, and the medium works after each return.
     async fn interface_recreated(handle: &Handle) {
+        let (sender, notices) = mpsc::channel();
+        let keeper = Keeper::start(Arc::new(move |notice| sender.send(notice).unwrap()), None).unwrap();
+        let (mut medium, error) = keeper.open(&spec()).unwrap();
+        assert!(matches!(error, Some(OpenError::NoInterface { .. })), "{error:?}");
+        assert_eq!(medium.try_send(b"lost").unwrap_err().raw_os_error(), Some(19), "ENODEV");
+        let mut happens = async |what: &str| {
+            let begun = Instant::now();
+            let notice = loop {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if let Ok(notice) = notices.try_recv() {
+                    break notice;
+                }
+                assert!(begun.elapsed() < Duration::from_secs(10), "not told: {what}");
+            };
+            assert!(notice.to_string().contains(what), "{notice}");
+            assert!(medium.renew() || what.contains("called"), "{what}");
+            assert!(!medium.renew());
+            if what.contains("as soon as") {
+                medium.try_send(b"lost").unwrap_err();
+            } else {
+                works(&medium);
+            }
+        };
+
         let first = pair(handle).await;
         address(handle, first, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
-        let mut medium = Medium::open(&spec()).unwrap();
+        happens("open again").await;
+        address(handle, first, [10, 99, 7, 1], 24, Some([10, 99, 7, 255])).await;
+        handle.address().del(address_message(first, [10, 99, 0, 1])).execute().await.unwrap();
+        happens("opened anew").await;
         remove(handle, first).await;
-        medium.try_send(b"lost").unwrap_err();
-        let error = medium.reopen().unwrap_err();
-        assert!(matches!(error, OpenError::NoInterface { .. }), "{error:?}");
+        happens("as soon as").await;
         let second = pair(handle).await;
         address(handle, second, [10, 99, 1, 1], 24, Some([10, 99, 1, 255])).await;
-        medium.try_send(b"lost").unwrap_err();
-        medium.reopen().unwrap();
-        works(&medium).await;
+        happens("open again").await;
+        rename(handle, second, "hb7").await;
+        happens("the interface is called hb7 now").await;
+        rename(handle, second, "hb0").await;
+        happens("opened anew").await;
+        // Down and up again is nothing to tell.
+        down(handle, "hb0").await;
+        up(handle, "hb0").await;
         remove(handle, second).await;
+        happens("as soon as").await;
+        assert!(notices.try_recv().is_err());
+    }
+
+    async fn rename(handle: &Handle, index: u32, name: &str) {
+        let change = LinkUnspec::new_with_index(index).name(name.to_owned()).build();
+        handle.link().set(change).execute().await.unwrap();
+    }
+
+    fn address_message(index: u32, address: [u8; 4]) -> AddressMessage {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.index = index;
+        message.header.prefix_len = 24;
+        message.attributes.push(AddressAttribute::Local(IpAddr::from(address)));
+        message
     }
 }
 

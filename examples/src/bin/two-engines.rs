@@ -122,6 +122,7 @@ fn config(local: u16) -> Config {
         max_rexmit_delay: Duration::from_millis(250),
         ttl: 3,
         failback: Failback::Off,
+        files_digest: String::new(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

@@ -1,0 +1,110 @@
+//! A serial device: opened, locked, and set as 3.0.6 sets it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::termios::{
+    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
+    isatty, tcflush, tcgetattr, tcsendbreak, tcsetattr,
+};
+
+use super::lock::Lock;
+use crate::error::OpenError;
+
+/// An open line; other programs that keep to lock files leave it alone while it lives.
+#[derive(Debug)]
+pub(super) struct Line {
+    tty: OwnedFd,
+    _lock: Lock,
+}
+
+impl Line {
+    /// Opens a device. Sends a break at the end, as 3.0.6 does, which takes up to half a second.
+    pub(super) fn open(path: &Path, baud: u32) -> Result<Self, OpenError> {
+        let device = || super::Device(path).to_string();
+        let failed = |action: &str, source: io::Error| OpenError::Other {
+            action: format!("{action} {}", device()),
+            source,
+        };
+        let lock = Lock::take(path).map_err(|source| failed("lock", source))?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let tty = open(path, flags, Mode::empty()).map_err(|source| failed("open", source.into()))?;
+        if !isatty(&tty) {
+            return Err(failed("use", io::Error::other("it is not a terminal")));
+        }
+        set(tty.as_fd(), baud).map_err(|source| failed("set up", source))?;
+        Ok(Self { tty, _lock: lock })
+    }
+
+    /// Drops what waits in the kernel to be written.
+    pub(super) fn forget_output(&self) {
+        // It fails only for a device that is gone, and then nothing waits.
+        let _ = tcflush(&self.tty, QueueSelector::OFlush);
+    }
+}
+
+impl Drop for Line {
+    /// To close a device waits until everything was sent, for half a minute if nobody takes it.
+    fn drop(&mut self) {
+        self.forget_output();
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tty.as_fd()
+    }
+}
+
+/// `wire.md` 8.7. `ISTRIP` is part of it: text outside ASCII does not pass.
+fn set(tty: BorrowedFd<'_>, baud: u32) -> io::Result<()> {
+    let mut termios = tcgetattr(tty)?;
+    termios.input_modes -= InputModes::IGNBRK
+        | InputModes::IUCLC
+        | InputModes::IXANY
+        | InputModes::IXOFF
+        | InputModes::IXON
+        | InputModes::ICRNL
+        | InputModes::PARMRK;
+    termios.input_modes |= InputModes::INPCK | InputModes::ISTRIP | InputModes::IGNCR | InputModes::BRKINT;
+    termios.output_modes -= OutputModes::OPOST;
+    termios.control_modes -= ControlModes::CSIZE | ControlModes::PARENB;
+    termios.control_modes |=
+        ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL | ControlModes::CRTSCTS;
+    termios.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+    termios.line_discipline = 0;
+    termios.special_codes[SpecialCodeIndex::VMIN] = 1;
+    termios.special_codes[SpecialCodeIndex::VTIME] = 1;
+    termios.set_output_speed(baud)?;
+    // The same.
+    termios.set_input_speed(0)?;
+    tcsetattr(tty, OptionalActions::Flush, &termios)?;
+    tcflush(tty, QueueSelector::IOFlush)?;
+    tcsendbreak(tty)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    #[test]
+    fn modes_are_those_of_3_0_6() {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        set(slave.as_fd(), 19200).unwrap();
+        let termios = tcgetattr(&slave).unwrap();
+        assert_eq!(termios.input_modes.bits(), 0xb2);
+        assert_eq!(termios.control_modes.bits(), 0x8000_08be, "{:x}", termios.control_modes.bits());
+        assert_eq!(termios.output_speed(), 19200);
+        assert!(!termios.output_modes.contains(OutputModes::OPOST));
+        assert!(!termios.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+    }
+}
