@@ -92,7 +92,27 @@ pub enum Medium {
         /// UDP port.
         port: u16,
     },
-    /// To one peer.
+    /// To everybody who has joined a group: `mcast`, or `mcast6` if the group is an IPv6 address.
+    Mcast {
+        /// The interface.
+        interface: String,
+        /// The group.
+        group: IpAddr,
+        /// UDP port.
+        port: u16,
+        /// TTL of IPv4, hop limit of IPv6, 0 to 4.
+        ttl: u8,
+        /// Whether what is sent comes back to this node.
+        loopback: bool,
+    },
+    /// Over a serial line.
+    Serial {
+        /// The device.
+        path: PathBuf,
+        /// Bits per second: 9600, 19200 (default), 38400, 57600, 115200, 230400 or 460800.
+        baud: u32,
+    },
+    /// To one peer: `ucast`, or `ucast6` if the peer is an IPv6 address.
     Ucast {
         /// The interface.
         interface: String,
@@ -103,9 +123,9 @@ pub enum Medium {
     },
     /// Checked, but not usable yet.
     Later {
-        /// The directive: `serial`, `mcast`, ...
+        /// The directive: `ping`, `ping_group`, ...
         kind: &'static str,
-        /// Interface, tty or host, as clients and logs name the medium.
+        /// Host or group, as clients and logs name the medium.
         name: String,
     },
 }

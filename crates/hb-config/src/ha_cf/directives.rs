@@ -113,9 +113,7 @@ static DIRECTIVES: &[Directive] = &[
     Directive::list("watchdog", behaviour::watchdog, "the path of one device", "watchdog /dev/watchdog")
         .repeatable()
         .status(Status::Later),
-    Directive::list("baud", media::baud, "a line speed", "baud 19200")
-        .repeatable()
-        .status(Status::LaterMinor),
+    Directive::list("baud", media::baud, "a line speed", "baud 19200").repeatable(),
     Directive::list("udpport", media::udpport, "a UDP port from 1 to 65535", "udpport 694").repeatable(),
     Directive::list("bcast", media::bcast, "names of network interfaces", "bcast eth0")
         .repeatable()
@@ -124,15 +122,12 @@ static DIRECTIVES: &[Directive] = &[
         .repeatable()
         .not_recorded(),
     Directive::line("ucast", media_line::ucast, "an interface and a host", "ucast eth0 192.168.1.2"),
-    Directive::line("ucast6", media_line::ucast6, "an interface and an IPv6 address", "ucast6 eth0 fd00::2")
-        .status(Status::Later),
-    Directive::line("mcast", media_line::mcast, MCAST, "mcast eth0 239.0.0.43 694 1 0").status(Status::Later),
-    Directive::line("mcast6", media_line::mcast6, MCAST, "mcast6 eth0 ff12::43:1 694 1 0")
-        .status(Status::Later),
+    Directive::line("ucast6", media_line::ucast6, "an interface and an IPv6 address", "ucast6 eth0 fd00::2"),
+    Directive::line("mcast", media_line::mcast, MCAST, "mcast eth0 239.0.0.43 694 1 0"),
+    Directive::line("mcast6", media_line::mcast6, MCAST, "mcast6 eth0 ff12::43:1 694 1 0"),
     Directive::list("serial", media::serial, "full paths of serial ports", "serial /dev/ttyS0")
         .repeatable()
-        .not_recorded()
-        .status(Status::Later),
+        .not_recorded(),
     Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254")
         .repeatable()
         .not_recorded()

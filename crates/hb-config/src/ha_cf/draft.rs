@@ -88,6 +88,15 @@ impl Doubts {
     }
 }
 
+/// An interface of a medium that is not there while the file is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AwaitedInterface {
+    pub(crate) mark: Mark,
+    /// Completes "network interface X ...".
+    pub(crate) problem: &'static str,
+    pub(crate) directive: &'static str,
+}
+
 /// UDP ports that the first medium of each kind fixed for its kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FixedPorts {
@@ -123,6 +132,8 @@ pub(crate) struct Draft {
     pub(crate) autojoin: Setting<Autojoin>,
 
     pub(crate) media: Vec<(Medium, Mark)>,
+    /// Of `media`, one for each that cannot be used yet.
+    pub(crate) awaited: Vec<AwaitedInterface>,
     /// Addresses of other machines, which cannot be floating ones.
     pub(crate) fixed_addresses: HashMap<Ipv4Addr, Mark>,
     pub(crate) udpport: Setting<u16>,
@@ -130,6 +141,7 @@ pub(crate) struct Draft {
     pub(crate) default_port: u16,
     pub(crate) ports: FixedPorts,
     pub(crate) baud: Option<Mark>,
+    pub(crate) baud_rate: Option<u32>,
     pub(crate) serial: Option<Mark>,
     pub(crate) watchdog: Option<Mark>,
     /// The last fencing device that concerns this node.

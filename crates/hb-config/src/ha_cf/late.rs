@@ -12,6 +12,7 @@ use crate::diagnostic::Diagnostic;
 use super::HaCf;
 use super::behaviour::legacy_notice;
 use super::draft::Autojoin;
+use super::media::report_interface;
 
 pub(crate) use nodes::check_number_of_nodes;
 pub(crate) use times::Times;
@@ -30,6 +31,14 @@ pub(super) fn check_late(cf: &mut HaCf<'_>) {
 }
 
 fn media(cf: &mut HaCf<'_>) {
+    // A medium may come later, but not all of them: such a node would hear nobody and take everything.
+    let carriers =
+        cf.draft.media.iter().filter(|(medium, _)| !matches!(medium, Medium::Later { .. })).count();
+    let awaited = std::mem::take(&mut cf.draft.awaited);
+    let can_wait = carriers > awaited.len();
+    for interface in awaited {
+        report_interface(cf, interface, can_wait);
+    }
     if cf.draft.media.is_empty() {
         if !cf.draft.doubts.media {
             whole_file(cf, || {

@@ -11,11 +11,16 @@ use crate::suggest::{nearest, nearest_number};
 use crate::value::parse_number;
 
 use super::behaviour::given_twice;
+use super::draft::AwaitedInterface;
 use super::nodes::{count_member, member_name};
 use super::{HaCf, path_of};
 
 /// Media of one node, ping nodes included; 3.0.6 dies after its start with one more.
 const MOST_MEDIA: usize = 63;
+/// Bytes in the longest name of an interface.
+const LONGEST_NAME: usize = 15;
+/// Speed of a serial line that none was given for.
+const DEFAULT_RATE: u32 = 19200;
 /// Speeds of serial lines.
 const RATES: [i32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
 
@@ -34,7 +39,8 @@ pub(super) fn baud(cf: &mut HaCf<'_>, word: Word<'_>) {
         });
         return;
     }
-    let _ = cf.number(Code::BadBaud, word, 9600..=460_800);
+    let rate = cf.number(Code::BadBaud, word, 9600..=460_800);
+    cf.draft.baud_rate = rate.and_then(|rate| u32::try_from(rate).ok());
     if let Some(serial) = cf.draft.serial {
         let source = cf.source;
         cf.warning(word.mark, || {
@@ -102,7 +108,8 @@ pub(super) fn serial(cf: &mut HaCf<'_>, word: Word<'_>) {
         match cf.lookup.path(path).map(|facts| facts.kind) {
             None => "does not exist",
             Some(PathKind::Terminal) => {
-                let _ = add(cf, Medium::Later { kind: "serial", name: word.lossy() }, word.mark);
+                let (path, baud) = (path.to_owned(), cf.draft.baud_rate.unwrap_or(DEFAULT_RATE));
+                let _ = add(cf, Medium::Serial { path, baud }, word.mark);
                 return;
             }
             Some(PathKind::CharacterDevice) => "is not a terminal device",
@@ -215,51 +222,69 @@ pub(super) fn current_port(cf: &HaCf<'_>) -> u16 {
     cf.draft.default_port
 }
 
-/// Whether the interface exists with an IPv4 address; reports it if not.
+/// Whether the medium of this interface is to be kept: if there is none of that name, or it has no IPv4 address, it may
+/// come later; what that means is decided when all media are known.
 pub(super) fn has_interface(cf: &mut HaCf<'_>, word: Word<'_>) -> bool {
-    let name = word.lossy();
-    let problem = match cf.lookup.interface(&name) {
-        InterfaceState::Usable => return true,
-        InterfaceState::Absent => "does not exist",
-        InterfaceState::NoAddress => "has no IPv4 address",
-    };
-    report_interface(cf, word, problem);
-    false
-}
-
-/// Whether the interface exists; reports it if not.
-pub(super) fn interface_exists(cf: &mut HaCf<'_>, word: Word<'_>) -> bool {
-    let name = word.lossy();
-    match cf.lookup.interface(&name) {
-        InterfaceState::Usable | InterfaceState::NoAddress => true,
-        InterfaceState::Absent => {
-            report_interface(cf, word, "does not exist");
-            false
-        }
+    match cf.lookup.interface(&word.lossy()) {
+        InterfaceState::Usable => true,
+        InterfaceState::Absent => is_awaited(cf, word, "does not exist"),
+        InterfaceState::NoAddress => is_awaited(cf, word, "has no IPv4 address"),
     }
 }
 
-fn report_interface(cf: &mut HaCf<'_>, word: Word<'_>, problem: &str) {
-    cf.draft.doubts.media = true;
-    let host = cf.lookup.host();
-    let directive = cf.directive.name;
-    cf.error(word.mark, || {
-        let message = format!("network interface {} {problem}", quoted(word.text));
+/// The same for media that need no IPv4 address.
+pub(super) fn interface_exists(cf: &mut HaCf<'_>, word: Word<'_>) -> bool {
+    match cf.lookup.interface(&word.lossy()) {
+        InterfaceState::Usable | InterfaceState::NoAddress => true,
+        InterfaceState::Absent => is_awaited(cf, word, "does not exist"),
+    }
+}
+
+/// Something that no interface will ever be called is an error in any case.
+fn is_awaited(cf: &mut HaCf<'_>, word: Word<'_>, problem: &'static str) -> bool {
+    let awaited = AwaitedInterface { mark: word.mark, problem, directive: cf.directive.name };
+    let can_be = word.text.len() <= LONGEST_NAME
+        && parse_number(word.text).ignored > 0
+        && word.text.iter().all(|byte| byte.is_ascii_graphic() && !b"/:".contains(byte));
+    if can_be {
+        cf.draft.awaited.push(awaited);
+    } else {
+        report_interface(cf, awaited, false);
+    }
+    can_be
+}
+
+/// Reports an interface that is not there: an error, or a warning if the medium can be waited for.
+pub(super) fn report_interface(cf: &mut HaCf<'_>, interface: AwaitedInterface, can_wait: bool) {
+    let AwaitedInterface { mark, problem, directive } = interface;
+    let (source, host) = (cf.source, cf.lookup.host());
+    let text = source.bytes().get(mark.start..mark.end).unwrap_or_default();
+    let make = || {
+        let message = format!("network interface {} {problem}", quoted(text));
+        if can_wait {
+            let known = host.interfaces().join(", ");
+            let hint = format!("it is used as soon as it is there; this machine has {known}");
+            return Diagnostic::warning(Code::BadInterface, message).hint(hint);
+        }
         let diagnostic = Diagnostic::error(Code::BadInterface, message);
         let known = host.interfaces();
-        if parse_number(word.text).ignored == 0 {
-            return diagnostic.hint(format!(
-                "a port is set by a line of its own above this one: `udpport {}`",
-                word.lossy()
-            ));
+        if parse_number(text).ignored == 0 {
+            let text = String::from_utf8_lossy(text);
+            return diagnostic
+                .hint(format!("a port is set by a line of its own above this one: `udpport {text}`"));
         }
-        match nearest(word.text, known.iter().map(String::as_str)).filter(|near| near.as_bytes() != word.text)
-        {
+        match nearest(text, known.iter().map(String::as_str)).filter(|near| near.as_bytes() != text) {
             Some(near) => diagnostic
                 .hint(format!("did you mean `{directive} {near}`? This machine has {}", known.join(", "))),
             None => diagnostic.hint(format!("this machine has {}", known.join(", "))),
         }
-    });
+    };
+    if can_wait {
+        cf.warning(mark, make);
+    } else {
+        cf.draft.doubts.media = true;
+        cf.error(mark, make);
+    }
 }
 
 /// Reports a host that has no IPv4 address.

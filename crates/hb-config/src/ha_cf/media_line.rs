@@ -34,60 +34,70 @@ pub(super) fn ucast(cf: &mut HaCf<'_>, rest: Word<'_>) {
 pub(super) fn ucast6(cf: &mut HaCf<'_>, rest: Word<'_>) {
     let Some((interface, peer)) = two_words(cf, rest, "the peer's IPv6 address") else { return };
     let port = current_port(cf);
-    cf.draft.ports.ucast6.get_or_insert(port);
+    let port = *cf.draft.ports.ucast6.get_or_insert(port);
     let exists = interface_exists(cf, interface);
-    let is_good = address_text(peer).and_then(|text| text.parse::<Ipv6Addr>().ok()).is_some_and(|address| {
-        !address.is_unspecified() && !address.is_loopback() && !address.is_multicast()
-    });
-    if !is_good {
+    let address = address_text(peer)
+        .and_then(|text| text.parse::<Ipv6Addr>().ok())
+        .filter(|address| !address.is_unspecified() && !address.is_loopback() && !address.is_multicast());
+    let Some(address) = address else {
         bad_address(cf, peer, "is not the IPv6 address of another host");
-    } else if exists {
-        let _ = add(cf, Medium::Later { kind: "ucast6", name: interface.lossy() }, rest.mark);
+        return;
+    };
+    if exists {
+        let medium = Medium::Ucast { interface: interface.lossy(), peer: IpAddr::V6(address), port };
+        let _ = add(cf, medium, rest.mark);
     }
 }
 
 /// `mcast IF GROUP PORT TTL LOOP`; further words are ignored.
 pub(super) fn mcast(cf: &mut HaCf<'_>, rest: Word<'_>) {
-    multicast(cf, rest, "mcast", |text| text.parse::<Ipv4Addr>().is_ok_and(|group| group.is_multicast()));
+    multicast(cf, rest, |text| {
+        let group = text.parse::<Ipv4Addr>().ok();
+        group.filter(Ipv4Addr::is_multicast).map(IpAddr::V4)
+    });
 }
 
 /// `mcast6 IF GROUP PORT HOPS LOOP`; further words are ignored.
 pub(super) fn mcast6(cf: &mut HaCf<'_>, rest: Word<'_>) {
-    multicast(cf, rest, "mcast6", |text| text.parse().is_ok_and(is_usable_group));
+    multicast(cf, rest, |text| text.parse().ok().filter(is_usable_group).map(IpAddr::V6));
 }
 
 /// `wire.md` 8.3: flags 0 or 1, scope 2, 4, 5 or 8, and the rest is not zero.
-fn is_usable_group(group: Ipv6Addr) -> bool {
+fn is_usable_group(group: &Ipv6Addr) -> bool {
     let [first, rest @ ..] = group.segments();
     matches!(first & 0xfff0, 0xff00 | 0xff10)
         && matches!(first & 0xf, 2 | 4 | 5 | 8)
         && rest.iter().any(|part| *part != 0)
 }
 
-fn multicast(cf: &mut HaCf<'_>, rest: Word<'_>, kind: &'static str, is_group: fn(&str) -> bool) {
+fn multicast(cf: &mut HaCf<'_>, rest: Word<'_>, group_of: fn(&str) -> Option<IpAddr>) {
     let mut parts = words(rest, is_blank);
     let Some(interface) = next(cf, &mut parts, "an interface") else { return };
     let exists = has_interface(cf, interface);
-    let Some(group) = next(cf, &mut parts, "a multicast group") else { return };
-    let mut good = exists;
-    if !address_text(group).is_some_and(is_group) {
-        bad_address(cf, group, "is not a multicast group that can be used");
-        good = false;
+    let Some(group_word) = next(cf, &mut parts, "a multicast group") else { return };
+    let group = address_text(group_word).and_then(group_of);
+    if group.is_none() {
+        bad_address(cf, group_word, "is not a multicast group that can be used");
     }
     let Some(port) = next(cf, &mut parts, "a port") else { return };
-    good &= wrapped_number(cf, port, "port", 65536, 1..=65535);
-    let Some(hops) = next(cf, &mut parts, "a TTL") else { return };
-    good &= wrapped_number(cf, hops, "TTL", 256, 0..=4);
+    let port = wrapped_number(cf, port, "port", 65536, 1..=65535);
+    let Some(ttl) = next(cf, &mut parts, "a TTL") else { return };
+    let ttl = wrapped_number(cf, ttl, "TTL", 256, 0..=4);
     let Some(looped) = next(cf, &mut parts, "a loop flag") else { return };
-    if !matches!(parse_number(looped.text).value, 0 | 1) {
-        cf.draft.doubts.media = true;
-        cf.bad_line(Code::BadNumber, Some(looped.mark), || {
-            format!("the loop flag is 0 or 1, not {}", quoted(looped.text))
-        });
-        good = false;
-    }
-    if good {
-        let _ = add(cf, Medium::Later { kind, name: interface.lossy() }, rest.mark);
+    let loopback = match parse_number(looped.text).value {
+        0 => false,
+        1 => true,
+        _ => {
+            cf.draft.doubts.media = true;
+            cf.bad_line(Code::BadNumber, Some(looped.mark), || {
+                format!("the loop flag is 0 or 1, not {}", quoted(looped.text))
+            });
+            return;
+        }
+    };
+    if let (true, Some(group), Some(port), Some(ttl)) = (exists, group, port, ttl) {
+        let _ =
+            add(cf, Medium::Mcast { interface: interface.lossy(), group, port, ttl, loopback }, rest.mark);
     }
 }
 
@@ -147,14 +157,14 @@ fn address_text(word: Word<'_>) -> Option<&str> {
     std::str::from_utf8(word.text).ok()
 }
 
-/// A number that 3.0.6 keeps in a small integer: taken modulo `modulus`, then checked. True if it is good.
-fn wrapped_number(
+/// A number that 3.0.6 keeps in a small integer: taken modulo `modulus`, then checked; nothing if it is bad.
+fn wrapped_number<T: TryFrom<i32>>(
     cf: &mut HaCf<'_>,
     word: Word<'_>,
     what: &str,
     modulus: i32,
     range: std::ops::RangeInclusive<i32>,
-) -> bool {
+) -> Option<T> {
     let number = parse_number(word.text);
     let value = number.value.rem_euclid(modulus);
     if !range.contains(&value) {
@@ -163,7 +173,7 @@ fn wrapped_number(
         cf.bad_line(Code::BadNumber, Some(word.mark), || {
             format!("the {what} is a number from {first} to {last}, not {}", quoted(word.text))
         });
-        return false;
+        return None;
     }
     if value != number.value || number.ignored > 0 {
         cf.warning(word.mark, || {
@@ -174,5 +184,5 @@ fn wrapped_number(
             .hint(format!("write `{value}`"))
         });
     }
-    true
+    T::try_from(value).ok()
 }

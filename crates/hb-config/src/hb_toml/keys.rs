@@ -166,7 +166,8 @@ hb.toml - settings of hb-node for which ha.cf has no words
 An optional file beside `ha.cf`, in [TOML](https://toml.io). Heartbeat 3.0.6 does not read it, so a cluster of one
 node of each kind can have it too. It need not be the same on both nodes. Without the file, and for every key
 that it does not set, the defaults count. Unknown tables and keys are refused, and so are values out of range:
-`hb-ctl check` shows all of them with their places. A change needs a restart of the node.
+`hb-ctl check` shows all of them with their places. A reload takes changes over: limits from the next run of a
+script on.
 
 A file with every key and its meaning, all in comments: [examples/conf/hb.toml](../../examples/conf/hb.toml).
 ";

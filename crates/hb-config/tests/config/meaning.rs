@@ -49,7 +49,9 @@ fn the_first_medium_of_a_kind_fixes_its_port() {
         .iter()
         .map(|medium| match medium {
             Medium::Bcast { port, .. } => ("bcast", *port),
+            Medium::Mcast { port, .. } => ("mcast", *port),
             Medium::Ucast { port, .. } => ("ucast", *port),
+            Medium::Serial { .. } => ("serial", 0),
             Medium::Later { kind, .. } => (*kind, 0),
         })
         .collect();
@@ -59,10 +61,10 @@ fn the_first_medium_of_a_kind_fixes_its_port() {
 
 #[test]
 fn a_file_without_a_medium_that_works_says_so() {
-    let loaded = loaded("auto_failback on\nserial /dev/ttyS0\n", "");
+    let loaded = loaded("auto_failback on\nping 10.81.0.2\n", "");
     let config = loaded.config.as_ref().unwrap();
     assert!(!config.has_working_medium());
-    assert_eq!(config.not_in_force[0].directive, "serial");
+    assert_eq!(config.not_in_force[0].directive, "ping");
     assert!(loaded.diagnostics.iter().any(|found| found.code.id() == "HB058"));
 }
 
