@@ -52,6 +52,9 @@ fn nodes(status: &Status) -> Vec<Vec<String>> {
         if node.missing > 0 {
             remarks.push(format!("{} messages missing", node.missing));
         }
+        if let Some(files) = node.other_files.as_ref().filter(|files| !files.is_empty()) {
+            remarks.push(format!("other {}", files.join(", ")));
+        }
         if !own && node.silence_ms.is_some() && !node.speaks_hb {
             remarks.push("3.0.6".to_owned());
         }

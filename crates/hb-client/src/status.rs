@@ -70,6 +70,10 @@ pub struct NodeStatus {
     pub speaks_hb: bool,
     /// Messages of it that are missing now.
     pub missing: u32,
+    /// Configuration files of it that say something else than those of the node that answers; absent if it does not
+    /// tell, as Heartbeat 3.0.6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_files: Option<Vec<String>>,
     /// Whether it is heard, medium by medium.
     pub links: Vec<LinkStatus>,
 }

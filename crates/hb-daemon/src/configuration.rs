@@ -1,9 +1,10 @@
 //! Reading the configuration, at the start and again later, and telling what is wrong with it.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hb_config::{Checked, Diagnostic, LoadOptions, Loaded, RealHost, Severity};
+use hb_config::{Diagnostic, LoadOptions, Loaded, RealHost, Severity};
 
 use crate::log::{Level, Log};
 use crate::options::Options;
@@ -12,6 +13,56 @@ use crate::options::Options;
 pub(crate) fn load(options: &Options) -> Loaded {
     let load_options = LoadOptions { node_name: options.node_name.clone() };
     hb_config::load_with(&options.config_dir, &RealHost, &load_options)
+}
+
+/// The files as they are when nobody is writing to them: an editor or `cp` first empties a file, and an empty
+/// `haresources` is a good one that stops every group.
+///
+/// Waits until nothing has changed for a moment, and reads again if something does meanwhile; not for the start of
+/// threads that must not wait. Nothing if they do not come to rest.
+pub(crate) fn load_at_rest(options: &Options) -> Option<Loaded> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let before = stamps(options);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // What was changed in the future was changed before somebody set the clock.
+        let missing = |stamp: &Stamp| stamp.rest().checked_sub(now.checked_sub(stamp.changed)?);
+        if let Some(missing) = before.iter().flatten().filter_map(missing).max() {
+            thread::sleep(missing);
+            continue;
+        }
+        let loaded = load(options);
+        if stamps(options) == before {
+            return Some(loaded);
+        }
+    }
+    None
+}
+
+/// What differs after every write to a file, and after another file took its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    /// Since 1970.
+    changed: Duration,
+}
+
+impl Stamp {
+    /// How long it must not have changed. An empty file is most often one that is about to be filled, by a writer that may
+    /// have to wait for the processor in between.
+    const fn rest(&self) -> Duration {
+        if self.size == 0 { REST_EMPTY } else { REST }
+    }
+}
+
+fn stamps(options: &Options) -> [Option<Stamp>; 4] {
+    ["ha.cf", "haresources", "authkeys", "hb.toml"].map(|file| {
+        let facts = std::fs::metadata(options.config_dir.join(file)).ok()?;
+        let seconds = Duration::from_secs(u64::try_from(facts.ctime()).unwrap_or(0));
+        let nanos = Duration::from_nanos(u64::try_from(facts.ctime_nsec()).unwrap_or(0));
+        Some(Stamp { inode: facts.ino(), size: facts.size(), changed: seconds + nanos })
+    })
 }
 
 /// One log line for each diagnostic.
@@ -23,58 +74,6 @@ pub(crate) fn log_diagnostics(log: &Log, diagnostics: &[Diagnostic]) {
             Severity::Note => Level::Info,
         };
         log.line(level, &one_line(diagnostic));
-    }
-}
-
-/// Everything that can be compared between two readings: a name and a text that differs when the meaning does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
-    facts: Vec<(&'static str, String)>,
-    keys: u64,
-}
-
-impl Facts {
-    /// Of a configuration that was read from `config_dir` just now.
-    pub(crate) fn of(checked: &Checked, config_dir: &Path) -> Self {
-        let c = checked;
-        let facts = vec![
-            ("node name", c.node_name.clone()),
-            ("nodes", format!("{:?}", (&c.nodes, &c.ping_nodes))),
-            ("media", format!("{:?}", c.media)),
-            ("keepalive", format!("{:?}", c.keepalive)),
-            ("deadtime", format!("{:?}", c.deadtime)),
-            ("warntime", format!("{:?}", c.warntime)),
-            ("initdead", format!("{:?}", c.initdead)),
-            ("deadping", format!("{:?}", c.deadping)),
-            ("max_rexmit_delay", format!("{:?}", c.max_rexmit_delay)),
-            ("hopfudge", c.hopfudge.to_string()),
-            ("auto_failback", format!("{:?}", c.failback)),
-            ("msgfmt", c.inner_auth.to_string()),
-            ("realtime", format!("{:?}", (c.realtime, c.rtprio))),
-            ("logging", format!("{:?}", c.log)),
-            ("hbgenmethod", format!("{:?}", c.generation_method)),
-            ("uuidfrom", format!("{:?}", c.uuid_from)),
-            ("haresources", format!("{:?}", c.groups)),
-            ("hb.toml", format!("{:?}", c.agents)),
-            ("env", format!("{:?}", c.environment)),
-        ];
-        Self { facts, keys: fingerprint(&config_dir.join("authkeys")) }
-    }
-
-    /// Names of what differs, the keys left out.
-    pub(crate) fn changes(&self, newer: &Self) -> Vec<&'static str> {
-        let pairs = self.facts.iter().zip(&newer.facts);
-        pairs.filter(|(before, after)| before != after).map(|((name, _), _)| *name).collect()
-    }
-
-    /// The keys of `newer` are in force now.
-    pub(crate) const fn take_keys_of(&mut self, newer: &Self) {
-        self.keys = newer.keys;
-    }
-
-    /// Whether `authkeys` differs.
-    pub(crate) const fn has_other_keys(&self, newer: &Self) -> bool {
-        self.keys != newer.keys
     }
 }
 
@@ -92,9 +91,69 @@ fn one_line(diagnostic: &Diagnostic) -> String {
     line
 }
 
-/// A number that changes with the content of a file, and from which nobody gets the content back.
-fn fingerprint(path: &Path) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    std::fs::read(path).ok().hash(&mut hasher);
-    hasher.finish()
+/// Files that were not changed for so long are not being written.
+const REST: Duration = Duration::from_millis(50);
+/// The same for empty files.
+const REST_EMPTY: Duration = Duration::from_secs(1);
+/// How long to wait for that.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    fn options(name: &str) -> Options {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = std::env::temp_dir().join(format!("hb-rest-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let ha_cf = "logfile /var/log/ha-log\nbcast lo\nnode cc1 cc2\nauto_failback on\n";
+        for (file, text) in [("ha.cf", ha_cf), ("authkeys", "auth 1\n1 crc\n"), ("haresources", GROUPS)] {
+            std::fs::write(dir.join(file), text).unwrap();
+            std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        Options { config_dir: dir, node_name: Some("cc1".to_owned()), ..Options::default() }
+    }
+
+    const GROUPS: &str = "cc1 10.0.0.1\ncc2 10.0.0.2\n";
+
+    /// Empties the file and fills it again, over and over.
+    fn rewrite(path: &Path, pause: Duration, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            std::fs::write(path, "").unwrap();
+            std::fs::write(path, GROUPS).unwrap();
+            thread::sleep(pause);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_never_read_half() {
+        let options = options("half");
+        let (path, stop) = (options.config_dir.join("haresources"), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| rewrite(&path, REST * 2, &stop));
+            for _ in 0..20 {
+                let loaded = load_at_rest(&options).unwrap();
+                assert_eq!(loaded.config.unwrap().groups.len(), 2);
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        std::fs::remove_dir_all(&options.config_dir).unwrap();
+    }
+
+    #[test]
+    fn files_that_never_come_to_rest_are_not_read() {
+        let options = options("never");
+        let (path, stop) = (options.config_dir.join("haresources"), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| rewrite(&path, REST / 10, &stop));
+            let loaded = load_at_rest(&options);
+            stop.store(true, Ordering::Relaxed);
+            // A busy machine may let it rest between two writes.
+            assert!(loaded.is_none_or(|loaded| loaded.config.is_some_and(|config| config.groups.len() == 2)));
+        });
+        std::fs::remove_dir_all(&options.config_dir).unwrap();
+    }
 }

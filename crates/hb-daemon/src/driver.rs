@@ -31,19 +31,20 @@ use std::time::Duration;
 
 use hb_auth::InnerAuth;
 use hb_engine::{Action, Engine, JobId, Outcome};
-use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
+use hb_resource::{Actuator, Job, JobAction, Report};
 use hb_sys::process::{Notifier, Side, daemonise, detach_stdio, set_umask};
 use tokio::runtime::Runtime;
 
 use crate::front::{Background, ControlSocket, Desk, Ended, Front, Reloader, Signals};
-use crate::heart::{FromHeart, Heart, JobEnd, Parts, Submit};
+use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit};
+use crate::in_force::InForce;
 use crate::log::{Level, Log, Writer};
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
 use crate::options::{Exit, Options};
 use crate::realtime::{self, Scheduling};
 use crate::start::{Start, chain, prepare};
-use crate::{clock, environment, log, mapping};
+use crate::{clock, log, mapping};
 
 /// Runs a node. Unless told to stay in the foreground, the process that calls this returns as soon as the daemon
 /// beats, or could not start; the daemon itself returns from here when it has stopped.
@@ -71,7 +72,7 @@ pub fn run(options: Options) -> Exit {
 /// The main function of the guard process: `hb-node guard`, started by the daemon.
 #[must_use]
 pub fn guard_main() -> Exit {
-    match hb_resource::guard::run() {
+    match hb_resource::guard::run(|words, level, text| log::afterwards::write(words, level_of(level), text)) {
         Ok(()) => Exit::Good,
         Err(error) => {
             say_early(&format!("guard: {}", chain(&error)));
@@ -94,24 +95,17 @@ fn run_node(options: Options, background: Option<Notifier>) -> Exit {
     log_panics(&log);
     let start =
         options.made_absolute().map_err(|error| StartFailure::from(error).told(&log)).and_then(|options| {
-            let media_runtime =
-                current_thread_runtime().map_err(|error| StartFailure::from(error).told(&log))?;
-            let start = {
-                let _inside = media_runtime.enter();
-                prepare(&options, &log, &mut writer)?
-            };
-            Ok((options, start, media_runtime))
+            let start = prepare(&options, &log, &mut writer)?;
+            Ok((options, start))
         });
-    let (options, start, media_runtime) = match start {
+    let (options, start) = match start {
         Ok(start) => start,
         Err(exit) => return give_up(exit, &mut writer, background),
     };
-    let exit = match Node::assemble(&options, start, &log) {
+    match Node::assemble(&options, start, &log) {
         Ok(node) => node.live(writer, background),
         Err(failure) => give_up(failure.told(&log), &mut writer, background),
-    };
-    drop(media_runtime);
-    exit
+    }
 }
 
 /// A node that is about to live: the heart beats already.
@@ -119,6 +113,7 @@ struct Node {
     front: Front,
     runtime: Runtime,
     pid_file: crate::pid_file::PidFile,
+    actuator: Arc<Actuator>,
     log: Log,
 }
 
@@ -136,20 +131,23 @@ impl Node {
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
         // At most one unfinished job for each group: there is always room.
         let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
-        let submit = start_actuator(options, &start, priority, Arc::clone(&job_ends), log)?;
+        let actuator = Arc::new(start_actuator(options, &start, priority, Arc::clone(&job_ends), log)?);
 
-        let links: Vec<String> = start.media.iter().map(|medium| medium.name().to_owned()).collect();
+        let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
+        let in_force = InForce::at_start(start.checked.clone(), media);
+        let links = in_force.link_names();
         let config = mapping::engine(&start.checked, &links, start.uuid, start.generation);
         let heart = Heart::new(Parts {
             engine: Engine::new(config, random_seed()?, clock::now()),
             ports: start.media,
             keys: start.checked.key_ring.clone(),
             inner: if start.checked.inner_auth { InnerAuth::Yes } else { InnerAuth::No },
-            names: mapping::names(&start.checked, &links),
+            names: mapping::names(&in_force),
             log_refused: start.checked.log.log_badpack,
             log: log.clone(),
-            submit,
-            job_ends,
+            submit: submit_to(Arc::clone(&actuator)),
+            leave: leave_with(Arc::clone(&actuator)),
+            job_ends: Arc::clone(&job_ends),
             inbox: Arc::clone(&inbox),
             outbox: Arc::clone(&outbox),
             notify: notify.try_clone(),
@@ -159,19 +157,18 @@ impl Node {
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
         }
-        let background = Background {
-            scheduling,
-            not_in_force: start.checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
-            protection: mapping::protection(&start.checked, &links),
-        };
-        let reloader = Reloader::new(options.clone(), start.facts);
+        let background = Background::new(scheduling, &in_force);
+        let exchanger = Arc::clone(&actuator);
+        let exchange =
+            Box::new(move |change| exchanger.reconfigure(change).map_err(|error| error.to_string()));
+        let reloader = Reloader::new(options.clone(), in_force, exchange, job_ends, start.keeper);
         let front = Front { desk, control, signals, reloader, background, log: log.clone(), notify };
-        Ok(Self { front, runtime, pid_file: start.pid_file, log: log.clone() })
+        Ok(Self { front, runtime, pid_file: start.pid_file, actuator, log: log.clone() })
     }
 
     /// Serves until the heart has ended.
     fn live(self, mut writer: Writer, background: Option<Notifier>) -> Exit {
-        let Self { front, runtime, pid_file, log } = self;
+        let Self { front, runtime, pid_file, actuator, log } = self;
         writer.drain();
         if let Some(notifier) = background {
             writer.set_background();
@@ -186,7 +183,11 @@ impl Node {
         front.notify.send("READY=1");
         let Ended { heart, waiting } = front.run(&runtime);
         let exit = match heart {
-            Ok(()) => Exit::Good,
+            Ok(()) => {
+                actuator.disarm(LAST_ORDER);
+                Exit::Good
+            }
+            // The guard does what it does after a death.
             Err(error) => {
                 log.line(Level::Crit, &format!("the heart failed: {error}"));
                 Exit::Internal
@@ -231,34 +232,43 @@ fn start_actuator(
     priority: Option<i32>,
     job_ends: Arc<Mailbox<JobEnd>>,
     log: &Log,
-) -> Result<Submit, StartFailure> {
-    let mut config = ActuatorConfig::new(start.groups.clone());
-    mapping::limit_agents(&mut config, &start.checked);
-    config.agent_dirs =
-        vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
-    config.environment = environment::of_scripts(&start.checked, &options.config_dir, std::env::vars_os());
-    config.working_dir = options.state_dir.join("cores/root");
+) -> Result<Actuator, StartFailure> {
+    let mut config = mapping::scripts(options, &start.checked);
+    config.groups.clone_from(&start.groups);
     config.guard_command.clone_from(&options.guard_command);
     config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));
     let notes = log.clone();
     let report = move |report| match report {
         Report::Done { id, result } => {
-            let outcome = result.map_or_else(|reason| Outcome::Failed { reason }, |()| Outcome::Ok);
+            let outcome = result.map_or_else(
+                |failure| Outcome::Failed { reason: failure.reason, residue: failure.residue },
+                |()| Outcome::Ok,
+            );
             if job_ends.post(JobEnd { job: JobId(id), outcome }).is_err() {
                 notes.line(Level::Crit, &format!("the end of job {id} found no room"));
             }
         }
         Report::Note { level, text } => notes.line(level_of(level), &text),
     };
-    let actuator = Actuator::start(config, Box::new(report))?;
-    Ok(Box::new(move |JobId(id), action| {
+    Ok(Actuator::start(config, Box::new(report))?)
+}
+
+fn leave_with(actuator: Arc<Actuator>) -> Leave {
+    Box::new(move |farewell| {
+        // The next one comes soon.
+        let _ = actuator.leave_farewell(farewell);
+    })
+}
+
+fn submit_to(actuator: Arc<Actuator>) -> Submit {
+    Box::new(move |JobId(id), action| {
         let action = match action {
             Action::Start(group) => JobAction::Start(usize::from(group.0)),
             Action::Stop(group) => JobAction::Stop(usize::from(group.0)),
             Action::Announce(group) => JobAction::Announce(usize::from(group.0)),
         };
         actuator.submit(Job { id, action }).map_err(|error| error.to_string())
-    }))
+    })
 }
 
 /// Starts the heart's thread and waits until it is as real-time as it gets.
@@ -322,5 +332,7 @@ fn say_early(text: &str) {
 const MAILBOX: usize = 64;
 /// Time for the log thread to write a last line before the process is aborted.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+/// Longest wait at the end for the guard to know that nothing is left to do.
+const LAST_ORDER: Duration = Duration::from_secs(1);
 /// Longest wait at the end for the log to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hb_engine::{Event, GroupId, HoldSet, LinkId, NodeId};
 
 use crate::excerpt::excerpt;
+use crate::files_digest;
 use crate::log::Level;
 
 /// Names for the numbers in events.
@@ -21,6 +22,8 @@ pub(crate) struct Names {
     pub(crate) links: Vec<String>,
     /// Keys of the resource groups by number.
     pub(crate) groups: Vec<String>,
+    /// The digest of our own files (`files_digest`).
+    pub(crate) files: String,
 }
 
 /// A log line.
@@ -116,6 +119,8 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::NotFenced { node: who } => not_fenced(node(who)),
         Event::StopDelayed => info("Shutdown delayed until current resource activity finishes.".to_owned()),
         Event::Stopping => info(format!("Heartbeat shutdown in progress. ({})", std::process::id())),
+        Event::FilesDiffer { node: who, theirs } => files_differ(node(who), &names.files, theirs),
+        Event::FilesAgree { node: who } => files_agree(node(who)),
         Event::Stopped => info(format!("{} Heartbeat shutdown complete.", names.local)),
     }
 }
@@ -236,6 +241,16 @@ fn released(set: HoldSet) -> Line {
 
 fn transition_complete(hold: HoldSet) -> Line {
     burst("transitions", Level::Info, format!("local resource transition completed. [{hold}]"))
+}
+
+fn files_differ(node: &str, ours: &str, theirs: &str) -> Line {
+    let files = files_digest::differing(ours, theirs).join(" and ");
+    let text = format!("{files} of {node} and of this node say different things; see `hb-ctl status`");
+    burst("other files", Level::Warn, text)
+}
+
+fn files_agree(node: &str) -> Line {
+    burst("equal files", Level::Info, format!("The files of {node} and of this node say the same again."))
 }
 
 fn group_failed(group: &str, reason: &str, mono_ns: u64) -> Line {

@@ -14,6 +14,7 @@ mod reload;
 mod signals;
 mod status;
 
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -60,6 +61,7 @@ impl Front {
     /// Serves until the heart has ended.
     pub(crate) fn run(self, runtime: &Runtime) -> Ended {
         let Self { desk, control, signals, reloader, background, log, notify } = self;
+        let background = RefCell::new(background);
         let office = Rc::new(Office { desk, reloader, background, log, notify });
         let tasks = LocalSet::new();
         tasks.spawn_local(signals.serve(Rc::clone(&office)));
@@ -75,7 +77,7 @@ impl Front {
 struct Office {
     desk: Desk,
     reloader: Reloader,
-    background: Background,
+    background: RefCell<Background>,
     log: Log,
     notify: Notify,
 }

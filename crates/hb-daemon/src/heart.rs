@@ -11,11 +11,14 @@
 //! After each input the outputs are performed in their order: `perform`. What is said about them, and how often, is
 //! in `voice`; how it waits in `waiter`; what crosses the border to other threads in `message`.
 
+mod change;
+mod farewell;
 mod load;
 mod message;
 mod perform;
 mod port;
 mod receive;
+mod signature;
 mod voice;
 mod waiter;
 
@@ -33,6 +36,8 @@ use crate::log::Log;
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
 
+pub(crate) use change::Change;
+pub(crate) use farewell::Leave;
 #[cfg(test)]
 pub(crate) use message::Counts;
 pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, ToHeart};
@@ -40,6 +45,7 @@ pub(crate) use port::Port;
 
 use load::LoadAverage;
 use receive::Wire;
+use signature::Signature;
 use voice::Voice;
 use waiter::{Ready, Waiter};
 
@@ -64,10 +70,12 @@ pub(crate) struct Parts<P> {
     pub(crate) log: Log,
     /// Begins a job.
     pub(crate) submit: Submit,
+    /// Leaves a farewell with the guard.
+    pub(crate) leave: Leave,
     /// Ends of jobs come here; room for one for each group.
     pub(crate) job_ends: Arc<Mailbox<JobEnd>>,
     /// What others ask of the heart.
-    pub(crate) inbox: Arc<Mailbox<ToHeart>>,
+    pub(crate) inbox: Arc<Mailbox<ToHeart<P>>>,
     /// What the heart answers.
     pub(crate) outbox: Arc<Mailbox<FromHeart>>,
     /// The service manager, for its watchdog.
@@ -79,24 +87,32 @@ pub(crate) struct Heart<P> {
     engine: Engine,
     wires: Vec<Wire<P>>,
     keys: KeyRing,
+    signature: Signature,
     inner: InnerAuth,
     voice: Voice,
     submit: Submit,
+    leave: Leave,
+    /// The number at which the next farewell is due.
+    farewell_at: u64,
     job_ends: Arc<Mailbox<JobEnd>>,
-    inbox: Arc<Mailbox<ToHeart>>,
+    inbox: Arc<Mailbox<ToHeart<P>>>,
     outbox: Arc<Mailbox<FromHeart>>,
     /// Taken from the mailboxes, not yet handed over.
     ended: VecDeque<JobEnd>,
-    asked: VecDeque<ToHeart>,
+    asked: VecDeque<ToHeart<P>>,
     /// Not yet in the outbox.
     answers: VecDeque<FromHeart>,
     waiter: Waiter,
+    /// When the engine wants to be woken: what it said after the last input.
+    deadline: Option<Tick>,
     load: LoadAverage,
     notify: Notify,
     notify_at: Option<Tick>,
     /// One packet on its way in, and one on its way out.
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
+    /// The same as classic text, for media that carry it.
+    outgoing_text: Vec<u8>,
     stopped: bool,
 }
 
@@ -110,14 +126,18 @@ impl<P: Port> Heart<P> {
             waiter.watch(port, Ready::Wire(index))?;
         }
         let now = clock::tick();
+        let deadline = parts.engine.next_deadline();
         let notify_at = parts.notify.watchdog_interval().map(|_| now);
         Ok(Self {
             engine: parts.engine,
             wires: parts.ports.into_iter().map(Wire::new).collect(),
             keys: parts.keys,
+            signature: Signature::new(parts.names.nodes.len()),
             inner: parts.inner,
             voice: Voice::new(parts.log, parts.names, parts.log_refused),
             submit: parts.submit,
+            leave: parts.leave,
+            farewell_at: 0,
             job_ends: parts.job_ends,
             inbox: parts.inbox,
             outbox: parts.outbox,
@@ -125,11 +145,13 @@ impl<P: Port> Heart<P> {
             asked: VecDeque::new(),
             answers: VecDeque::new(),
             waiter,
+            deadline,
             load: LoadAverage::open(),
             notify: parts.notify,
             notify_at,
             incoming: vec![0; MAX_PACKET],
             outgoing: Vec::with_capacity(MESSAGE),
+            outgoing_text: Vec::new(),
             stopped: false,
         })
     }
@@ -168,9 +190,12 @@ impl<P: Port> Heart<P> {
                 self.receive(true);
             }
             self.handle(Input::Wake);
+            self.receive_echoes();
         }
         self.do_chores(clock::tick());
-        self.outbox.try_post(&mut self.answers);
+        if !self.answers.is_empty() {
+            self.outbox.try_post(&mut self.answers);
+        }
     }
 
     /// Hands one input to the engine and performs what comes of it.
@@ -178,6 +203,8 @@ impl<P: Port> Heart<P> {
         let now = clock::now();
         self.engine.handle(now, input);
         self.perform_outputs(now);
+        self.renew_farewell();
+        self.deadline = self.engine.next_deadline();
     }
 
     fn hand_over(&mut self) {
@@ -191,7 +218,7 @@ impl<P: Port> Heart<P> {
         while let Some(asked) = self.asked.pop_front() {
             match asked {
                 ToHeart::Command(command) => self.handle(Input::Command(command)),
-                ToHeart::Keys(keys) => self.keys = *keys,
+                ToHeart::Change(change) => self.take_over(*change),
                 ToHeart::Status { ticket } => {
                     let report = Box::new(self.report(clock::now()));
                     self.answers.push_back(FromHeart::Status { ticket, report });
@@ -209,7 +236,7 @@ impl<P: Port> Heart<P> {
     }
 
     fn is_due(&self, now: Tick) -> bool {
-        self.engine.next_deadline().is_some_and(|deadline| deadline <= now)
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
     /// What is neither urgent nor the engine's: the service manager's watchdog, what was left out of the log.
@@ -228,10 +255,7 @@ impl<P: Port> Heart<P> {
             return Some(clock::tick());
         }
         let again = (!self.answers.is_empty()).then(|| clock::tick().plus(OFFER_AGAIN));
-        [self.engine.next_deadline(), self.notify_at, self.voice.next_summary(), again]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.deadline, self.notify_at, self.voice.next_summary(), again].into_iter().flatten().min()
     }
 }
 

@@ -4,6 +4,7 @@
 //! * `start`, `configuration`, `mapping`, `environment`, `identity`, `pid_file`, `accounts`: before the heart beats
 //! * `heart`, `clock`, `realtime`: the thread that must never be late
 //! * `front`: signals, control socket, reload
+//! * `in_force`, `files_digest`: what another reading of the files changes, and whether a peer has the same
 //! * `log`, `event_text`, `excerpt`, `limiter`: what is said, how often, and where it is written
 //! * `mailbox`, `notify`: between threads, and to the service manager
 //!
@@ -16,9 +17,11 @@ mod driver;
 mod environment;
 mod event_text;
 mod excerpt;
+mod files_digest;
 mod front;
 mod heart;
 mod identity;
+mod in_force;
 mod limiter;
 mod log;
 mod mailbox;

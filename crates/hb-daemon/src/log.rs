@@ -5,10 +5,12 @@
 //! * `format`: a line as bytes, for files and for syslog
 //! * `writer`: takes lines from the queue and hands them to the destinations
 //! * `bridge`: what libraries say through `tracing`
+//! * `afterwards`: the same destinations for the guard, which outlives that thread
 //! * `file`, `syslog`, `console`: the destinations; none of them can hold up another for long
 //!
 //! What is worth a line, and its text, is decided elsewhere.
 
+pub(crate) mod afterwards;
 mod bridge;
 mod console;
 mod file;

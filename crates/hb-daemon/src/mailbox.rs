@@ -15,9 +15,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A bounded queue with a bell.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
-    queue: Mutex<VecDeque<T>>,
+    queue: Mutex<Queue<T>>,
     ringer: UnixStream,
     bell: UnixStream,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    list: VecDeque<T>,
     capacity: usize,
 }
 
@@ -27,14 +32,28 @@ impl<T> Mailbox<T> {
         let (ringer, bell) = UnixStream::pair()?;
         ringer.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
-        Ok(Self { queue: Mutex::new(VecDeque::with_capacity(capacity)), ringer, bell, capacity })
+        let queue = Queue { list: VecDeque::with_capacity(capacity), capacity };
+        Ok(Self { queue: Mutex::new(queue), ringer, bell })
+    }
+
+    /// For ordinary threads: room for at least `capacity` messages from now on.
+    pub(crate) fn make_room(&self, capacity: usize) {
+        let mut queue = self.lock();
+        if queue.capacity < capacity {
+            let more = capacity.saturating_sub(queue.list.len());
+            queue.list.reserve(more);
+            queue.capacity = capacity;
+        }
+        drop(queue);
+        // As above: the heart may have found the lock taken.
+        self.ring();
     }
 
     /// For ordinary threads: posts a message, or gives it back if the queue is full.
     pub(crate) fn post(&self, message: T) -> Result<(), T> {
         let mut queue = self.lock();
-        let posted = if queue.len() < self.capacity {
-            queue.push_back(message);
+        let posted = if queue.list.len() < queue.capacity {
+            queue.list.push_back(message);
             Ok(())
         } else {
             Err(message)
@@ -48,14 +67,14 @@ impl<T> Mailbox<T> {
     /// For ordinary threads: everything that waits.
     pub(crate) fn take(&self) -> Vec<T> {
         self.silence();
-        self.lock().drain(..).collect()
+        self.lock().list.drain(..).collect()
     }
 
     /// For the heart: moves what waits behind `into`, unless another thread is inside. That thread rings later.
     pub(crate) fn try_take(&self, into: &mut VecDeque<T>) {
         self.silence();
         if let Ok(mut queue) = self.queue.try_lock() {
-            into.append(&mut queue);
+            into.append(&mut queue.list);
         }
     }
 
@@ -66,13 +85,13 @@ impl<T> Mailbox<T> {
             return;
         }
         let Ok(mut queue) = self.queue.try_lock() else { return };
-        let room = self.capacity.saturating_sub(queue.len()).min(from.len());
-        queue.extend(from.drain(..room));
+        let room = queue.capacity.saturating_sub(queue.list.len()).min(from.len());
+        queue.list.extend(from.drain(..room));
         drop(queue);
         self.ring();
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
         // A panic ends the process, so nobody ever sees a poisoned lock.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,6 +156,17 @@ mod tests {
         assert_eq!(mailbox.take(), ['a', 'b']);
         mailbox.try_post(&mut more);
         assert_eq!(mailbox.take(), ['c']);
+    }
+
+    #[test]
+    fn room_can_be_made() {
+        let mailbox = Mailbox::new(1).unwrap();
+        mailbox.post('a').unwrap();
+        assert_eq!(mailbox.post('b'), Err('b'));
+        mailbox.make_room(2);
+        mailbox.post('b').unwrap();
+        assert_eq!(mailbox.post('c'), Err('c'));
+        assert_eq!(mailbox.take(), ['a', 'b']);
     }
 
     #[test]

@@ -3,23 +3,34 @@
 use std::net::IpAddr;
 
 use hb_config::{Checked, Medium, ResourceKind};
-use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId};
+use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, Reconfiguration};
 use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, ResourceSpec};
 use hb_transport::MediumSpec;
 
 use crate::event_text::Names;
+use crate::in_force::{InForce, Plan};
 use crate::log::{FileFormat, Targets};
+use crate::options::Options;
+use crate::{environment, files_digest, log};
 
 /// The media that this version can open, in the order of the file.
 pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
-    let specs = checked.media.iter().filter_map(|medium| match medium {
-        Medium::Bcast { interface, port } => {
-            Some(MediumSpec::Bcast { interface: interface.clone(), port: *port })
+    let specs = checked.media.iter().filter_map(|medium| match medium.clone() {
+        Medium::Bcast { interface, port } => Some(MediumSpec::Bcast { interface, port }),
+        Medium::Mcast { interface, group: IpAddr::V4(group), port, ttl, loopback } => {
+            Some(MediumSpec::Mcast { interface, group, port, ttl, loopback })
         }
+        Medium::Mcast { interface, group: IpAddr::V6(group), port, ttl, loopback } => {
+            Some(MediumSpec::Mcast6 { interface, group, port, hops: ttl, loopback })
+        }
+        Medium::Serial { path, baud } => Some(MediumSpec::Serial { path, baud }),
         Medium::Ucast { interface, peer: IpAddr::V4(peer), port } => {
-            Some(MediumSpec::Ucast { interface: interface.clone(), peer: *peer, port: *port })
+            Some(MediumSpec::Ucast { interface, peer, port })
         }
-        Medium::Ucast { peer: IpAddr::V6(_), .. } | Medium::Later { .. } => None,
+        Medium::Ucast { interface, peer: IpAddr::V6(peer), port } => {
+            Some(MediumSpec::Ucast6 { interface, peer, port })
+        }
+        Medium::Later { .. } => None,
     });
     specs.collect()
 }
@@ -46,26 +57,51 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
             hb_config::Failback::Off => Failback::Off,
             hb_config::Failback::Legacy => Failback::Legacy,
         },
-        groups: checked
-            .groups
-            .iter()
-            .map(|group| GroupConfig { key: key(group), home: node_id(checked, &group.node) })
-            .collect(),
+        groups: checked.groups.iter().map(|group| group_config(checked, group)).collect(),
+        files_digest: files_digest::of(checked),
     }
 }
 
+/// What the engine is told while it runs.
+pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
+    let config = engine(&plan.next.checked, &[], [0; 16], 0);
+    Reconfiguration {
+        keepalive: config.keepalive,
+        deadtime: config.deadtime,
+        warntime: config.warntime,
+        initdead: config.initdead,
+        max_rexmit_delay: config.max_rexmit_delay,
+        ttl: config.ttl,
+        failback: config.failback,
+        links: plan.links.clone(),
+        groups: plan.groups.clone(),
+        files_digest: plan.next.digest.clone(),
+    }
+}
+
+/// A group for the engine.
+pub(crate) fn group_config(checked: &Checked, group: &hb_config::Group) -> GroupConfig {
+    GroupConfig { key: key(group), home: node_id(checked, &group.node) }
+}
+
 /// Names for log lines.
-pub(crate) fn names(checked: &Checked, links: &[String]) -> Names {
+pub(crate) fn names(in_force: &InForce) -> Names {
     Names {
-        local: checked.node_name.clone(),
-        nodes: checked.nodes.clone(),
-        links: links.to_vec(),
-        groups: checked.groups.iter().map(key).collect(),
+        local: in_force.checked.node_name.clone(),
+        nodes: in_force.checked.nodes.clone(),
+        links: in_force.link_names(),
+        groups: in_force.group_names.clone(),
+        files: in_force.digest.clone(),
     }
 }
 
 /// What the actuator works on, in the engine's order.
 pub(crate) fn groups(checked: &Checked) -> Vec<GroupSpec> {
+    checked.groups.iter().map(group_spec).collect()
+}
+
+/// A group for the actuator.
+pub(crate) fn group_spec(group: &hb_config::Group) -> GroupSpec {
     let resource = |resource: &hb_config::Resource| match &resource.kind {
         ResourceKind::Address(address) => ResourceSpec::Address(AddressSpec {
             address: address.address,
@@ -78,11 +114,21 @@ pub(crate) fn groups(checked: &Checked) -> Vec<GroupSpec> {
             ResourceSpec::Script { name: name.clone(), arguments: arguments.clone() }
         }
     };
-    let group = |group: &hb_config::Group| GroupSpec {
-        key: key(group),
-        resources: group.resources.iter().map(resource).collect(),
-    };
-    checked.groups.iter().map(group).collect()
+    GroupSpec { key: key(group), resources: group.resources.iter().map(resource).collect() }
+}
+
+/// Limits, directories and environment of scripts; without groups and guard.
+pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
+    let mut config = ActuatorConfig::new(Vec::new());
+    limit_agents(&mut config, checked);
+    config.agent_dirs =
+        vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
+    config.environment = environment::of_scripts(checked, &options.config_dir, std::env::vars_os());
+    config.working_dir = options.state_dir.join("cores/root");
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    config.guard_lock = Some(options.guard_lock());
+    config.guard_log = log::afterwards::words(&host, &log_targets(checked));
+    config
 }
 
 /// Limits of scripts (`hb.toml`).
@@ -129,7 +175,8 @@ pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
     words
 }
 
-fn key(group: &hb_config::Group) -> String {
+/// The name of a group: its first resource as spelled.
+pub(crate) fn key(group: &hb_config::Group) -> String {
     group.resources.first().map_or_else(String::new, |resource| resource.spelled.clone())
 }
 

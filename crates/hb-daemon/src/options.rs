@@ -77,6 +77,11 @@ impl Options {
         Ok(self)
     }
 
+    /// What guards hold locked.
+    pub(crate) fn guard_lock(&self) -> PathBuf {
+        self.run_dir.join("guard.lock")
+    }
+
     /// The pid file: beside the run directory where administrators look for it, inside it if it is another one.
     pub(crate) fn pid_file(&self) -> PathBuf {
         if self.run_dir.as_os_str() == DEFAULT_RUN_DIR {

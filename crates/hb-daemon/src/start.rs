@@ -5,24 +5,24 @@ use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, chown};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use hb_config::{Checked, GenerationMethod, UuidFrom};
 use hb_resource::GroupSpec;
-use hb_transport::{Medium, OpenError};
+use hb_transport::{Happening, Keeper, Medium, Notice, OpenError};
 
-use crate::configuration::{self, Facts};
+use crate::configuration;
 use crate::identity::{generation, uuid};
 use crate::log::{Level, Log, Writer};
 use crate::options::{Exit, Options};
 use crate::pid_file::{PidFile, PidFileError};
-use crate::{accounts, clock, mapping};
+use crate::{accounts, clock, mapping, realtime};
 
 /// What is in place.
 pub(crate) struct Start {
     /// The configuration.
     pub(crate) checked: Checked,
-    /// The same, to compare with later readings.
-    pub(crate) facts: Facts,
     /// The lock that keeps others from starting.
     pub(crate) pid_file: PidFile,
     /// The node's UUID.
@@ -31,14 +31,15 @@ pub(crate) struct Start {
     pub(crate) generation: u64,
     /// What the actuator works on.
     pub(crate) groups: Vec<GroupSpec>,
-    /// The open media.
+    /// The media, of which at least one is open.
     pub(crate) media: Vec<Medium>,
+    /// Opens them again that the network takes away.
+    pub(crate) keeper: Keeper,
 }
 
-/// Puts everything in place; what went wrong is in the log. The media need the caller to be inside a tokio runtime.
+/// Puts everything in place; what went wrong is in the log.
 pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Result<Start, Exit> {
     let checked = read_configuration(options, log, writer)?;
-    let facts = Facts::of(&checked, &options.config_dir);
     make_directories(options).map_err(|error| failed(log, "cannot make a directory", &error))?;
     let pid_file = PidFile::create(&options.pid_file()).map_err(|error| match error {
         PidFileError::Running(_) => {
@@ -55,12 +56,38 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     let version = env!("CARGO_PKG_VERSION");
     log.line(Level::Info, &format!("Configuration validated. Starting heartbeat {version} (hb)"));
 
+    wait_for_guard(options, log, writer)?;
     let (uuid, generation) = identity(options, &checked, log)?;
     let groups = mapping::groups(&checked);
     remove_leftovers(&groups, log)?;
-    let media = open_media(&checked, log)?;
-    Ok(Start { checked, facts, pid_file, uuid, generation, groups, media })
+    let keeper = keep_media(&checked, log)?;
+    let media = open_media(&checked, &keeper, log)?;
+    Ok(Start { checked, pid_file, uuid, generation, groups, media, keeper })
 }
+
+/// A guard that outlived its daemon may be stopping what that daemon had started; nothing may be started beside it.
+fn wait_for_guard(options: &Options, log: &Log, writer: &mut Writer) -> Result<(), Exit> {
+    let mut told = false;
+    loop {
+        match hb_resource::guard::is_held(&options.guard_lock()) {
+            Ok(false) => return Ok(()),
+            Ok(true) if told => {}
+            Ok(true) => {
+                log.line(
+                    Level::Warn,
+                    "Waiting: the guard of the previous run still stops what that run had started",
+                );
+                writer.drain();
+                told = true;
+            }
+            Err(error) => return Err(failed(log, "cannot look for a guard of the previous run", &error)),
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// Between two looks whether the previous run's guard has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 fn read_configuration(options: &Options, log: &Log, writer: &mut Writer) -> Result<Checked, Exit> {
     let loaded = configuration::load(options);
@@ -89,7 +116,7 @@ fn make_directories(options: &Options) -> io::Result<()> {
 }
 
 /// Log files belong to hacluster:haclient, where these exist (`config.md` 10.1).
-fn give_away<'a>(log: &Log, files: impl Iterator<Item = &'a Path>) {
+pub(crate) fn give_away<'a>(log: &Log, files: impl Iterator<Item = &'a Path>) {
     let (Some(user), Some(group)) = (accounts::user_id("hacluster"), accounts::group_id("haclient")) else {
         return;
     };
@@ -137,21 +164,58 @@ fn remove_leftovers(groups: &[GroupSpec], log: &Log) -> Result<(), Exit> {
     Ok(())
 }
 
-fn open_media(checked: &Checked, log: &Log) -> Result<Vec<Medium>, Exit> {
+/// Opens the media. One that is not there is waited for, unless it is all of them, or only an operator can mend it.
+fn open_media(checked: &Checked, keeper: &Keeper, log: &Log) -> Result<Vec<Medium>, Exit> {
     let specs = mapping::media(checked);
     if specs.is_empty() {
         log.line(Level::Error, "none of the media in ha.cf is of a kind that this version can use");
         return Err(Exit::Failed);
     }
     let mut media = Vec::with_capacity(specs.len());
+    let mut missing = Vec::new();
     for spec in specs {
-        media.push(Medium::open(&spec).map_err(|error| {
-            let exit = failed(log, &spec, &error);
-            if matches!(error, OpenError::Permission { .. }) { Exit::NoPermission } else { exit }
-        })?);
-        log.line(Level::Info, &format!("{spec}: open"));
+        let (medium, error) = keeper.open(&spec).map_err(|error| failed(log, &spec, &error))?;
+        match error {
+            None => log.line(Level::Info, &format!("{spec}: open")),
+            Some(error) => {
+                if matches!(error, OpenError::Permission { .. }) {
+                    failed(log, &spec, &error);
+                    return Err(Exit::NoPermission);
+                }
+                if matches!(error, OpenError::PortInUse { .. }) {
+                    return Err(failed(log, &spec, &error));
+                }
+                missing.push(Notice { spec, what: Happening::Lost(error) });
+            }
+        }
+        media.push(medium);
     }
-    Ok(media)
+    if missing.len() < media.len() {
+        for notice in missing {
+            log.line(Level::Warn, &notice.to_string());
+        }
+        return Ok(media);
+    }
+    for Notice { spec, what } in missing {
+        if let Happening::Lost(error) = what {
+            failed(log, spec, &error);
+        }
+    }
+    Err(Exit::Failed)
+}
+
+/// Opens media again that the network took away, and tells the log.
+fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
+    let priority = checked.realtime.then(|| checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
+    let told = log.clone();
+    let report = move |notice: Notice| {
+        let level = match notice.what {
+            Happening::Lost(_) | Happening::Renamed(_) => Level::Warn,
+            Happening::Back | Happening::Renewed => Level::Info,
+        };
+        told.line(level, &notice.to_string());
+    };
+    Keeper::start(Arc::new(report), priority).map_err(|error| failed(log, "cannot watch the network", &error))
 }
 
 fn failed(log: &Log, what: impl fmt::Display, error: &dyn std::error::Error) -> Exit {

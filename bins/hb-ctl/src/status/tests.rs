@@ -18,6 +18,7 @@ fn node(name: &str, silence_ms: Option<u64>, up: bool) -> NodeStatus {
         hold: silence_ms.map(|_| ResourceSet::Local),
         speaks_hb: false,
         missing: 0,
+        other_files: (!up).then(|| vec!["ha.cf".to_owned(), "authkeys".to_owned()]),
         links: vec![LinkStatus { name: "eth0".to_owned(), up }],
     }
 }
@@ -64,7 +65,7 @@ hb 0.1.0, process 57, up 3 min, generation 42
 
 NODE  STATUS  SILENT  DEAD AFTER  HOLDS  LINKS
 cc1   active  100 ms  10.0 s      local  eth0 up    this node
-cc2   dead    -       10.0 s      -      eth0 dead
+cc2   dead    -       10.0 s      -      eth0 dead  other ha.cf, authkeys
 
 GROUP             HOME  HERE
 IPaddr::10.0.0.1  cc2   up

@@ -23,6 +23,7 @@ fn sample() -> Status {
                 hold: Some(ResourceSet::Local),
                 speaks_hb: true,
                 missing: 0,
+                other_files: None,
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: true }],
             },
             NodeStatus {
@@ -33,6 +34,7 @@ fn sample() -> Status {
                 hold: None,
                 speaks_hb: false,
                 missing: 0,
+                other_files: None,
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: false }],
             },
         ],

@@ -12,6 +12,7 @@ fn names() -> Names {
         nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
         links: vec!["eth0".to_owned()],
         groups: vec!["IPaddr::10.0.0.1".to_owned()],
+        files: "1 2 3".to_owned(),
     }
 }
 
@@ -139,6 +140,8 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::GroupUp { group: WWW },
         Event::GroupFailed { group: WWW, reason: String::new() },
         Event::TransitionComplete { hold: HoldSet::ALL },
+        Event::FilesDiffer { node: CC2, theirs: String::new() },
+        Event::FilesAgree { node: CC2 },
     ];
     for event in a_few_at_once {
         assert!(matches!(line(&event, &names(), 0).limit, Limit::Burst(_)), "{event:?}");
@@ -147,6 +150,18 @@ fn what_a_packet_can_trigger_is_limited() {
     for event in [Event::CommunicationUp, Event::Stopping, Event::Stopped] {
         assert_eq!(line(&event, &names(), 0).limit, Limit::None, "{event:?}");
     }
+}
+
+#[test]
+fn other_files_are_named() {
+    let event = Event::FilesDiffer { node: CC2, theirs: "1 0 4".to_owned() };
+    check(
+        &event,
+        Level::Warn,
+        "haresources and authkeys of cc2 and of this node say different things; see `hb-ctl status`",
+    );
+    let event = Event::FilesAgree { node: CC2 };
+    check(&event, Level::Info, "The files of cc2 and of this node say the same again.");
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Clerk {
                 return match office.desk.status().await {
                     Ok(report) => {
                         let (log, uptime) = (office.log.counts(), office.desk.uptime());
-                        let status = status::status(report, &office.background, log, uptime);
+                        let status = status::status(report, &office.background.borrow(), log, uptime);
                         Response::Status { status: Box::new(status) }
                     }
                     Err(error) => refused(RefusalCause::Busy, &error.to_string()),

@@ -6,13 +6,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hb_auth::KeyRing;
 use hb_engine::Command;
+use hb_transport::Medium;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::heart::{FromHeart, HeartStatus, ToHeart};
+use crate::heart::{Change, FromHeart, HeartStatus, ToHeart};
 use crate::mailbox::Mailbox;
 
 /// The heart did not take or answer it in time.
@@ -63,6 +63,7 @@ impl Desk {
                             let _ = asker.send(report);
                         }
                     }
+                    FromHeart::Discarded(parts) => drop(parts),
                     FromHeart::Ended(result) => return result,
                 }
             }
@@ -101,9 +102,9 @@ impl Desk {
         self.stopping.get()
     }
 
-    /// New keys.
-    pub(super) fn keys(&self, keys: KeyRing) -> Result<(), Busy> {
-        self.to_heart.post(ToHeart::Keys(Box::new(keys))).map_err(|_| Busy)
+    /// Another configuration.
+    pub(super) fn change(&self, change: Change<Medium>) -> Result<(), Busy> {
+        self.to_heart.post(ToHeart::Change(Box::new(change))).map_err(|_| Busy)
     }
 
     /// Time since the start.

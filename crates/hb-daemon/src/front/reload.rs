@@ -1,26 +1,44 @@
-//! Reads the configuration again while the node runs (SIGHUP, `hb-ctl reload`).
+//! Reads the configuration again while the node runs (SIGHUP, `hb-ctl reload`), and takes over what can change.
 //!
-//! Everything is checked before anything changes. With errors, the old configuration stays in force. New keys are
-//! taken over at once; of what else has changed the log says that it needs a restart.
+//! Everything is read, checked and opened before anything changes: with an error, the old configuration stays in force
+//! as a whole. What differs is decided in `in_force`; here is the order in which the parts learn of it: the actuator
+//! before the engine can ask for a new group, the log last, so that the old one tells why it ends.
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
-use hb_auth::KeyRing;
+use hb_auth::InnerAuth;
 use hb_client::RefusalCause;
+use hb_config::Checked;
+use hb_resource::Change as ActuatorChange;
+use hb_transport::{Keeper, Medium, MediumSpec};
 use tokio::sync::oneshot;
 
-use super::Office;
-use crate::configuration::{self, Facts};
+use super::desk::Busy;
+use super::{Background, Office};
+use crate::heart::{Change, JobEnd};
+use crate::in_force::{InForce, Plan};
 use crate::log::{Level, Log};
+use crate::mailbox::Mailbox;
 use crate::options::Options;
+use crate::start::{chain, give_away};
+use crate::{configuration, mapping};
 
-/// What is in force, to compare with.
+/// Gives the actuator another configuration, or says why it takes none.
+pub(crate) type Exchange = Box<dyn Fn(ActuatorChange) -> Result<(), String>>;
+
+/// What is in force, and who has to know of a change.
 pub(crate) struct Reloader {
     options: Options,
-    facts: RefCell<Facts>,
+    in_force: RefCell<InForce>,
+    exchange: Exchange,
+    job_ends: Arc<Mailbox<JobEnd>>,
+    keeper: Arc<Keeper>,
     running: Cell<bool>,
+    /// Asked for while one was running: the files may have changed after they were read.
+    again: Cell<bool>,
 }
 
 /// Why nothing was taken over.
@@ -29,85 +47,181 @@ pub(super) struct Refusal {
     pub(super) text: String,
 }
 
-/// A configuration without errors.
-struct Reading {
-    facts: Facts,
-    keys: KeyRing,
-}
-
 impl Reloader {
-    /// The node runs with what `facts` says.
-    pub(crate) const fn new(options: Options, facts: Facts) -> Self {
-        Self { options, facts: RefCell::new(facts), running: Cell::new(false) }
-    }
-
-    /// Reads in a thread of its own: disks and name services may take their time.
-    async fn read(&self, log: Log) -> Result<Result<Reading, String>, io::Error> {
-        let options = self.options.clone();
-        let (sender, receiver) = oneshot::channel();
-        thread::Builder::new().name("hb-reload".to_owned()).spawn(move || {
-            // The front may have ended in the meantime.
-            let _ = sender.send(read(&options, &log));
-        })?;
-        // The thread cannot end without sending: a panic ends the process.
-        receiver.await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    /// The node runs with what `in_force` says.
+    pub(crate) fn new(
+        options: Options,
+        in_force: InForce,
+        exchange: Exchange,
+        job_ends: Arc<Mailbox<JobEnd>>,
+        keeper: Keeper,
+    ) -> Self {
+        let (running, again) = (Cell::new(false), Cell::new(false));
+        let (in_force, keeper) = (RefCell::new(in_force), Arc::new(keeper));
+        Self { options, in_force, exchange, job_ends, keeper, running, again }
     }
 }
 
 impl Office {
+    /// A signal: reads and takes over, once more if another one comes meanwhile. What comes of it is in the log.
+    pub(super) async fn hang_up(&self) {
+        self.reloader.again.set(true);
+        while !self.reloader.running.get() && self.reloader.again.replace(false) {
+            // Told in the log.
+            let _ = self.reload().await;
+        }
+    }
+
     /// Reads and takes over; says what came of it, in the log too.
     pub(super) async fn reload(&self) -> Result<String, Refusal> {
-        let busy = |text: String| Refusal { cause: RefusalCause::Busy, text };
         if self.reloader.running.replace(true) {
-            return Err(busy("the configuration is being read already".to_owned()));
+            return Err(busy("the configuration is being read already"));
         }
         self.log.line(Level::Info, "Reading the configuration again.");
-        let reading = self.reloader.read(self.log.clone()).await;
+        let result = self.read_and_take_over().await;
         self.reloader.running.set(false);
-        let reading = match reading {
-            Err(error) => return Err(busy(error.to_string())),
-            Ok(Err(report)) => {
-                self.log.line(Level::Error, "Config errors: the old configuration stays in force.");
-                return Err(Refusal { cause: RefusalCause::Configuration, text: report });
-            }
-            Ok(Ok(reading)) => reading,
-        };
-        let lines = self.take_over(reading).map_err(|error| busy(error.to_string()))?;
-        for line in &lines {
-            self.log.line(Level::Info, line);
+        if let Err(refusal) = &result {
+            let text = match refusal.cause {
+                RefusalCause::Configuration => {
+                    "Config errors: the old configuration stays in force.".to_owned()
+                }
+                RefusalCause::UnknownRequest | RefusalCause::Permission | RefusalCause::Busy => {
+                    format!("The old configuration stays in force: {}.", refusal.text)
+                }
+            };
+            self.log.line(Level::Error, &text);
         }
+        result
+    }
+
+    async fn read_and_take_over(&self) -> Result<String, Refusal> {
+        let (options, log) = (self.reloader.options.clone(), self.log.clone());
+        let read = aside(move || read(&options, &log)).await?;
+        let (checked, media) = read.map_err(|text| Refusal { cause: RefusalCause::Configuration, text })?;
+        let snapshot = self.desk.status().await?.snapshot;
+        let plan = self.reloader.in_force.borrow().plan(checked, media, &snapshot);
+        if plan.is_empty() {
+            self.log.line(Level::Info, "Configuration unchanged.");
+            return Ok("Configuration unchanged.".to_owned());
+        }
+        let ports = self.open_media(&plan).await?;
+        let groups = snapshot.groups.len() + plan.groups.len();
+        self.take_over(plan, ports, groups).await
+    }
+
+    /// The media that are new, opened where a slow one holds up nobody.
+    async fn open_media(&self, plan: &Plan) -> Result<Vec<Medium>, Refusal> {
+        let new = plan.links.iter().zip(&plan.next.media).filter(|(link, _)| link.before.is_none());
+        let new: Vec<MediumSpec> = new.map(|(_, spec)| spec.clone()).collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keeper = Arc::clone(&self.reloader.keeper);
+        let opened = aside(move || {
+            let open = |spec: &MediumSpec| match keeper.open(spec) {
+                Ok((medium, None)) => Ok(medium),
+                Ok((_, Some(error))) => Err(format!("{spec}: {}", chain(&error))),
+                Err(error) => Err(format!("{spec}: {error}")),
+            };
+            new.iter().map(open).collect::<Result<Vec<_>, _>>()
+        });
+        opened.await?.map_err(|text| {
+            self.log.line(Level::Error, &text);
+            Refusal { cause: RefusalCause::Configuration, text }
+        })
+    }
+
+    async fn take_over(&self, plan: Plan, ports: Vec<Medium>, groups: usize) -> Result<String, Refusal> {
+        let Self { reloader, .. } = self;
+        let engine = mapping::reconfiguration(&plan);
+        let Plan { next, new_groups, lines, .. } = plan;
+        let checked = &next.checked;
+        let config = mapping::scripts(&reloader.options, checked);
+        (reloader.exchange)(ActuatorChange { config, groups: new_groups }).map_err(|text| busy(&text))?;
+        reloader.job_ends.make_room(groups * 2 + 16);
+        self.desk.change(Change {
+            engine,
+            ports,
+            keys: checked.key_ring.clone(),
+            inner: if checked.inner_auth { InnerAuth::Yes } else { InnerAuth::No },
+            names: mapping::names(&next),
+            log_refused: checked.log.log_badpack,
+        })?;
+        for (level, line) in &lines {
+            self.log.line(*level, line);
+        }
+        let before = reloader.in_force.replace(next);
+        self.exchange_log(&before.checked);
+        self.renew_background();
+        // It answers after it has taken everything over.
+        self.desk.status().await?;
+        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
         Ok(lines.join("\n"))
     }
 
-    fn take_over(&self, reading: Reading) -> Result<Vec<String>, super::desk::Busy> {
-        let Reading { facts, keys } = reading;
-        let mut in_force = self.reloader.facts.borrow_mut();
-        let mut lines = Vec::new();
-        if in_force.has_other_keys(&facts) {
-            self.desk.keys(keys)?;
-            in_force.take_keys_of(&facts);
-            lines.push("Rereading authentication file.".to_owned());
+    /// What the status says beside the heart's report.
+    fn renew_background(&self) {
+        let in_force = self.reloader.in_force.borrow();
+        let scheduling = self.background.borrow().scheduling.clone();
+        self.background.replace(Background::new(scheduling, &in_force));
+    }
+
+    /// A switch by signal is undone only by another value in the file.
+    fn exchange_log(&self, before: &Checked) {
+        let in_force = self.reloader.in_force.borrow();
+        let after = &in_force.checked;
+        if before.log.debug != after.log.debug {
+            self.log.set_debug(after.log.debug > 0);
         }
-        // What needs a restart stays a difference until then, and is told each time.
-        let changes = in_force.changes(&facts);
-        if !changes.is_empty() {
-            lines.push(format!("Changed, but in force only after a restart: {}.", changes.join(", ")));
+        let targets = mapping::log_targets(after);
+        if targets != mapping::log_targets(before) {
+            self.log.set_targets(targets);
+            self.log.line(Level::Info, "The log goes on here.");
         }
-        if lines.is_empty() {
-            lines.push("Configuration unchanged.".to_owned());
-        }
-        Ok(lines)
     }
 }
 
-fn read(options: &Options, log: &Log) -> Result<Reading, String> {
-    let loaded = configuration::load(options);
-    configuration::log_diagnostics(log, &loaded.diagnostics);
-    match &loaded.config {
-        Some(checked) => {
-            let facts = Facts::of(checked, &options.config_dir);
-            Ok(Reading { facts, keys: checked.key_ring.clone() })
-        }
-        None => Err(loaded.render(false)),
+impl From<Busy> for Refusal {
+    fn from(busy: Busy) -> Self {
+        Self { cause: RefusalCause::Busy, text: busy.to_string() }
     }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self { cause: RefusalCause::Busy, text: error.to_string() }
+    }
+}
+
+fn busy(text: &str) -> Refusal {
+    Refusal { cause: RefusalCause::Busy, text: text.to_owned() }
+}
+
+/// In a thread of its own: disks and name services may take their time.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new().name("hb-reload".to_owned()).spawn(move || {
+        // The front may have ended in the meantime.
+        let _ = sender.send(work());
+    })?;
+    // The thread cannot end without sending: a panic ends the process.
+    receiver.await.map_err(|_| io::ErrorKind::BrokenPipe.into())
+}
+
+/// The files without errors and the media that they name; else all that is wrong with them.
+fn read(options: &Options, log: &Log) -> Result<(Checked, Vec<MediumSpec>), String> {
+    let Some(loaded) = configuration::load_at_rest(options) else {
+        return Err("the files are being changed all the time".to_owned());
+    };
+    configuration::log_diagnostics(log, &loaded.diagnostics);
+    let Some(checked) = loaded.config else { return Err(loaded.render(false)) };
+    let targets = mapping::log_targets(&checked);
+    for file in [&targets.logfile, &targets.debugfile].into_iter().flatten().filter(|file| !file.exists()) {
+        // The writer opens it later, and says what hinders it.
+        if std::fs::File::options().append(true).create_new(true).open(file).is_ok() {
+            give_away(log, std::iter::once(file.as_path()));
+        }
+    }
+    let media = mapping::media(&checked);
+    Ok((checked, media))
 }

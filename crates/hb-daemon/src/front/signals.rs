@@ -36,8 +36,7 @@ impl Signals {
                 _ = self.interrupt.recv() => stop(&office),
                 _ = self.hang_up.recv() => {
                     let office = Rc::clone(&office);
-                    // What comes of it is in the log.
-                    tokio::task::spawn_local(async move { office.reload().await.ok() });
+                    tokio::task::spawn_local(async move { office.hang_up().await });
                 }
                 _ = self.more.recv() => office.log.set_debug(true),
                 _ = self.less.recv() => office.log.set_debug(false),

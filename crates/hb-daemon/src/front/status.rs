@@ -9,8 +9,10 @@ use hb_client::{
 use hb_engine::{HoldSet, NodeSnapshot, Snapshot};
 
 use crate::heart::{HeartStatus, MediumReport};
+use crate::in_force::InForce;
 use crate::log::LogCounts;
 use crate::realtime::Scheduling;
+use crate::{files_digest, mapping};
 
 /// What the front knows beside the heart.
 #[derive(Clone, Debug)]
@@ -21,6 +23,17 @@ pub(crate) struct Background {
     pub(crate) not_in_force: Vec<String>,
     /// What protects against two owners and what does not, in words.
     pub(crate) protection: Vec<String>,
+}
+
+impl Background {
+    pub(crate) fn new(scheduling: Scheduling, in_force: &InForce) -> Self {
+        let checked = &in_force.checked;
+        Self {
+            scheduling,
+            not_in_force: checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
+            protection: mapping::protection(checked, &in_force.link_names()),
+        }
+    }
 }
 
 /// The whole status.
@@ -43,7 +56,7 @@ pub(super) fn status(
         stable: snapshot.stable,
         stopping: snapshot.stopping,
         groups: groups(&snapshot),
-        nodes: snapshot.nodes.into_iter().map(node).collect(),
+        nodes: nodes(snapshot),
         media: media.into_iter().map(medium).collect(),
         log: LogStatus { dropped: log.dropped, unwritten: log.unwritten, suppressed },
         scheduling: SchedulingStatus {
@@ -79,6 +92,16 @@ fn name_of(snapshot: &Snapshot, node: u16) -> Option<String> {
     snapshot.nodes.get(usize::from(node)).map(|node| node.name.clone())
 }
 
+fn nodes(snapshot: Snapshot) -> Vec<NodeStatus> {
+    let own = snapshot.nodes.get(usize::from(snapshot.local.0)).and_then(|node| node.files.clone());
+    let other_files = |theirs: Option<&String>| {
+        let differing = files_digest::differing(own.as_ref()?, theirs?);
+        Some(differing.into_iter().map(str::to_owned).collect())
+    };
+    let nodes = snapshot.nodes.into_iter();
+    nodes.map(|one| NodeStatus { other_files: other_files(one.files.as_ref()), ..node(one) }).collect()
+}
+
 fn node(node: NodeSnapshot) -> NodeStatus {
     let links = node.links.into_iter().map(|link| LinkStatus { name: link.name, up: link.up }).collect();
     NodeStatus {
@@ -89,6 +112,7 @@ fn node(node: NodeSnapshot) -> NodeStatus {
         hold: node.hold.map(resource_set),
         speaks_hb: node.speaks_hb,
         missing: node.missing,
+        other_files: None,
         links,
     }
 }

@@ -10,10 +10,12 @@ use hb_client::{Client, ClientError, RefusalCause, ResourceSet};
 use hb_engine::{Command, HoldSet, NodeId, Snapshot};
 
 use super::*;
-use crate::configuration::{self, Facts};
+use crate::configuration;
 use crate::heart::{FromHeart, HeartStatus, ToHeart};
+use crate::in_force::InForce;
 use crate::log::{self, Level};
 use crate::mailbox::Mailbox;
+use crate::mapping;
 use crate::options::Options;
 use crate::realtime::Scheduling;
 
@@ -53,7 +55,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
             Some(FromHeart::Status { ticket: *ticket, report })
         }
         ToHeart::Command(Command::Stop) => Some(FromHeart::Ended(Ok(()))),
-        ToHeart::Command(_) | ToHeart::Keys(_) => None,
+        ToHeart::Command(_) | ToHeart::Change(_) => None,
     }
 }
 
@@ -66,10 +68,13 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         ..Options::default()
     };
     let loaded = configuration::load(&options);
-    let facts = Facts::of(loaded.config.as_ref().unwrap(), dir);
+    let checked = loaded.config.unwrap();
+    let media = mapping::media(&checked);
+    let in_force = InForce::at_start(checked, media);
     let (log, lines) = log::for_tests();
     let inbox = Arc::new(Mailbox::new(8).unwrap());
     let outbox = Arc::new(Mailbox::new(8).unwrap());
+    let job_ends = Arc::new(Mailbox::new(1).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let asked = std::thread::scope(|scope| {
         let (heart_inbox, heart_outbox) = (Arc::clone(&inbox), Arc::clone(&outbox));
@@ -78,19 +83,25 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         let control = ControlSocket::open(dir).unwrap();
         let office = Rc::new(Office {
             desk: Desk::new(inbox, outbox).unwrap(),
-            reloader: Reloader::new(options, facts),
-            background: Background {
-                scheduling: Scheduling::default(),
-                not_in_force: Vec::new(),
-                protection: Vec::new(),
-            },
+            background: RefCell::new(Background::new(Scheduling::default(), &in_force)),
+            reloader: Reloader::new(
+                options,
+                in_force,
+                Box::new(|_| Ok(())),
+                job_ends,
+                hb_transport::Keeper::start(Arc::new(|_| ()), None).unwrap(),
+            ),
             log,
             notify: Notify::default(),
         });
         drop(inside);
         scope.spawn(move || {
-            ask(dir);
+            // A failed check must not leave the front running, and the test waiting for its end.
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(dir)));
             Client::connect(dir, LIMIT).unwrap().stop(LIMIT).unwrap();
+            if let Err(panic) = result {
+                std::panic::resume_unwind(panic);
+            }
         });
         let tasks = LocalSet::new();
         let (listener, waiting) = control.serve(Rc::clone(&office));
@@ -113,7 +124,8 @@ fn heart(inbox: &Mailbox<ToHeart>, outbox: &Mailbox<FromHeart>) -> Vec<String> {
         for message in inbox.take() {
             match &message {
                 ToHeart::Status { .. } => {}
-                other @ (ToHeart::Command(_) | ToHeart::Keys(_)) => asked.push(format!("{other:?}")),
+                ToHeart::Change(change) => asked.push(format!("Change({:?})", change.keys)),
+                other @ ToHeart::Command(_) => asked.push(format!("{other:?}")),
             }
             if let Some(answer) = answer(&message) {
                 let last = matches!(answer, FromHeart::Ended(_));
@@ -194,7 +206,7 @@ fn connections_beyond_the_limit_are_told_so() {
 }
 
 #[test]
-fn a_reload_tells_what_changed_and_applies_keys() {
+fn a_reload_tells_and_hands_over_what_changed() {
     let dir = directory("reload");
     let (asked, lines) = with_front(&dir, |dir| {
         let mut client = Client::connect(dir, LIMIT).unwrap();
@@ -202,12 +214,47 @@ fn a_reload_tells_what_changed_and_applies_keys() {
         write(dir, "authkeys", "auth 2\n2 md5 other\n");
         assert_eq!(client.reload().unwrap(), "Rereading authentication file.");
         write(dir, "ha.cf", &HA_CF.replace("keepalive 1", "keepalive 2"));
-        let told = "Changed, but in force only after a restart: keepalive.";
+        assert_eq!(client.reload().unwrap(), "keepalive is 2s from now on, was 1s");
+        assert_eq!(client.reload().unwrap(), "Configuration unchanged.");
+        write(
+            dir,
+            "ha.cf",
+            &HA_CF.replace("node cc1 cc2", "node cc1 cc3").replace("bcast lo", "udpport 7001\nbcast lo"),
+        );
+        // The heart of this test hears nobody, so no medium has to stay.
+        let told =
+            "node needs a restart; until then cc1 cc2 stays in force\nkeepalive is 1s from now on, was 2s\n";
+        let told = format!("{told}medium bcast lo port 694 closed\nmedium bcast lo port 7001 opened");
         assert_eq!(client.reload().unwrap(), told);
+        let told = "node needs a restart; until then cc1 cc2 stays in force";
         assert_eq!(client.reload().unwrap(), told);
     });
-    assert_eq!(asked, ["Keys(KeyRing { active: 2, lines: [(2, Md5)] })", "Command(Stop)"]);
+    let keys = "Change(KeyRing { active: 2, lines: [(2, Md5)] })";
+    assert_eq!(asked, [keys, keys, keys, keys, "Command(Stop)"]);
     assert!(texts(&lines).contains(&"Rereading authentication file."));
+}
+
+#[test]
+fn a_medium_that_cannot_be_opened_refuses_the_whole_reload() {
+    let dir = directory("medium");
+    let (asked, lines) = with_front(&dir, |dir| {
+        // Taken by somebody who shares it with nobody.
+        let taken = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let mut client = Client::connect(dir, LIMIT).unwrap();
+        write(
+            dir,
+            "ha.cf",
+            &HA_CF.replace("keepalive 1\n", &format!("keepalive 2\nudpport {port}\nucast lo 127.0.0.1\n")),
+        );
+        let ClientError::Refused { cause, text } = client.reload().unwrap_err() else {
+            panic!("not refused")
+        };
+        assert_eq!(cause, RefusalCause::Configuration);
+        assert!(text.contains(&format!("port {port}")), "{text}");
+    });
+    assert_eq!(asked, ["Command(Stop)"]);
+    assert!(texts(&lines).contains(&"Config errors: the old configuration stays in force."));
 }
 
 #[test]

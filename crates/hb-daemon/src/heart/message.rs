@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hb_auth::KeyRing;
 use hb_engine::{Command, JobId, Outcome, Snapshot};
+
+use super::change::{Change, Discarded};
 
 /// A job ended.
 #[derive(Debug)]
@@ -16,11 +17,11 @@ pub(crate) struct JobEnd {
 
 /// What others ask of the heart.
 #[derive(Debug)]
-pub(crate) enum ToHeart {
+pub(crate) enum ToHeart<P = hb_transport::Medium> {
     /// For the engine.
     Command(Command),
-    /// Sign and verify with these keys from now on.
-    Keys(Box<KeyRing>),
+    /// Work by this configuration from now on.
+    Change(Box<Change<P>>),
     /// Tell how things are.
     Status {
         /// Comes back with the answer.
@@ -38,6 +39,8 @@ pub(crate) enum FromHeart {
         /// How things are.
         report: Box<HeartStatus>,
     },
+    /// No longer needed.
+    Discarded(Discarded),
     /// The last message: the heart has stopped, in order unless there is an error.
     Ended(std::io::Result<()>),
 }

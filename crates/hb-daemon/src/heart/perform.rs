@@ -2,7 +2,9 @@
 
 use hb_engine::{Action, Event, JobId, Now, Outcome, Output};
 
+use super::waiter::Ready;
 use super::{Heart, JobEnd, Port};
+use crate::log::Level;
 
 impl<P: Port> Heart<P> {
     /// Performs everything that the engine wants done now.
@@ -17,16 +19,45 @@ impl<P: Port> Heart<P> {
     }
 
     fn perform_send(&mut self, now: Now, message: &hb_wire::Message) {
-        if let Err(error) = self.keys.seal_into(message, self.inner, &mut self.outgoing) {
+        if let Err(error) = self.signature.ring(&self.keys).seal_into(message, self.inner, &mut self.outgoing)
+        {
             self.voice.not_sealed(now.tick, error);
             return;
         }
-        for wire in &mut self.wires {
-            match wire.port.send(&self.outgoing) {
-                Ok(()) => wire.counts.sent += 1,
+        if self.wires.iter().any(|wire| wire.port.carries_text())
+            && let Err(error) =
+                self.signature.ring(&self.keys).seal_text_into(message, &mut self.outgoing_text)
+        {
+            self.voice.not_sealed(now.tick, error);
+        }
+        for (index, wire) in self.wires.iter_mut().enumerate() {
+            if wire.port.is_renewable() {
+                self.waiter.forget(&wire.port);
+                wire.port.renew();
+                if let Err(error) = self.waiter.watch(&wire.port, Ready::Wire(index)) {
+                    // It is then only read whenever the engine is about to judge.
+                    self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", wire.port.name()));
+                }
+            }
+            let packet = if wire.port.carries_text() { &self.outgoing_text } else { &self.outgoing };
+            if packet.is_empty() {
+                // It has no such form, which was told.
+                wire.counts.send_errors += 1;
+                continue;
+            }
+            match wire.port.send(packet) {
+                Ok(()) => {
+                    wire.counts.sent += 1;
+                    wire.echo = wire.port.hears_itself();
+                    if std::mem::take(&mut wire.failing) {
+                        self.voice.send_works(now.tick, wire.port.name());
+                    }
+                }
                 Err(error) => {
                     wire.counts.send_errors += 1;
-                    self.voice.send_failed(now.tick, wire.port.name(), &error);
+                    if !std::mem::replace(&mut wire.failing, true) {
+                        self.voice.send_failed(now.tick, wire.port.name(), &error);
+                    }
                 }
             }
         }
@@ -35,7 +66,7 @@ impl<P: Port> Heart<P> {
     fn perform_job(&mut self, job: JobId, action: Action) {
         if let Err(reason) = (self.submit)(job, action) {
             // Like any other end: the engine hears of it in the next turn.
-            self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason } });
+            self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason, residue: false } });
         }
     }
 

@@ -3,8 +3,10 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use hb_resource::Route;
+
 /// An open medium that never waits. Its descriptor is readable when a packet has come.
-pub(crate) trait Port: AsFd {
+pub(crate) trait Port: AsFd + Send + 'static {
     /// `bcast`, `ucast` and so on.
     fn kind(&self) -> &'static str;
 
@@ -13,6 +15,21 @@ pub(crate) trait Port: AsFd {
 
     /// Sends one packet, or fails at once.
     fn send(&self, packet: &[u8]) -> io::Result<()>;
+
+    /// Whether it carries classic text instead of netstring packets.
+    fn carries_text(&self) -> bool;
+
+    /// Whether there is another descriptor to use from now on. Asked at each beat.
+    fn is_renewable(&self) -> bool;
+
+    /// Takes the other descriptor. Whoever watches the old one must stop that before.
+    fn renew(&mut self);
+
+    /// Whether everything that it sends comes back to it at once.
+    fn hears_itself(&self) -> bool;
+
+    /// How another process sends a packet the same way, if it can.
+    fn route(&self) -> Option<Route>;
 
     /// Reads one packet and returns its length; [`io::ErrorKind::WouldBlock`] if there is none.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
@@ -31,9 +48,30 @@ impl Port for hb_transport::Medium {
         self.try_send(packet)
     }
 
+    fn carries_text(&self) -> bool {
+        self.spec().carries_text()
+    }
+
+    fn is_renewable(&self) -> bool {
+        Self::is_renewable(self)
+    }
+
+    fn renew(&mut self) {
+        // If the keeper is inside just now, at the next beat.
+        let _ = Self::renew(self);
+    }
+
+    fn hears_itself(&self) -> bool {
+        self.spec().hears_itself()
+    }
+
+    fn route(&self) -> Option<Route> {
+        let spec = self.spec();
+        let destination = spec.destination()?;
+        Some(Route { interface: Some(spec.interface().to_owned()), destination })
+    }
+
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Not `try_recv`: it asks a tokio runtime whether something has come, and the heart has none.
-        let (length, _) = rustix::net::recv(self.as_fd(), buffer, rustix::net::RecvFlags::DONTWAIT)?;
-        Ok(length)
+        self.try_recv(buffer)
     }
 }

@@ -21,16 +21,22 @@ pub(super) struct Wire<P> {
     pub(super) counts: Counts,
     /// Bytes that the socket's queue holds at most.
     queue: usize,
+    /// Turns in a row in which it had something.
+    busy: u32,
+    /// It has sent, and what it sends comes back to it.
+    pub(super) echo: bool,
+    /// What it sent last could not be sent.
+    pub(super) failing: bool,
 }
 
 impl<P: Port> Wire<P> {
     pub(super) fn new(port: P) -> Self {
         let queue = sockopt::socket_recv_buffer_size(&port).unwrap_or(QUEUE);
-        Self { port, counts: Counts::default(), queue }
+        Self { port, counts: Counts::default(), queue, busy: 0, echo: false, failing: false }
     }
 
     pub(super) fn report(&self) -> MediumReport {
-        let Self { port, counts, queue: _ } = self;
+        let Self { port, counts, .. } = self;
         MediumReport { kind: port.kind(), name: port.name().to_owned(), counts: counts.clone() }
     }
 }
@@ -44,10 +50,10 @@ impl<P: Port> Heart<P> {
             }
             return;
         }
-        let deadline = self.engine.next_deadline();
-        for index in self.waiter.ready_wires() {
+        let deadline = self.deadline;
+        for index in 0..self.wires.len() {
             let began = clock::tick();
-            for _ in 0..PACKETS_PER_TURN {
+            for _ in 0..self.packets_in_this_turn(index) {
                 if self.receive_one(index).is_none() {
                     break;
                 }
@@ -58,6 +64,29 @@ impl<P: Port> Heart<P> {
                 if now.since(began) >= TURN {
                     break;
                 }
+            }
+        }
+    }
+
+    /// A quiet medium has one packet, and to ask for a second would be in vain; one that still has something in the next
+    /// turn is asked for twice as many each turn.
+    fn packets_in_this_turn(&mut self, index: usize) -> u32 {
+        let ready = self.waiter.is_wire_ready(index);
+        let Some(wire) = self.wires.get_mut(index) else { return 0 };
+        if !ready {
+            wire.busy = 0;
+            return 0;
+        }
+        let packets = 1 << wire.busy.min(MOST_PACKETS_EXPONENT);
+        wire.busy += 1;
+        packets
+    }
+
+    /// What a node sends by broadcast is in its own queue when the system call returns: to read it now saves a wait.
+    pub(super) fn receive_echoes(&mut self) {
+        for index in 0..self.wires.len() {
+            if self.wires.get_mut(index).is_some_and(|wire| std::mem::take(&mut wire.echo)) {
+                self.receive_one(index);
             }
         }
     }
@@ -86,12 +115,19 @@ impl<P: Port> Heart<P> {
                 return Some(0);
             }
         };
-        match self.keys.open(self.incoming.get(..length).unwrap_or_default()) {
+        let packet = self.incoming.get(..length).unwrap_or_default();
+        if wire.port.hears_itself() && length > 0 && packet == self.outgoing {
+            wire.counts.received += 1;
+            self.handle(Input::Echo { link: link(index) });
+            return Some(length);
+        }
+        match self.keys.open(packet) {
             Ok(message) => {
                 wire.counts.received += 1;
-                // There are at most 63 media.
-                let link = LinkId(u16::try_from(index).unwrap_or(u16::MAX));
-                self.handle(Input::Message { link, message });
+                if let Some(index) = self.signature.heard(&message, packet, &self.keys) {
+                    self.voice.signs_with(clock::tick(), index);
+                }
+                self.handle(Input::Message { link: link(index), message });
             }
             Err(refusal) => {
                 *wire.counts.refused.entry(refusal.cause()).or_default() += 1;
@@ -102,8 +138,13 @@ impl<P: Port> Heart<P> {
     }
 }
 
-/// Packets of one medium in a turn.
-const PACKETS_PER_TURN: usize = 64;
+/// The engine's number of a medium, of which there are at most 63.
+fn link(index: usize) -> LinkId {
+    LinkId(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// At most 2 to the power of this many packets of one medium in a turn.
+const MOST_PACKETS_EXPONENT: u32 = 6;
 /// Time after which a turn goes on to the next medium: short beside a keepalive, long beside a usual packet.
 const TURN: Duration = Duration::from_millis(1);
 /// What a queue holds where the kernel does not tell: its default (`net.core.rmem_default`).

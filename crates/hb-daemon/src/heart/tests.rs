@@ -5,7 +5,11 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc;
 
 use hb_auth::Method;
-use hb_engine::{Command, Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, Outcome};
+use hb_engine::{
+    Command, Config, Failback, GroupConfig, GroupId, GroupPlan, LinkConfig, LinkId, LinkPlan, NodeConfig,
+    NodeId, Outcome, Reconfiguration,
+};
+use hb_resource::{Farewell, Route};
 use hb_wire::{Message, Value};
 
 use super::*;
@@ -13,8 +17,11 @@ use crate::log::{self, Level};
 
 const KEEPALIVE: Duration = Duration::from_millis(20);
 
+#[derive(Debug)]
 struct TestPort {
     socket: UnixDatagram,
+    /// To be used from the next beat on.
+    next: Option<UnixDatagram>,
     name: String,
 }
 
@@ -37,8 +44,29 @@ impl Port for TestPort {
         self.socket.send(packet).map(drop)
     }
 
+    fn carries_text(&self) -> bool {
+        false
+    }
+
+    fn is_renewable(&self) -> bool {
+        self.next.is_some()
+    }
+
+    fn renew(&mut self) {
+        self.socket = self.next.take().unwrap();
+    }
+
+    fn hears_itself(&self) -> bool {
+        true
+    }
+
+    fn route(&self) -> Option<Route> {
+        None
+    }
+
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(buffer)
+        let (length, _) = rustix::net::recv(&self.socket, buffer, rustix::net::RecvFlags::DONTWAIT)?;
+        Ok(length)
     }
 }
 
@@ -47,10 +75,11 @@ struct Bench<L> {
     heart: Heart<TestPort>,
     /// The network: what the heart sends comes out here, what is sent here it receives.
     network: UnixDatagram,
-    inbox: Arc<Mailbox<ToHeart>>,
+    inbox: Arc<Mailbox<ToHeart<TestPort>>>,
     outbox: Arc<Mailbox<FromHeart>>,
     job_ends: Arc<Mailbox<JobEnd>>,
     jobs: mpsc::Receiver<(JobId, Action)>,
+    left: mpsc::Receiver<Farewell>,
     lines: L,
 }
 
@@ -73,7 +102,18 @@ fn config() -> Config {
         max_rexmit_delay: Duration::from_millis(250),
         ttl: 3,
         failback: Failback::On,
+        files_digest: String::new(),
         groups: vec![GroupConfig { key: "www".to_owned(), home: Some(NodeId(0)) }],
+    }
+}
+
+fn names() -> Names {
+    Names {
+        local: "cc1".to_owned(),
+        nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
+        links: vec!["eth0".to_owned()],
+        groups: vec!["www".to_owned()],
+        files: String::new(),
     }
 }
 
@@ -82,22 +122,19 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
     ours.set_nonblocking(true).unwrap();
     let (log, lines) = log::for_tests();
     let (submit, jobs) = mpsc::channel();
+    let (farewells, left) = mpsc::channel();
     let inbox = Arc::new(Mailbox::new(8).unwrap());
     let outbox = Arc::new(Mailbox::new(8).unwrap());
     let job_ends = Arc::new(Mailbox::new(8).unwrap());
     let heart = Heart::new(Parts {
         engine: Engine::new(config(), 1, clock::now()),
-        ports: vec![TestPort { socket: ours, name: "eth0".to_owned() }],
+        ports: vec![TestPort { socket: ours, next: None, name: "eth0".to_owned() }],
         keys: keys("secret"),
         inner: InnerAuth::No,
-        names: Names {
-            local: "cc1".to_owned(),
-            nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
-            links: vec!["eth0".to_owned()],
-            groups: vec!["www".to_owned()],
-        },
+        names: names(),
         log_refused: true,
         log,
+        leave: Box::new(move |farewell| farewells.send(farewell).unwrap_or_default()),
         submit: Box::new(move |job, action| submit.send((job, action)).map_err(|error| error.to_string())),
         job_ends: Arc::clone(&job_ends),
         inbox: Arc::clone(&inbox),
@@ -105,7 +142,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
         notify: Notify::default(),
     })
     .unwrap();
-    Bench { heart, network, inbox, outbox, job_ends, jobs, lines }
+    Bench { heart, network, inbox, outbox, job_ends, jobs, left, lines }
 }
 
 /// A heartbeat of the other node.
@@ -130,6 +167,36 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
         self.heart.turn();
     }
 
+    /// Asks for another configuration than that of [`bench`].
+    fn change(&self, with: impl FnOnce(&mut Change<TestPort>)) {
+        let Config { keepalive, deadtime, warntime, initdead, max_rexmit_delay, ttl, failback, .. } =
+            config();
+        let links = config().links.into_iter().map(|config| LinkPlan { config, before: Some(LinkId(0)) });
+        let groups = config().groups.into_iter().map(|config| GroupPlan { id: GroupId(0), config });
+        let engine = Reconfiguration {
+            keepalive,
+            deadtime,
+            warntime,
+            initdead,
+            max_rexmit_delay,
+            ttl,
+            failback,
+            links: links.collect(),
+            groups: groups.collect(),
+            files_digest: String::new(),
+        };
+        let mut change = Change {
+            engine,
+            ports: Vec::new(),
+            keys: keys("secret"),
+            inner: InnerAuth::No,
+            names: names(),
+            log_refused: true,
+        };
+        with(&mut change);
+        self.inbox.post(ToHeart::Change(Box::new(change))).unwrap();
+    }
+
     fn counts(&self) -> Counts {
         self.heart.wires[0].counts.clone()
     }
@@ -151,13 +218,53 @@ fn an_authentic_message_reaches_the_engine() {
 }
 
 #[test]
+fn its_own_broadcast_is_known_by_its_bytes_and_anything_else_is_verified() {
+    let mut bench = bench();
+    bench.heart.perform_outputs(clock::now());
+    let mut packet = bench.heart.outgoing.clone();
+    bench.network.send(&packet).unwrap();
+    bench.turn();
+    assert_eq!(bench.counts().received, 1);
+    assert!(bench.texts().contains(&"Link cc1:eth0 up.".to_owned()));
+    packet[20] ^= 1;
+    bench.network.send(&packet).unwrap();
+    bench.network.send(b"").unwrap();
+    bench.turn();
+    bench.turn();
+    assert_eq!(bench.counts().received, 1);
+    assert_eq!(bench.counts().refused.values().sum::<u64>(), 2);
+}
+
+#[test]
+fn a_farewell_is_left_that_stays_ahead_of_what_is_sent() {
+    let mut bench = bench();
+    let mut newest = None;
+    for _ in 0..200 {
+        bench.heart.handle(Input::Echo { link: LinkId(0) });
+        if let Some(farewell) = bench.left.try_iter().last() {
+            newest = Some(keys("secret").open(&farewell.packet).unwrap());
+        }
+        let farewell = newest.as_ref().expect("one is left with the first input");
+        assert_eq!((farewell.kind(), farewell.text("src")), (Some("shutdone"), Some("cc1")));
+        let seq = u64::from_str_radix(farewell.text("seq").unwrap(), 16).unwrap();
+        let sent = bench.heart.engine.seq();
+        assert!((sent + 8..=sent + 16).contains(&seq), "{seq} after {sent}");
+        // A stranger's status makes the node ask and answer: numbers are used up.
+        bench.heart.engine.handle(clock::now(), Input::Command(Command::Standby(hb_engine::HoldSet::ALL)));
+        bench.heart.perform_outputs(clock::now());
+    }
+}
+
+#[test]
 fn refused_packets_are_counted_by_cause_and_logged_once() {
     let mut bench = bench();
     for _ in 0..20 {
         bench.network.send(&heartbeat(1, &keys("wrong"))).unwrap();
         bench.network.send(b"no packet at all").unwrap();
     }
-    bench.turn();
+    for _ in 0..6 {
+        bench.turn();
+    }
     let refused = bench.counts().refused;
     assert_eq!(refused.values().sum::<u64>(), 40, "{refused:?}");
     assert_eq!(refused["digest-mismatch"], 20);
@@ -175,10 +282,15 @@ fn a_flood_does_not_keep_the_turn_going() {
     while bench.network.send(b"flood").is_ok() {
         waiting += 1;
     }
-    assert!(waiting > 100, "{waiting}");
-    bench.heart.waiter.wait(None).unwrap();
-    bench.heart.receive(false);
-    assert_eq!(bench.counts().refused["unrecognised"], 64);
+    assert!(waiting > 200, "{waiting}");
+    let mut before = 0;
+    let of_each_turn = [1, 2, 4, 8, 16, 32, 64, 64].map(|_| {
+        bench.heart.waiter.wait(None).unwrap();
+        bench.heart.receive(false);
+        let all = bench.counts().refused["unrecognised"];
+        all - std::mem::replace(&mut before, all)
+    });
+    assert_eq!(of_each_turn, [1, 2, 4, 8, 16, 32, 64, 64]);
 }
 
 #[test]
@@ -214,7 +326,7 @@ fn new_keys_are_in_force_at_once() {
     bench.network.send(&heartbeat(1, &keys("new"))).unwrap();
     bench.turn();
     assert_eq!(bench.counts().received, 0);
-    bench.inbox.post(ToHeart::Keys(Box::new(keys("new")))).unwrap();
+    bench.change(|change| change.keys = keys("new"));
     bench.turn();
     bench.network.send(&heartbeat(1, &keys("new"))).unwrap();
     bench.turn();
@@ -230,10 +342,68 @@ fn new_keys_are_in_force_at_once() {
     assert!(sent > 0);
 }
 
+fn port(name: &str) -> (TestPort, UnixDatagram) {
+    let (ours, network) = UnixDatagram::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    (TestPort { socket: ours, next: None, name: name.to_owned() }, network)
+}
+
+#[test]
+fn media_come_move_and_go_while_the_others_are_heard() {
+    let mut bench = bench();
+    let (port, other) = port("eth1");
+    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
+    bench.turn();
+    // In front of the old one, which has something in its queue meanwhile.
+    bench.network.send(&heartbeat(2, &keys("secret"))).unwrap();
+    bench.change(|change| {
+        let config = LinkConfig { name: "eth1".to_owned() };
+        change.engine.links.insert(0, LinkPlan { config, before: None });
+        change.ports.push(port);
+        change.names.links.insert(0, "eth1".to_owned());
+    });
+    bench.turn();
+    let names: Vec<_> =
+        bench.heart.report(clock::now()).media.into_iter().map(|medium| medium.name).collect();
+    assert_eq!(names, ["eth1", "eth0"]);
+    bench.turn();
+    assert_eq!(bench.heart.wires[1].counts.received, 2);
+    other.send(&heartbeat(3, &keys("secret"))).unwrap();
+    bench.turn();
+    assert_eq!(bench.heart.wires[0].counts.received, 1);
+    assert!(bench.texts().contains(&"Link cc2:eth1 up.".to_owned()));
+    bench.change(|change| {
+        change.engine.links[0] =
+            LinkPlan { config: LinkConfig { name: "eth1".to_owned() }, before: Some(LinkId(0)) };
+        change.names.links = vec!["eth1".to_owned()];
+    });
+    bench.turn();
+    assert_eq!(bench.heart.wires.len(), 1);
+    assert!(bench.outbox.take().iter().any(|message| matches!(message, FromHeart::Discarded(_))));
+    assert!(bench.network.send(b"x").is_err(), "the socket is closed when that is dropped");
+    other.send(&heartbeat(4, &keys("secret"))).unwrap();
+    bench.turn();
+    assert_eq!(bench.heart.wires[0].counts.received, 2);
+}
+
+#[test]
+fn a_change_that_does_not_fit_changes_nothing() {
+    let mut bench = bench();
+    bench.change(|change| {
+        change.keys = keys("new");
+        change.engine.links[0].before = Some(LinkId(1));
+    });
+    bench.turn();
+    assert_eq!(bench.heart.wires.len(), 1);
+    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
+    bench.turn();
+    assert_eq!(bench.counts().received, 1);
+}
+
 #[test]
 fn it_beats_takes_over_and_stops_in_order() {
     let bench = bench();
-    let Bench { heart, network, inbox, outbox, job_ends, jobs, lines } = bench;
+    let Bench { heart, network, inbox, outbox, job_ends, jobs, left: _, lines } = bench;
     let beating = std::thread::spawn(move || heart.run());
     // What it sends must be taken away; its own messages come back to it, as broadcasts do.
     let echo = network.try_clone().unwrap();
@@ -296,4 +466,39 @@ fn a_job_that_cannot_be_begun_counts_as_failed() {
         lines.extend((bench.lines)());
     }
     assert!(lines.iter().any(failed), "{lines:#?}");
+}
+
+#[test]
+fn a_renewed_medium_is_used_at_the_next_beat_and_watched() {
+    let mut bench = bench();
+    let (ours, network) = UnixDatagram::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    network.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    bench.heart.wires[0].port.next = Some(ours);
+    while bench.heart.wires[0].port.is_renewable() {
+        bench.heart.waiter.wait(bench.heart.next_deadline()).unwrap();
+        bench.heart.turn();
+    }
+    let mut packet = [0; 2048];
+    let length = network.recv(&mut packet).unwrap();
+    assert!(keys("secret").open(&packet[..length]).is_ok());
+    network.send(&heartbeat(1, &keys("secret"))).unwrap();
+    bench.heart.waiter.wait(None).unwrap();
+    assert!(bench.heart.waiter.is_wire_ready(0));
+    bench.heart.turn();
+    assert_eq!(bench.counts().received, 1);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_once() {
+    let mut bench = bench();
+    bench.network.set_nonblocking(true).unwrap();
+    let (deaf, _) = UnixDatagram::pair().unwrap();
+    bench.heart.wires[0].port.next = Some(deaf);
+    while bench.counts().send_errors < 5 {
+        bench.heart.waiter.wait(bench.heart.next_deadline()).unwrap();
+        bench.heart.turn();
+    }
+    let failures = bench.texts().into_iter().filter(|text| text.starts_with("cannot send on eth0"));
+    assert_eq!(failures.count(), 1);
 }

@@ -25,10 +25,26 @@ pub(super) struct Voice {
 
 impl Voice {
     pub(super) fn new(log: Log, names: Names, log_refused: bool) -> Self {
-        // Every group may come up and go down at once.
-        let burst =
-            u32::try_from(names.groups.len()).map_or(BURST, |groups| groups.saturating_mul(2).max(BURST));
+        let burst = burst(&names);
         Self { log, names, limiter: Limiter::default(), log_refused, burst, summary_at: None }
+    }
+
+    /// Other names, and whether refused packets are logged, from now on.
+    pub(super) fn exchange(&mut self, names: Names, log_refused: bool) {
+        self.burst = burst(&names);
+        self.names = names;
+        self.log_refused = log_refused;
+    }
+
+    /// Another key signs, because a 3.0.6 peer uses it.
+    pub(super) fn signs_with(&mut self, now: Tick, index: u8) {
+        let text = || format!("Signing with key {index}, as the other node does.");
+        self.limited(now, "changes of the key", BURST, Level::Info, text);
+    }
+
+    /// A line of the heart's own, about something that nobody outside can cause.
+    pub(super) fn say(&self, level: Level, text: &str) {
+        self.log.line(level, text);
     }
 
     /// An event of the engine.
@@ -56,9 +72,14 @@ impl Voice {
         self.limited(now, "receive errors", 1, Level::Error, text);
     }
 
-    /// A packet could not be sent.
+    /// A packet could not be sent, the first after others that could.
     pub(super) fn send_failed(&mut self, now: Tick, link: &str, error: &io::Error) {
         self.limited(now, "send errors", 1, Level::Error, || format!("cannot send on {link}: {error}"));
+    }
+
+    /// A packet could be sent again, the first after others that could not.
+    pub(super) fn send_works(&mut self, now: Tick, link: &str) {
+        self.limited(now, "send errors", 1, Level::Info, || format!("can send on {link} again"));
     }
 
     /// A message has no form on the wire; the engine makes none like that.
@@ -103,6 +124,11 @@ impl Voice {
             }
         }
     }
+}
+
+/// Every group may come up and go down at once.
+fn burst(names: &Names) -> u32 {
+    u32::try_from(names.groups.len()).map_or(BURST, |groups| groups.saturating_mul(2).max(BURST))
 }
 
 /// Lines of one kind that a peer's changes may cause at once, at least.

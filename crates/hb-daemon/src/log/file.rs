@@ -28,6 +28,11 @@ impl LogFile {
         (Self { path: path.to_owned(), open, looked_at: Instant::now(), torn: false }, result)
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes one line, line end included.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         self.look_again();

@@ -6,13 +6,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, sockopt};
 
 use super::level::Level;
+use super::writer::Targets;
 use crate::excerpt::excerpt;
 
 /// The sending end. Cheap to clone; sending costs one system call and never waits.
@@ -57,6 +58,8 @@ struct Shared {
     debug: AtomicBool,
     dropped: AtomicU64,
     unwritten: AtomicU64,
+    /// Destinations that the writer shall change to. Only the front and the writer lock it.
+    targets: Mutex<Option<Targets>>,
 }
 
 impl Log {
@@ -75,6 +78,17 @@ impl Log {
     /// Whether lines of [`Level::Debug`] are written from now on.
     pub(crate) fn set_debug(&self, on: bool) {
         self.shared.debug.store(on, Ordering::Relaxed);
+    }
+
+    /// Lines that are written from now on go there. Not for the heart: it takes a lock.
+    pub(crate) fn set_targets(&self, targets: Targets) {
+        let mut waiting = self.shared.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        *waiting = Some(targets);
+    }
+
+    /// The destinations of the last [`Log::set_targets`], once.
+    pub(super) fn take_targets(&self) -> Option<Targets> {
+        self.shared.targets.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What became of lines so far.
@@ -138,6 +152,7 @@ pub(super) fn open() -> io::Result<(Log, Reader)> {
         debug: AtomicBool::new(false),
         dropped: AtomicU64::new(0),
         unwritten: AtomicU64::new(0),
+        targets: Mutex::new(None),
     };
     Ok((Log { shared: Arc::new(shared) }, Reader { socket: receiver }))
 }

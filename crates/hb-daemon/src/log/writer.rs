@@ -83,6 +83,22 @@ impl Writer {
         }
     }
 
+    /// Other destinations from now on; files that stay are kept open.
+    fn change_targets(&mut self, targets: &Targets) {
+        self.format = targets.format;
+        let mut problems = Vec::new();
+        exchange(&mut self.logfile, "logfile", targets.logfile.as_deref(), &mut problems);
+        exchange(&mut self.debugfile, "debugfile", targets.debugfile.as_deref(), &mut problems);
+        let syslog = self.syslog.take().map(|(_, syslog)| syslog);
+        if targets.facility > 0 {
+            let syslog = syslog.unwrap_or_else(|| Syslog::at("/dev/log".as_ref()));
+            self.syslog = Some((targets.facility, syslog));
+        }
+        for problem in problems {
+            self.say(Level::Warn, problem);
+        }
+    }
+
     /// After the process has gone into the background: a new process number, and no stderr any more.
     pub(crate) fn set_background(&mut self) {
         self.origin.pid = std::process::id();
@@ -121,6 +137,9 @@ impl Writer {
         // An error of the socket cannot pass by itself: without the queue there is nothing left to do.
         while let Ok(Taken::Record(record)) = self.reader.take() {
             self.tell_dropped();
+            if let Some(targets) = self.log.take_targets() {
+                self.change_targets(&targets);
+            }
             self.write(record);
         }
         self.tell_dropped();
@@ -194,6 +213,12 @@ fn open_file(directive: &str, path: &Path, problems: &mut Vec<String>) -> LogFil
             .push(format!("Cannot open {directive} {}: {error}; trying again every minute", path.display()));
     }
     file
+}
+
+fn exchange(file: &mut Option<LogFile>, directive: &str, path: Option<&Path>, problems: &mut Vec<String>) {
+    if file.as_ref().map(LogFile::path) != path {
+        *file = path.map(|path| open_file(directive, path, problems));
+    }
 }
 
 /// Lines kept until the destinations are known.

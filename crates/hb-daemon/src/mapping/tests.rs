@@ -61,7 +61,8 @@ fn the_engine_is_told_numbers_and_names() {
     assert_eq!(config.failback, Failback::Off);
     let homes: Vec<_> = config.groups.iter().map(|group| (group.key.as_str(), group.home)).collect();
     assert_eq!(homes, [("10.0.0.1/24/lo:0", Some(NodeId(1))), ("IPaddr::10.0.0.2", Some(NodeId(0)))]);
-    assert_eq!(names(&checked, &links).link(LinkId(1)), "lo");
+    let in_force = InForce::at_start(checked.clone(), media(&checked));
+    assert_eq!(names(&in_force).link(LinkId(1)), "lo");
 }
 
 #[test]
@@ -124,8 +125,17 @@ fn scripts_are_limited_as_configured() {
     let mut config = ActuatorConfig::new(Vec::new());
     limit_agents(&mut config, &checked);
     assert_eq!(format!("{config:?}"), format!("{default:?}"));
-    checked.agents.start_timeout = Duration::from_secs(7);
-    checked.agents.stop_retries = None;
+    let seconds = Duration::from_secs;
+    checked.agents = hb_config::AgentLimits {
+        start_timeout: seconds(2),
+        stop_timeout: seconds(3),
+        status_timeout: seconds(4),
+        kill_grace: seconds(6),
+        stop_retries: None,
+        stop_pause: seconds(7),
+    };
     limit_agents(&mut config, &checked);
-    assert_eq!((config.start_timeout, config.stop_retries), (Duration::from_secs(7), None));
+    let times = [config.start_timeout, config.stop_timeout, config.status_timeout, config.kill_grace];
+    assert_eq!(times, [2, 3, 4, 6].map(seconds));
+    assert_eq!((config.stop_retries, config.stop_pause), (None, seconds(7)));
 }

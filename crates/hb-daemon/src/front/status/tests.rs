@@ -16,6 +16,7 @@ fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnap
         deadtime: Duration::from_secs(10),
         hold: silence.map(|_| HoldSet::FOREIGN),
         speaks_hb: false,
+        files: Some(if number == 0 { "1 2 3" } else { "1 2 4" }.to_owned()),
         missing: 3,
         links: vec![LinkSnapshot { link: LinkId(0), name: "eth0".to_owned(), up: true }],
     }
@@ -72,6 +73,8 @@ fn numbers_become_names() {
     assert_eq!(status.nodes[1].silence_ms, Some(12));
     assert_eq!(status.nodes[1].hold, Some(ResourceSet::Foreign));
     assert_eq!(status.nodes[1].deadtime_ms, 10_000);
+    assert_eq!(status.nodes[0].other_files, Some(vec!["authkeys".to_owned()]));
+    assert_eq!(status.nodes[1].other_files, Some(Vec::new()));
     assert_eq!(status.groups[0].home.as_deref(), Some("cc1"));
     assert_eq!(status.groups[0].state, GroupState::Stopping);
     assert_eq!(status.groups[1].home, None);

@@ -85,3 +85,24 @@ fn a_file_that_cannot_be_opened_is_named() {
     drop(log);
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[test]
+fn other_destinations_get_what_comes_after() {
+    let dir = scratch("other");
+    let (log, mut writer) = log::open("cc1").unwrap();
+    writer.set_background();
+    writer.set_targets(&targets(&dir));
+    let thread = writer.spawn().unwrap();
+    log.line(Level::Info, "before");
+    let wait = std::time::Instant::now();
+    while texts(&dir.join("log")).is_empty() {
+        assert!(wait.elapsed() < Duration::from_secs(10));
+    }
+    log.set_targets(Targets { logfile: Some(dir.join("new")), ..targets(&dir) });
+    log.line(Level::Info, "after");
+    thread.finish(Duration::from_secs(10));
+    assert_eq!(texts(&dir.join("log")), ["info: before"]);
+    assert_eq!(texts(&dir.join("new")), ["info: after"]);
+    assert_eq!(texts(&dir.join("debug")), ["info: before", "info: after"]);
+    std::fs::remove_dir_all(&dir).unwrap();
+}

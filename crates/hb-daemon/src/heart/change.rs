@@ -1,0 +1,118 @@
+//! Another configuration for the beating heart, all of it between two beats.
+//!
+//! Media that stay keep their sockets, counters and place in the kernel's queues. Sockets that go are closed by another
+//! thread.
+
+use std::fmt;
+use std::io;
+
+use hb_auth::{InnerAuth, KeyRing};
+use hb_engine::Reconfiguration;
+
+use super::message::FromHeart;
+use super::receive::Wire;
+use super::waiter::Ready;
+use super::{Heart, Port};
+use crate::clock;
+use crate::event_text::Names;
+use crate::log::Level;
+
+/// What the heart works by from now on.
+pub(crate) struct Change<P> {
+    /// For the engine; its media say where each was before.
+    pub(crate) engine: Reconfiguration,
+    /// The sockets of those media that are new, in their order.
+    pub(crate) ports: Vec<P>,
+    /// Signs and verifies.
+    pub(crate) keys: KeyRing,
+    /// Whether messages carry the inner field `auth`.
+    pub(crate) inner: InnerAuth,
+    /// Names for log lines.
+    pub(crate) names: Names,
+    /// Whether refused packets are logged.
+    pub(crate) log_refused: bool,
+}
+
+/// What the heart does not need any more; to be dropped where nobody waits.
+pub(crate) struct Discarded {
+    _parts: Box<dyn Send>,
+}
+
+impl<P: Port> Heart<P> {
+    /// Takes everything over; says so in the log if the media could not be watched, and changes nothing then.
+    pub(super) fn take_over(&mut self, change: Change<P>) {
+        let Change { engine, ports, keys, inner, names, log_refused } = change;
+        let before: Vec<_> =
+            engine.links.iter().map(|link| link.before.map(|before| usize::from(before.0))).collect();
+        let known = |index: &usize| *index < self.wires.len();
+        let new = before.iter().filter(|before| before.is_none()).count();
+        if !before.iter().flatten().all(known) || new != ports.len() {
+            self.voice.say(Level::Crit, "a change of the configuration does not fit: nothing is changed");
+            return;
+        }
+        if before.iter().enumerate().all(|(index, before)| *before == Some(index))
+            && before.len() == self.wires.len()
+        {
+            self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(ports) }));
+        } else if let Err(error) = self.exchange_wires(&before, ports) {
+            self.voice.say(Level::Error, &format!("cannot wait for a medium: {error}; the old ones stay"));
+            return;
+        }
+        self.keys = keys;
+        if let Some(index) = self.signature.renew(&self.keys) {
+            self.voice.signs_with(clock::tick(), index);
+        }
+        self.inner = inner;
+        self.voice.exchange(names, log_refused);
+        let now = clock::now();
+        self.engine.reconfigure(now, engine);
+        self.perform_outputs(now);
+        self.deadline = self.engine.next_deadline();
+        self.replace_farewell();
+    }
+
+    /// Fails only before anything is changed.
+    fn exchange_wires(&mut self, before: &[Option<usize>], ports: Vec<P>) -> io::Result<()> {
+        let new = before.iter().enumerate().filter(|(_, before)| before.is_none());
+        for ((index, _), port) in new.zip(&ports) {
+            self.waiter.watch(port, Ready::Wire(index))?;
+        }
+        let mut old: Vec<_> = std::mem::take(&mut self.wires).into_iter().map(Some).collect();
+        let mut ports = ports.into_iter();
+        for (index, before) in before.iter().enumerate() {
+            let wire = match before {
+                Some(before) => old.get_mut(*before).and_then(Option::take),
+                None => ports.next().map(Wire::new),
+            };
+            let Some(wire) = wire else { continue };
+            if before.is_some_and(|before| before != index)
+                && let Err(error) = self.waiter.renumber(&wire.port, Ready::Wire(index))
+            {
+                // It is then only read whenever the engine is about to judge.
+                self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", wire.port.name()));
+            }
+            self.wires.push(wire);
+        }
+        let gone: Vec<P> = old.into_iter().flatten().map(|wire| wire.port).collect();
+        for port in &gone {
+            self.waiter.forget(port);
+        }
+        self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(gone) }));
+        Ok(())
+    }
+}
+
+impl<P> fmt::Debug for Change<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change")
+            .field("engine", &self.engine)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Discarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Discarded")
+    }
+}

@@ -1,0 +1,179 @@
+//! What a node works by, and what of another reading of the files can be taken over while it runs.
+//!
+//! Times, failback, keys, logging, limits and environment of scripts, media and groups can. The nodes, our own name,
+//! scheduling and identity cannot: they stay as they are, and each is told at every reading until the node is started
+//! anew. Decides only; `front::reload` performs.
+
+mod groups;
+mod links;
+mod tell;
+
+use hb_config::{Checked, Failback, Group, Notice};
+use hb_engine::{GroupId, GroupPlan, LinkPlan, Snapshot};
+use hb_resource::GroupSpec;
+use hb_transport::MediumSpec;
+
+use crate::log::Level;
+use crate::{files_digest, mapping};
+
+use tell::{Tell, path, seconds};
+
+/// What a node works by.
+#[derive(Clone, Debug)]
+pub(crate) struct InForce {
+    /// As last taken over; what cannot change in a run is as it was at the start.
+    pub(crate) checked: Checked,
+    /// The open media, in the order of the engine's links.
+    pub(crate) media: Vec<MediumSpec>,
+    /// The groups under their numbers, in the order of the file.
+    pub(crate) groups: Vec<(GroupId, Group)>,
+    /// Names of groups by number, those included that are being stopped.
+    pub(crate) group_names: Vec<String>,
+    /// Of the files as last read, see [`files_digest`].
+    pub(crate) digest: String,
+}
+
+/// What another reading comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// What the node will work by.
+    pub(crate) next: InForce,
+    /// The media; those without a number are new, and to be opened first.
+    pub(crate) links: Vec<LinkPlan>,
+    /// The groups.
+    pub(crate) groups: Vec<GroupPlan>,
+    /// Groups that the actuator does not know yet.
+    pub(crate) new_groups: Vec<(usize, GroupSpec)>,
+    /// What to tell people, one line for each item that differs; empty if nothing does.
+    pub(crate) lines: Vec<(Level, String)>,
+}
+
+impl Plan {
+    /// Whether everything stays as it is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+impl InForce {
+    /// A node that starts with this configuration and these media.
+    pub(crate) fn at_start(checked: Checked, media: Vec<MediumSpec>) -> Self {
+        let groups = checked.groups.iter().cloned().zip(0..).map(|(group, id)| (GroupId(id), group));
+        Self {
+            groups: groups.collect(),
+            group_names: checked.groups.iter().map(mapping::key).collect(),
+            digest: files_digest::of(&checked),
+            media,
+            checked,
+        }
+    }
+
+    /// Names of the media, in the order of the engine's links.
+    pub(crate) fn link_names(&self) -> Vec<String> {
+        self.media.iter().map(|spec| spec.name().into_owned()).collect()
+    }
+
+    /// What becomes of it with another reading, whose usable media are `media`, in the state that the engine is in.
+    pub(crate) fn plan(&self, read: Checked, media: Vec<MediumSpec>, snapshot: &Snapshot) -> Plan {
+        let digest = files_digest::of(&read);
+        let mut tell = Tell::default();
+        let new_groups = read.groups.clone();
+        let checked = self.merged(read, &mut tell);
+        let (media, links) = links::plan(&self.media, media, snapshot, &mut tell);
+        let groups = groups::plan(self, &checked, new_groups, snapshot, &mut tell);
+        let mut checked = checked;
+        let aside = |checked: &Checked| (checked.parameters.clone(), messages(&checked.not_in_force));
+        if tell.lines.is_empty() && (digest != self.digest || aside(&checked) != aside(&self.checked)) {
+            tell.info("What has changed has no effect on what runs.".to_owned());
+        }
+        checked.groups = groups.list.iter().map(|(_, group)| group.clone()).collect();
+        let next = Self { checked, media, groups: groups.list, group_names: groups.names, digest };
+        Plan { next, links, groups: groups.plan, new_groups: groups.new, lines: tell.lines }
+    }
+
+    /// The reading, with what cannot change in a run as it is in force.
+    fn merged(&self, read: Checked, tell: &mut Tell) -> Checked {
+        let now = &self.checked;
+        let words = |words: &[String]| words.join(" ");
+        tell.needs_restart("node name", &now.node_name, &read.node_name);
+        tell.needs_restart("node", &words(&now.nodes), &words(&read.nodes));
+        tell.needs_restart("ping", &words(&now.ping_nodes), &words(&read.ping_nodes));
+        tell.needs_restart("realtime", &now.realtime.to_string(), &read.realtime.to_string());
+        let priority = |checked: &Checked| checked.rtprio.map_or_else(String::new, |prio| prio.to_string());
+        tell.needs_restart("rtprio", &priority(now), &priority(&read));
+        let method = |checked: &Checked| format!("{:?}", checked.generation_method).to_lowercase();
+        tell.needs_restart("hbgenmethod", &method(now), &method(&read));
+        let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
+        tell.needs_restart("uuidfrom", &from(now), &from(&read));
+        self.tell_changes(&read, tell);
+        Checked {
+            node_name: now.node_name.clone(),
+            nodes: now.nodes.clone(),
+            ping_nodes: now.ping_nodes.clone(),
+            realtime: now.realtime,
+            rtprio: now.rtprio,
+            generation_method: now.generation_method,
+            uuid_from: now.uuid_from,
+            ..read
+        }
+    }
+
+    fn tell_changes(&self, read: &Checked, tell: &mut Tell) {
+        let now = &self.checked;
+        if now.key_ring.fingerprint() != read.key_ring.fingerprint() {
+            // As 3.0.6 says it.
+            tell.info("Rereading authentication file.".to_owned());
+        }
+        for (name, before, after) in [
+            ("keepalive", now.keepalive, read.keepalive),
+            ("deadtime", now.deadtime, read.deadtime),
+            ("warntime", now.warntime, read.warntime),
+            ("initdead", now.initdead, read.initdead),
+            ("deadping", now.deadping, read.deadping),
+            ("max_rexmit_delay", now.max_rexmit_delay, read.max_rexmit_delay),
+        ] {
+            tell.change(name, &seconds(before), &seconds(after));
+        }
+        let (before, after) = (&now.log, &read.log);
+        let facility = |log: &hb_config::LogConfig| log.facility.map_or("none", |facility| facility.name());
+        for (name, before, after) in [
+            ("hopfudge", now.hopfudge.to_string(), read.hopfudge.to_string()),
+            ("auto_failback", word(now.failback).to_owned(), word(read.failback).to_owned()),
+            ("msgfmt", format(now).to_owned(), format(read).to_owned()),
+            ("logfile", path(before.logfile.as_deref()), path(after.logfile.as_deref())),
+            ("debugfile", path(before.debugfile.as_deref()), path(after.debugfile.as_deref())),
+            ("logfacility", facility(before).to_owned(), facility(after).to_owned()),
+            ("use_logd", before.use_logd.to_string(), after.use_logd.to_string()),
+            ("debug", before.debug.to_string(), after.debug.to_string()),
+            ("log_badpack", before.log_badpack.to_string(), after.log_badpack.to_string()),
+            ("syslogmsgfmt", before.syslog_format.to_string(), after.syslog_format.to_string()),
+        ] {
+            tell.change(name, &before, &after);
+        }
+        if now.agents != read.agents {
+            tell.info("limits of scripts changed: in force from the next run of each on".to_owned());
+        }
+        if now.environment != read.environment {
+            tell.info("env changed: in force from the next run of each script on".to_owned());
+        }
+    }
+}
+
+fn messages(notices: &[Notice]) -> Vec<String> {
+    notices.iter().map(|notice| notice.message.clone()).collect()
+}
+
+const fn word(failback: Failback) -> &'static str {
+    match failback {
+        Failback::On => "on",
+        Failback::Off => "off",
+        Failback::Legacy => "legacy",
+    }
+}
+
+const fn format(checked: &Checked) -> &'static str {
+    if checked.inner_auth { "classic" } else { "netstring" }
+}
+
+#[cfg(test)]
+mod tests;

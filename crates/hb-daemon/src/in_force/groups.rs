@@ -1,0 +1,91 @@
+//! Which groups stay untouched, which come, which go.
+
+use std::collections::BTreeSet;
+
+use hb_config::{Checked, Group};
+use hb_engine::{GroupId, GroupPlan, Snapshot};
+use hb_resource::GroupSpec;
+
+use super::InForce;
+use super::tell::Tell;
+use crate::mapping;
+
+/// The groups from now on.
+pub(super) struct Groups {
+    pub(super) list: Vec<(GroupId, Group)>,
+    pub(super) names: Vec<String>,
+    pub(super) plan: Vec<GroupPlan>,
+    pub(super) new: Vec<(usize, GroupSpec)>,
+}
+
+/// A group with the same resources stays what it is, under its number. Any other is new, under a number that neither
+/// a group of the file nor one that is still being stopped has.
+pub(super) fn plan(
+    in_force: &InForce,
+    checked: &Checked,
+    read: Vec<Group>,
+    snapshot: &Snapshot,
+    tell: &mut Tell,
+) -> Groups {
+    let mut left = in_force.groups.clone();
+    let mut groups =
+        Groups { list: Vec::new(), names: in_force.group_names.clone(), plan: Vec::new(), new: Vec::new() };
+    let mut used: BTreeSet<u16> = left.iter().map(|(id, _)| id.0).collect();
+    used.extend(snapshot.groups.iter().map(|group| group.group.0));
+    let mut added = Vec::new();
+    // First those that stay, so that no copy with another home takes their place.
+    let mut stays: Vec<Option<(GroupId, Group)>> = Vec::with_capacity(read.len());
+    for group in &read {
+        stays.push(left.iter().position(|(_, known)| known == group).map(|index| left.remove(index)));
+    }
+    for (group, stays) in read.into_iter().zip(stays) {
+        let moved = || left.iter().position(|(_, known)| known.resources == group.resources);
+        let known = match stays {
+            Some(known) => Some(known),
+            None => moved().map(|index| left.remove(index)),
+        };
+        if let Some((id, known)) = known {
+            let key = mapping::key(&group);
+            tell.needs_restart(&format!("group {key}: another preferred node"), &known.node, &group.node);
+            groups.keep(id, known, checked);
+        } else if !checked.nodes.contains(&group.node) {
+            let key = mapping::key(&group);
+            tell.warn(format!("group {key} needs a restart: until then {} is no node", group.node));
+        } else if let Some(id) = (0..u16::MAX).find(|id| used.insert(*id)) {
+            added.push(mapping::key(&group));
+            groups.add(id, group, checked);
+        }
+    }
+    for (_, group) in left {
+        let key = mapping::key(&group);
+        if let Some(index) = added.iter().position(|added| *added == key) {
+            added.remove(index);
+            tell.info(format!("group {key} changed: stopped where it runs, then started as it is now"));
+        } else {
+            tell.info(format!("group {key} removed: stopped where it runs"));
+        }
+    }
+    for key in added {
+        tell.info(format!("group {key} added"));
+    }
+    groups
+}
+
+impl Groups {
+    fn keep(&mut self, id: GroupId, group: Group, checked: &Checked) {
+        self.plan.push(GroupPlan { id, config: mapping::group_config(checked, &group) });
+        self.list.push((id, group));
+    }
+
+    fn add(&mut self, id: u16, group: Group, checked: &Checked) {
+        let index = usize::from(id);
+        if self.names.len() <= index {
+            self.names.resize(index + 1, String::new());
+        }
+        if let Some(name) = self.names.get_mut(index) {
+            *name = mapping::key(&group);
+        }
+        self.new.push((index, mapping::group_spec(&group)));
+        self.keep(GroupId(id), group, checked);
+    }
+}

@@ -1,0 +1,229 @@
+//! Two readings in, what becomes of each item out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hb_engine::{GroupSnapshot, GroupState, HoldSet, LinkId, LinkSnapshot, NodeId, NodeSnapshot};
+
+use super::*;
+use crate::configuration;
+use crate::options::Options;
+
+const HA_CF: &str = "\
+logfacility local0
+logfile /var/log/ha-log
+keepalive 200ms
+deadtime 1
+warntime 500ms
+initdead 10
+bcast lo
+ucast lo 127.0.0.2
+node cc1 cc2
+auto_failback legacy
+";
+const HARESOURCES: &str = "cc1 10.0.0.1 www\ncc2 10.0.0.2\ncc1 10.0.0.3\n";
+
+/// What is read from files like these.
+fn checked(ha_cf: &str, haresources: &str) -> Checked {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let dir: PathBuf = std::env::temp_dir().join(format!("hb-in-force-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    for (file, content) in [("ha.cf", ha_cf), ("authkeys", "auth 1\n1 crc\n"), ("haresources", haresources)] {
+        std::fs::write(dir.join(file), content).unwrap();
+        std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let options =
+        Options { config_dir: dir.clone(), node_name: Some("cc1".to_owned()), ..Options::default() };
+    let loaded = configuration::load(&options);
+    let report = loaded.render(false);
+    std::fs::remove_dir_all(&dir).unwrap();
+    loaded.config.unwrap_or_else(|| panic!("{report}"))
+}
+
+fn in_force() -> InForce {
+    let checked = checked(HA_CF, HARESOURCES);
+    let media = mapping::media(&checked);
+    InForce::at_start(checked, media)
+}
+
+/// The engine of a node with these groups, whose peer is heard on these of its media.
+fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
+    let node = |number: u16, links: &[bool]| NodeSnapshot {
+        node: NodeId(number),
+        name: format!("cc{}", number + 1),
+        status: "active".to_owned(),
+        silence: None,
+        deadtime: Duration::from_secs(1),
+        hold: None,
+        speaks_hb: true,
+        files: None,
+        missing: 0,
+        links: links
+            .iter()
+            .zip(0..)
+            .map(|(up, number)| LinkSnapshot { link: LinkId(number), name: "lo".to_owned(), up: *up })
+            .collect(),
+    };
+    Snapshot {
+        local: NodeId(0),
+        generation: 1,
+        seq: 1,
+        hold: HoldSet::LOCAL,
+        stable: true,
+        stopping: false,
+        nodes: vec![node(0, &[true, true]), node(1, heard)],
+        groups: groups
+            .iter()
+            .map(|number| GroupSnapshot {
+                group: GroupId(*number),
+                key: String::new(),
+                home: None,
+                state: GroupState::Up,
+            })
+            .collect(),
+    }
+}
+
+fn plan(in_force: &InForce, ha_cf: &str, haresources: &str, snapshot: &Snapshot) -> Plan {
+    let read = checked(ha_cf, haresources);
+    let media = mapping::media(&read);
+    in_force.plan(read, media, snapshot)
+}
+
+fn lines(plan: &Plan) -> Vec<&str> {
+    plan.lines.iter().map(|(_, line)| line.as_str()).collect()
+}
+
+fn numbers(plan: &Plan) -> Vec<u16> {
+    plan.groups.iter().map(|group| group.id.0).collect()
+}
+
+#[test]
+fn the_same_files_change_nothing_and_neither_do_comments() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    assert!(plan(&in_force, HA_CF, HARESOURCES, &snapshot).is_empty());
+    let plan =
+        plan(&in_force, &format!("# comment\n{HA_CF}"), &format!("# comment\n{HARESOURCES}"), &snapshot);
+    assert!(plan.is_empty(), "{plan:?}");
+}
+
+#[test]
+fn values_change_and_what_cannot_change_stays() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    for (from, to, line) in [
+        ("keepalive 200ms", "keepalive 100ms", "keepalive is 100ms from now on, was 200ms"),
+        ("deadtime 1\n", "deadtime 2\n", "deadtime is 2s from now on, was 1s"),
+        ("auto_failback legacy", "auto_failback on", "auto_failback is on from now on, was legacy"),
+        ("logfile /var/log/ha-log\n", "", "logfile is none from now on, was /var/log/ha-log"),
+        ("node cc1 cc2", "node cc1 cc2 cc3", "node needs a restart; until then cc1 cc2 stays in force"),
+        ("node cc1", "rtprio 7\nnode cc1", "rtprio needs a restart; until then none stays in force"),
+        (
+            "node cc1",
+            "uuidfrom nodename\nnode cc1",
+            "uuidfrom needs a restart; until then file stays in force",
+        ),
+    ] {
+        let changed = HA_CF.replace(from, to);
+        assert_ne!(changed, HA_CF);
+        let plan = plan(&in_force, &changed, HARESOURCES, &snapshot);
+        assert!(lines(&plan).contains(&line), "{plan:?}");
+        let needs_restart = line.contains("restart");
+        assert_eq!(plan.lines[0].0 == Level::Warn, needs_restart);
+        // What waits for a restart is told at every reading, anything else once.
+        let again = plan.next.plan(checked(&changed, HARESOURCES), plan.next.media.clone(), &snapshot);
+        assert_eq!(again.is_empty(), !needs_restart, "{again:?}");
+        assert_eq!(again.next.checked.nodes, ["cc1", "cc2"]);
+    }
+}
+
+#[test]
+fn groups_that_do_not_change_keep_their_numbers() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    let changed = "cc1 10.0.0.4\ncc1 10.0.0.3\ncc1 10.0.0.1 www::x\ncc2 10.0.0.2\n";
+    let plan = plan(&in_force, HA_CF, changed, &snapshot);
+    assert_eq!(numbers(&plan), [3, 2, 4, 1]);
+    assert_eq!(plan.new_groups.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(plan.next.group_names[3..], ["10.0.0.4", "10.0.0.1"]);
+    assert_eq!(
+        lines(&plan),
+        ["group 10.0.0.1 changed: stopped where it runs, then started as it is now", "group 10.0.0.4 added"]
+    );
+    assert_eq!(plan.groups[0].config.home, Some(NodeId(0)));
+    assert_eq!(plan.groups[3].config.home, Some(NodeId(1)));
+}
+
+#[test]
+fn numbers_are_used_again_when_nothing_has_them() {
+    let in_force = in_force();
+    let first = plan(&in_force, HA_CF, "cc2 10.0.0.2\n", &snapshot(&[0, 1, 2], &[true, true]));
+    assert_eq!(
+        lines(&first),
+        ["group 10.0.0.1 removed: stopped where it runs", "group 10.0.0.3 removed: stopped where it runs"]
+    );
+    // The group with number 0 is still being stopped, 2 is gone.
+    let second = plan(&first.next, HA_CF, HARESOURCES, &snapshot(&[1, 0], &[true, true]));
+    assert_eq!(numbers(&second), [2, 1, 3]);
+    assert_eq!(second.next.group_names, ["10.0.0.1", "10.0.0.2", "10.0.0.1", "10.0.0.3"]);
+}
+
+#[test]
+fn a_group_does_not_move_to_another_node_while_it_runs() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    let changed = HARESOURCES.replace("cc1 10.0.0.3", "cc2 10.0.0.3");
+    let plan = plan(&in_force, HA_CF, &changed, &snapshot);
+    let told = "group 10.0.0.3: another preferred node needs a restart; until then cc1 stays in force";
+    assert_eq!(lines(&plan), [told]);
+    assert_eq!(numbers(&plan), [0, 1, 2]);
+    let again = plan.next.plan(checked(HA_CF, &changed), plan.next.media.clone(), &snapshot);
+    assert_eq!(lines(&again), [told]);
+}
+
+#[test]
+fn a_group_of_a_node_that_needs_a_restart_waits_for_it() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    let changed = HA_CF.replace("node cc1 cc2", "node cc1 cc2 cc3");
+    let plan = plan(&in_force, &changed, &format!("{HARESOURCES}cc3 10.0.0.9\n"), &snapshot);
+    assert_eq!(numbers(&plan), [0, 1, 2]);
+    assert!(lines(&plan).contains(&"group 10.0.0.9 needs a restart: until then cc3 is no node"), "{plan:?}");
+}
+
+#[test]
+fn media_change_as_long_as_every_peer_keeps_one() {
+    let in_force = in_force();
+    let changed = HA_CF.replace("bcast lo\n", "").replace("127.0.0.2", "127.0.0.2\nucast lo 127.0.0.3");
+    let good = plan(&in_force, &changed, HARESOURCES, &snapshot(&[0, 1, 2], &[true, true]));
+    assert_eq!(
+        lines(&good),
+        ["medium bcast lo port 694 closed", "medium ucast lo 127.0.0.3 port 694 opened"]
+    );
+    let before: Vec<_> = good.links.iter().map(|link| link.before).collect();
+    assert_eq!(before, [Some(LinkId(1)), None]);
+    // The peer is heard on the first medium only.
+    let bad = plan(&in_force, &changed, HARESOURCES, &snapshot(&[0, 1, 2], &[true, false]));
+    assert_eq!(
+        lines(&bad),
+        [
+            "the media need a restart: none on which cc2 is heard now would stay; until then the open ones stay in force"
+        ]
+    );
+    assert_eq!(bad.next.media, in_force.media);
+    // Nobody is heard, so nobody is lost.
+    let alone = plan(&in_force, &changed, HARESOURCES, &snapshot(&[0, 1, 2], &[false, false]));
+    assert_eq!(alone.links.len(), 2);
+}
+
+#[test]
+fn each_file_has_its_own_digest() {
+    let number = |digest: &str, index: usize| digest.split(' ').nth(index).unwrap().to_owned();
+    let ours = in_force().digest;
+    let other_time = files_digest::of(&checked(&HA_CF.replace("deadtime 1\n", "deadtime 2\n"), HARESOURCES));
+    let other_group = files_digest::of(&checked(HA_CF, &HARESOURCES.replace("www", "ftp")));
+    let other_log = files_digest::of(&checked(&HA_CF.replace("ha-log", "log"), &format!("#\n{HARESOURCES}")));
+    assert_eq!(files_digest::differing(&ours, &other_time), ["ha.cf"]);
+    assert_eq!(files_digest::differing(&ours, &other_group), ["haresources"]);
+    assert_eq!(ours, other_log);
+    assert_eq!(number(&ours, 0).len(), 8);
+}
