@@ -24,6 +24,8 @@ mod crash;
 #[cfg(test)]
 mod holdings;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod loss;
 #[cfg(test)]
 mod partition;
@@ -31,6 +33,10 @@ mod partition;
 mod refusal;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod reload_groups;
+#[cfg(test)]
+mod reload_often;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]

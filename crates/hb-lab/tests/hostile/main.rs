@@ -33,3 +33,5 @@ mod outlets;
 mod scene;
 #[cfg(test)]
 mod strangers;
+#[cfg(test)]
+mod witness;

@@ -1,0 +1,29 @@
+//! The heart of a node of ours is killed, and nothing else: its guard releases everything, says so, and ends.
+
+use crate::pair::{Case, Who};
+use crate::scene::{Holds, LIMIT, Scene};
+
+stories_off![heart_killed];
+
+async fn heart_killed(case: Case) {
+    let mut scene = Scene::build(case).await;
+    scene.start_both().await;
+    let who = if case.runs_306(Who::Alpha) { Who::Beta } else { Who::Alpha };
+    // For a node of 3.0.6 it is a stop.
+    for befalls in ["stop", "death", "farewell"] {
+        scene.befalls(befalls);
+    }
+    scene.node(who).kill_heart().await.unwrap();
+    scene.reaches_for("the take-over", who, Holds::Off, Holds::All).await;
+    // Not after a dead time: at the farewell. And nobody had an address twice (the story's end judges that).
+    let log = scene.node(who.other()).log();
+    let since_notice = log.rfind("Received shutdown notice").and_then(|at| log.get(at..)).unwrap_or_default();
+    let (taken, dead) = (since_notice.find("Acquiring"), since_notice.find(": is dead"));
+    assert!(taken.is_some() && dead.is_none_or(|dead| taken < Some(dead)), "{case}: {log}");
+    let told = "The heart has died: what it held is released now";
+    assert!(scene.node(who).log().contains(told), "{case}: {}", scene.node(who).log());
+    scene.node(who).stopped(LIMIT).await.unwrap();
+    scene.start(who).await;
+    scene.returns(who).await;
+    scene.ends().await;
+}
