@@ -38,7 +38,9 @@ fn check_mask(loaded: &Loaded, text: &[u8]) {
             let shown = &shown[end - secret.len()..end];
             assert!(shown.iter().all(|byte| *byte == b'*'), "{:?}", String::from_utf8_lossy(shown));
         }
+        // A key of digits may also be the number of another line, and numbers are shown.
         if secret.len() >= 24
+            && !secret.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'))
             && let Ok(secret) = std::str::from_utf8(secret)
         {
             assert!(!rendered.contains(secret), "{secret}");

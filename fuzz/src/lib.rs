@@ -1,8 +1,9 @@
 //! What the targets for configuration files share: a made-up machine, text made of words that mean something, and what
-//! holds for every answer.
+//! holds for every answer. [`pair`] has the two engines of the target `engine`.
 
 #[path = "../../crates/hb-config/tests/config/fake_host.rs"]
 mod fake_host;
+pub mod pair;
 
 use std::path::Path;
 use std::sync::LazyLock;

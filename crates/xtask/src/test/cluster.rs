@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Context, Counts, Done, Failure, units};
+use super::{Context, Counts, Depth, Done, Failure, units};
 use crate::command::{self, minutes};
 use crate::console;
 
@@ -20,6 +20,10 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         let mut cargo = command::cargo();
         cargo.args(["test", "-p", LAB, "--release", "--no-fail-fast", "--test", target, "--"]);
         cargo.arg(format!("--test-threads={}", threads(target))).env("HB_BIN_DIR", &programs);
+        if context.depth == Depth::Slow {
+            cargo.env("HB_RELOAD_SECONDS", "60");
+            cargo.env("HB_NOISY_SECONDS", "600");
+        }
         let outcome = context.attempt(&mut cargo, &format!("cluster-{target}"), LIMIT)?;
         let of_target = Counts::of_cargo(&outcome.text()?);
         counts += of_target;
@@ -37,9 +41,9 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     Ok(Done { counts, note: format!("{} tests", counts.passed) })
 }
 
-/// Hosts mostly wait, so the many stories of `cluster` are told side by side; the others measure times.
+/// Hosts mostly wait, so the many stories of `cluster` and `media` are told side by side; the others measure times.
 fn threads(target: &str) -> usize {
-    if target == "cluster" { 6 } else { 1 }
+    if matches!(target, "cluster" | "media") { 6 } else { 1 }
 }
 
 /// Whether a file, relative to its package, belongs to an integration test.

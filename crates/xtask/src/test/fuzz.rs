@@ -51,12 +51,16 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     Ok(Done { counts, note: format!("{}, {} s each", targets.join(", "), time.as_secs()) })
 }
 
-/// Where a run starts: a folder of its own for what it finds, then seeds, then the packets of the tests.
+/// Where a run starts: a folder of its own for what it finds, then seeds, then the packets of the tests where
+/// the target reads packets.
 fn corpora(context: &Context, target: &str) -> Result<Vec<PathBuf>, Error> {
     let own = context.workspace.logs().join("corpus").join(target);
     std::fs::create_dir_all(&own).map_err(|source| Error::File { path: own.clone(), source })?;
     let root = &context.workspace.root;
-    let given = [root.join("fuzz/seeds").join(target), root.join("crates/hb-wire/tests/vectors")];
+    let mut given = vec![root.join("fuzz/seeds").join(target)];
+    if PACKETS.contains(&target) {
+        given.push(root.join("crates/hb-wire/tests/vectors"));
+    }
     Ok([own].into_iter().chain(given.into_iter().filter(|folder| folder.is_dir())).collect())
 }
 
@@ -76,6 +80,8 @@ fn time_for_each(depth: Depth, targets: usize) -> Duration {
     Duration::from_secs(share.clamp(10, 30))
 }
 
+/// Targets whose inputs are packets.
+const PACKETS: [&str; 3] = ["netstring", "classic", "open"];
 const FUZZ: Tool = Tool { subcommand: "fuzz", package: "cargo-fuzz@0.13.2" };
 const WHOLE_TIME: Duration = Duration::from_secs(150);
 
