@@ -1,4 +1,5 @@
-//! What mutation testing found untested: the message model itself, and how much is reserved for a packet.
+//! What mutation testing found untested: the message model itself, how much is reserved for a packet, and a
+//! limit.
 
 use hb_wire::{Message, Value, netstring};
 
@@ -39,4 +40,21 @@ fn encoding_reserves_what_it_needs() {
     netstring::encode_into(&message, &mut packet).unwrap();
     let room = packet.capacity() - packet.len();
     assert!((48..200).contains(&room), "{room}");
+}
+
+/// `wire.md` 1.4.
+#[test]
+fn the_longest_message_of_a_stream() {
+    assert_eq!(hb_wire::classic::stream::MAX_MESSAGE, 262_144);
+}
+
+#[test]
+fn all_of_a_message_that_is_too_long_counts_as_skipped() {
+    let mut bytes = b">>>\nt=1\n".to_vec();
+    bytes.resize(300_000, b'x');
+    bytes.push(b'\n');
+    let mut stream = hb_wire::classic::stream::Stream::new();
+    assert_eq!(stream.next_message(&mut bytes.as_slice()), None);
+    assert_eq!(stream.counts().too_long, 1);
+    assert_eq!(stream.counts().skipped_bytes, 300_001);
 }
