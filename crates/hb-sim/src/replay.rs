@@ -1,10 +1,10 @@
 //! Recorded pairs of 3.0.6 drive the engine as a silent observer: it sees what one of the two nodes saw, and what it would
 //! have said is compared with what that node said.
 //!
-//! A shadow ([`shadow`]) stands behind each life of each node: same configuration, same start, same messages of the peer,
+//! A shadow (`shadow`) stands behind each life of each node: same configuration, same start, same messages of the peer,
 //! same operator. Nobody hears it, so the peer goes on to answer the real node; a shadow that decides otherwise once is
-//! still judged by what it says next. When its jobs end is taken from what the real node said ([`shadow`]); what counts
-//! as a message, and when two are the same, stands in [`label`]; the comparison itself in [`align`].
+//! still judged by what it says next. When its jobs end is taken from what the real node said (`shadow`); what counts
+//! as a message, and when two are the same, stands in `label`; the comparison itself in `align`.
 //!
 //! Does not read capture files or keys: it takes messages that are opened already.
 

@@ -16,7 +16,7 @@ use super::queue::Record;
 use super::syslog::Syslog;
 use super::writer::Targets;
 
-/// The words for [`write`].
+/// The words for [`write()`].
 pub(crate) fn words(host: &str, targets: &Targets) -> String {
     json!({
         "host": host,
