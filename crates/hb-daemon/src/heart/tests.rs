@@ -248,7 +248,7 @@ fn a_farewell_is_left_that_stays_ahead_of_what_is_sent() {
         assert_eq!((farewell.kind(), farewell.text("src")), (Some("shutdone"), Some("cc1")));
         let seq = u64::from_str_radix(farewell.text("seq").unwrap(), 16).unwrap();
         let sent = bench.heart.engine.seq();
-        assert!((sent + 8..=sent + 16).contains(&seq), "{seq} after {sent}");
+        assert!((sent + 32..=sent + 64).contains(&seq), "{seq} after {sent}");
         // A stranger's status makes the node ask and answer: numbers are used up.
         bench.heart.engine.handle(clock::now(), Input::Command(Command::Standby(hb_engine::HoldSet::ALL)));
         bench.heart.perform_outputs(clock::now());
