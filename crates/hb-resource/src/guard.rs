@@ -97,8 +97,12 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
                 // Once: the path stays the same as long as the daemon lives.
                 locked = locked.or_else(|| lock::hold(will.config.as_ref()?.guard_lock.as_deref()?).ok());
             }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error.into()),
+            Ok(None) | Err(ProtocolError::Cut) => break Ok(()),
+            Err(error) => {
+                // Whoever writes such things lives, and what it holds is its own; it will start another guard.
+                will = Will::default();
+                break Err(error.into());
+            }
         }
         while running.try_join_next().is_some() {}
     };

@@ -80,6 +80,9 @@ pub enum ProtocolError {
     /// A line is longer than both sides allow.
     #[error("a line is longer than {LINE_LIMIT} bytes")]
     TooLong,
+    /// The other side died in the middle of a line.
+    #[error("the last line was cut off")]
+    Cut,
     /// A line is not the JSON value that is due here.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
@@ -105,10 +108,10 @@ impl Lines {
         if length == 0 {
             return Ok(None);
         }
-        if bytes.last() != Some(&b'\n') && length == LINE_LIMIT {
-            return Err(ProtocolError::TooLong);
+        if bytes.last() != Some(&b'\n') {
+            let too_long = length == LINE_LIMIT;
+            return Err(if too_long { ProtocolError::TooLong } else { ProtocolError::Cut });
         }
-        // A last line that was cut by the death of its writer is an error of JSON.
         Ok(Some(serde_json::from_slice(&bytes)?))
     }
 }
@@ -188,6 +191,6 @@ mod tests {
         let mut lines = Lines::new(theirs.into_split().0);
         write(&writable, b"{\"Run\":{\"id\":").await.unwrap();
         drop(writable);
-        assert!(matches!(lines.next::<Order>().await, Err(ProtocolError::Json(_))));
+        assert!(matches!(lines.next::<Order>().await, Err(ProtocolError::Cut)));
     }
 }

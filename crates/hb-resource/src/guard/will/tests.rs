@@ -86,6 +86,42 @@ fn nothing_is_done_after_an_orderly_end_and_nothing_twice() {
 }
 
 #[test]
+fn a_guard_that_does_not_understand_a_living_heart_takes_nothing_from_it() {
+    let (scripts, other, will) = estate();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
+        let (_readable, writable) = ours.into_split();
+        let all = line(&Order::Will(Bequest::All(Box::new(will)))).unwrap();
+        protocol::write(&writable, &all).await.unwrap();
+        protocol::write(&writable, b"{\"Dance\":1}\n").await.unwrap();
+        let end =
+            tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap();
+        assert!(end.is_err());
+    });
+    assert_eq!((scripts.read("log"), farewell_to(&other)), (String::new(), None));
+}
+
+#[test]
+fn a_heart_that_dies_in_the_middle_of_a_word_has_died() {
+    let (scripts, other, will) = estate();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
+        let (readable, writable) = ours.into_split();
+        let all = line(&Order::Will(Bequest::All(Box::new(will)))).unwrap();
+        protocol::write(&writable, &all).await.unwrap();
+        protocol::write(&writable, b"{\"Will\":{\"Released\":").await.unwrap();
+        drop((readable, writable));
+        tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap().unwrap();
+    });
+    assert_eq!(scripts.read("log"), "second stop\nfirst stop\n");
+    assert!(farewell_to(&other).is_some());
+}
+
+#[test]
 fn the_newest_farewell_counts() {
     let (_scripts, other, will) = estate();
     let mut newer = will.farewell.clone();
