@@ -4,6 +4,7 @@
 //! with them (which process is real-time, which host owns which namespace) is decided by the callers.
 
 pub mod alloc_count;
+pub mod descriptor;
 pub mod interface;
 pub mod localtime;
 pub mod memory;

@@ -1,14 +1,16 @@
-//! A serial device: opened, locked, and set as 3.0.6 sets it.
+//! A serial device: opened and claimed by the library for that, locked, and set as 3.0.6 sets it, bit for bit.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, open};
+use hb_sys::descriptor;
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
-    isatty, tcflush, tcgetattr, tcsendbreak, tcsetattr,
+    tcflush, tcgetattr, tcsendbreak, tcsetattr,
 };
+use serialport::FlowControl;
 
 use super::lock::Lock;
 use crate::error::OpenError;
@@ -29,11 +31,13 @@ impl Line {
             source,
         };
         let lock = Lock::take(path).map_err(|source| failed("lock", source))?;
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let tty = open(path, flags, Mode::empty()).map_err(|source| failed("open", source.into()))?;
-        if !isatty(&tty) {
-            return Err(failed("use", io::Error::other("it is not a terminal")));
-        }
+        let port = serialport::new(path.to_string_lossy(), baud)
+            .flow_control(FlowControl::Hardware)
+            .open_native()
+            .map_err(|source| failed("open", source.into()))?;
+        let tty = descriptor::into_owned(port);
+        // The library waits with time limits of its own; here the loop of the line's thread does.
+        fcntl_setfl(&tty, OFlags::NONBLOCK).map_err(|source| failed("set up", source.into()))?;
         set(tty.as_fd(), baud).map_err(|source| failed("set up", source))?;
         Ok(Self { tty, _lock: lock })
     }
@@ -88,6 +92,7 @@ fn set(tty: BorrowedFd<'_>, baud: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{Mode, open};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
     use super::*;
