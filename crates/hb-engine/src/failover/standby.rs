@@ -292,6 +292,11 @@ impl Engine {
         if self.failover.standby_deadline.is_none_or(|due| due > self.now.tick) {
             return;
         }
+        if let Some(doubt) = self.local.doubt.filter(|doubt| self.now.tick < doubt.until) {
+            // We have slept: the step may have come long ago and wait to be read.
+            self.failover.standby_deadline = Some(doubt.until);
+            return;
+        }
         let waits = self.failover.given_until.is_some_and(|until| until > self.now.tick);
         if self.failover.standby == Standby::Given && waits {
             self.failover.standby_deadline = Some(self.now.tick.plus(DONE_AGAIN));

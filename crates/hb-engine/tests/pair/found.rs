@@ -181,3 +181,23 @@ fn a_giver_takes_back_only_what_it_gave() {
     let start = hb_engine::Action::Start(hb_engine::GroupId(0));
     assert!(!lab.hosts[B].actions.contains(&start), "{}", lab.story());
 }
+
+/// Found by the fuzz target `engine`: the taker had taken all long ago, and the giver slept over that and over the end
+/// of its own wait.
+#[test]
+fn a_giver_that_slept_reads_before_it_takes_back() {
+    let mut lab = Lab::both_up(Failback::Off);
+    lab.job_time = 5 * SECOND;
+    lab.overlap_allowed = true;
+    lab.command(A, Command::Standby(HoldSet::ALL));
+    lab.pass(6 * SECOND);
+    lab.hosts[A].actions.clear();
+    lab.hosts[A].deaf = true;
+    lab.hosts[A].frozen = true;
+    lab.pass(4000 * SECOND);
+    lab.thaw(A);
+    lab.hosts[A].deaf = false;
+    lab.pass(5 * SECOND);
+    let start = hb_engine::Action::Start(hb_engine::GroupId(0));
+    assert!(!lab.hosts[A].actions.contains(&start), "{}", lab.story());
+}
