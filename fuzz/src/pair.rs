@@ -211,6 +211,9 @@ impl Pair {
 
     /// The node sleeps alone: its next input comes late.
     fn sleep(&mut self, node: usize, time: Duration) {
+        if time > SLOWEST {
+            self.arrive_and_end();
+        }
         self.now = self.now.saturating_add(nanos(time)).min(END_OF_TIME);
         self.handle(node, Input::Wake);
     }
@@ -231,7 +234,25 @@ impl Pair {
         }
     }
 
+    /// No message is on its way, and no job under way, for as long as a hand-over waits: networks lose what they do not
+    /// bring within a minute, and jobs have a time limit.
+    fn arrive_and_end(&mut self) {
+        for _ in 0..MOST_SETTLING {
+            if !self.flight.is_empty() {
+                self.deliver(0, true);
+            } else if let Some(node) = (0..2).find(|node| self.nodes[*node].rules.has_jobs()) {
+                self.end_job(node, 0, Outcome::Ok);
+            } else {
+                break;
+            }
+            self.flow();
+        }
+    }
+
     fn pass(&mut self, time: Duration) {
+        if time > SLOWEST {
+            self.arrive_and_end();
+        }
         let until = self.now.saturating_add(nanos(time)).min(END_OF_TIME);
         for _ in 0..MOST_WAKES {
             match self.next_deadline().filter(|next| *next <= until) {
@@ -402,6 +423,8 @@ const MOST_IN_FLIGHT: usize = 40;
 const MOST_AT_ONCE: usize = 2000;
 /// Wake-ups within one step.
 const MOST_WAKES: usize = 60;
+/// Longer than a message travels, and than a job may take.
+const SLOWEST: Duration = Duration::from_secs(120);
 const MOST_SETTLING: usize = 120;
 /// Where the driver's clock ends, in nanoseconds: a hundred years.
 const END_OF_TIME: u64 = 3_000_000_000_000_000_000;
