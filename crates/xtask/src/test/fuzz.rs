@@ -42,7 +42,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
             .args(["-timeout=10", "-rss_limit_mb=1024"]);
         if context.depth != Depth::Slow {
             // The same inputs at each run: a change that breaks one is blamed, not the dice. `--slow` looks for new ones.
-            run.args(["-seed=1", if target == "engine" { "-runs=1500" } else { "-runs=20000" }]);
+            run.args(["-seed=1", if *target == "engine" { "-runs=1500" } else { "-runs=20000" }]);
         }
         let run = context.demand(&mut run, &format!("fuzz-{target}"), time + minutes(5));
         run.map_err(|failure| Failure { counts: Counts { failed: 1, ..counts }, ..failure })?;
