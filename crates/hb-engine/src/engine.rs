@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use hb_wire::Message;
 
@@ -107,6 +108,12 @@ impl Engine {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Time from one `status` to the next.
+    #[must_use]
+    pub const fn keepalive(&self) -> Duration {
+        self.config.keepalive
     }
 
     /// The present state as plain data; `now` dates the silences.

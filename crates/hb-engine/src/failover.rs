@@ -50,6 +50,9 @@ pub(crate) const FAILBACK_RETRY: Duration = Duration::from_millis(250);
 /// Heartbeats and retransmissions go on for this long after the last word of an orderly stop.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
+/// The field of an announcement that names the run of the receiver to which it is said (`docs/adr/0003`).
+pub(crate) const RUN_FIELD: &str = "hb-run";
+
 /// `rstate` of `failover.md` 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {

@@ -16,6 +16,7 @@ mod event;
 mod failover;
 mod id;
 mod io;
+mod lease;
 mod liveness;
 mod number;
 mod random;

@@ -8,6 +8,11 @@ use hb_engine::{
 };
 use hb_wire::{Message, Value};
 
+#[path = "bus/numbers.rs"]
+mod numbers;
+#[path = "bus/verdicts.rs"]
+mod verdicts;
+
 const PEER_UUID: [u8; 16] = [2; 16];
 
 struct Node {
@@ -352,6 +357,23 @@ fn a_node_that_is_always_late_still_judges() {
         dead |= events(&node.outputs()).iter().any(|event| matches!(event, Event::NodeDead { .. }));
     }
     assert!(dead);
+}
+
+#[test]
+fn doubt_is_not_over_because_the_node_slept_through_it() {
+    let mut node = Node::new();
+    node.give(status(1, "up"));
+    node.give(from_peer("repnodes", 2));
+    node.pass(Duration::from_secs(1));
+    for _ in 0..3 {
+        node.now = node.now.plus(Duration::from_millis(4500));
+        node.engine.handle(stamp(node.now), Input::Wake);
+        let mut outputs = node.outputs();
+        outputs.extend(node.pass(Duration::from_millis(1500)));
+        assert!(!events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })));
+    }
+    let outputs = node.pass(Duration::from_secs(1));
+    assert!(events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })), "doubt ends");
 }
 
 #[test]

@@ -390,7 +390,7 @@ impl State {
         for (to, message) in &self.flight {
             let seq = number(message, "seq").unwrap_or(0);
             (to, self.spoken[1 - to].wrapping_sub(seq)).hash(&mut hasher);
-            for field in ["t", "rsc_hold", "isstable", "info", "hb-taken", "hb-ask", "hg"] {
+            for field in ["t", "rsc_hold", "isstable", "info", "hb-taken", "hb-ask", "hb-run", "hg"] {
                 message.text(field).hash(&mut hasher);
             }
         }

@@ -274,6 +274,53 @@ mod tests {
     }
 
     #[test]
+    fn the_highest_number_below_a_gap_is_acknowledged_once() {
+        let acknowledged = |digit: u64, arrivals: &[u64]| -> Vec<Option<u64>> {
+            let mut book = Book::new(digit);
+            let mut answers = Vec::new();
+            for seq in arrivals {
+                if let Arrival::Filled { acknowledge, .. } = book.arrive(*seq) {
+                    answers.push(acknowledge);
+                }
+            }
+            answers
+        };
+        assert_eq!(acknowledged(3, &[1, 8, 2, 3, 4]), [None, Some(3), None]);
+        assert_eq!(acknowledged(3, &[10, 16, 15, 14, 13, 12, 11]), [None, None, None, None, Some(13)]);
+        for digit in [6, 7] {
+            assert_eq!(acknowledged(digit, &[3, 9, 5, 4]), [None, None], "6 is missing");
+        }
+    }
+
+    #[test]
+    fn neighbours_are_asked_for_together_at_most_fifty() {
+        let mut book = Book::new(0);
+        book.arrive(1);
+        book.arrive(122);
+        book.receiver.give_up(60);
+        let first = book.receiver.next_request().unwrap();
+        let due = book.receiver.requests(first, DELAY, 50);
+        assert_eq!(due.len(), 1, "one number is due, and its neighbours with it");
+        assert!(due[0].0 < due[0].1);
+        let later = book.now.plus(DELAY * 3);
+        assert_eq!(book.receiver.requests(later, DELAY, 50), [(2, 51), (52, 59), (61, 110), (111, 121)]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_limit_comes_a_quarter_later() {
+        let mut book = Book::new(0);
+        for seq in [1, 3, 5, 7] {
+            book.arrive(seq);
+        }
+        let later = book.now.plus(DELAY);
+        assert_eq!(book.receiver.requests(later, DELAY, 1), [(2, 2)]);
+        let quarter = later.plus(DELAY / 4);
+        assert_eq!(book.receiver.next_request(), Some(quarter));
+        assert_eq!(book.receiver.requests(quarter, DELAY, 2), [(4, 4), (6, 6)]);
+        assert_eq!(book.receiver.next_request(), Some(later.plus(DELAY)));
+    }
+
+    #[test]
     fn never_remembers_more_than_its_limit() {
         let mut book = Book::new(0);
         book.arrive(1);

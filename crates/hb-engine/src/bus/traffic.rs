@@ -25,8 +25,8 @@ const REACTIONS: [&str; 7] =
 const REQUESTS_PER_TURN: usize = 8;
 
 impl Engine {
-    /// Completes a message as `wire.md` 4.2 says and sends it; returns its sequence number (0 for `NS_` types).
-    pub(crate) fn send(&mut self, mut message: Message) -> u64 {
+    /// Completes a message as `wire.md` 4.2 says and sends it.
+    pub(crate) fn send(&mut self, mut message: Message) {
         let plain = message.kind().is_some_and(|kind| kind.starts_with("NS_"));
         if let Some(dest) = message.text("dest").and_then(|name| self.node_by_name(name)) {
             let uuid = self.node(dest).uuid.unwrap_or_default();
@@ -38,7 +38,6 @@ impl Engine {
             self.sender.remember(seq, message.clone());
         }
         self.outputs.push_back(Output::Send(message));
-        seq
     }
 
     /// The fields that every message has; a `seq` of 0 stands for none.
@@ -139,18 +138,9 @@ impl Engine {
         if message.text("dest").is_some_and(|dest| dest != self.node(self.config.local).name) {
             return;
         }
-        match kind {
-            "NS_ackmsg" => {
-                // Without an addressee it is ignored (`wire.md` 6.7).
-                if let (true, Some(seq)) = (message.has("dest"), number::hex(message, "ackseq"))
-                    && seq <= self.sender.seq()
-                {
-                    let acked = &mut self.node_mut(node).acked;
-                    *acked = seq.max(*acked);
-                }
-            }
-            "NS_rexmit" => self.serve_request(node, message),
-            _ => {}
+        // An acknowledgement (`NS_ackmsg`) decides nothing here: see `serve_request`.
+        if kind == "NS_rexmit" {
+            self.serve_request(node, message);
         }
     }
 
@@ -167,8 +157,6 @@ impl Engine {
         let last = last.min(first.saturating_add(SERVED_PER_REQUEST - 1));
         // Who asks for a message does not have it, whatever was acknowledged: an acknowledgement may be meant for our
         // run before this one. 3.0.6 refuses for ever (`wire.md` 6.5).
-        let acked = &mut self.node_mut(node).acked;
-        *acked = (*acked).min(first - 1);
         for seq in first..=last {
             match self.sender.repeat(seq, self.now.tick, self.config.max_rexmit_delay) {
                 Repeat::Message(message) => self.outputs.push_back(Output::Send(message)),

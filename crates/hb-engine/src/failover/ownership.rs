@@ -1,8 +1,12 @@
 //! Taking and releasing sets of groups, and what follows when a set has settled.
 
+use alloc::format;
+
 use hb_wire::Message;
 
-use super::{DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, SAY_AGAIN_FIRST, SAY_AGAIN_LAST, START_AGAIN, Standby};
+use super::{
+    DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RUN_FIELD, SAY_AGAIN_FIRST, SAY_AGAIN_LAST, START_AGAIN, Standby,
+};
 use crate::config::Failback;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -96,6 +100,10 @@ impl Engine {
         message.push_text("isstable", if stable { "1" } else { "0" });
         if let Some(info) = info {
             message.push_text("info", info);
+        }
+        if let Some(partner) = self.failover.partner_id {
+            let known = self.node(partner).generation;
+            message.push_text(RUN_FIELD, &format!("{known:x}"));
         }
         if let Some(taken) = self.failover.taken {
             message.push_text("hb-taken", taken.as_str());

@@ -2,10 +2,11 @@
 
 use hb_wire::Message;
 
-use super::{Goal, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, Standby};
+use super::{Goal, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
+use crate::number;
 
 impl Engine {
     /// Rows 4-6: a peer started and asks who holds what.
@@ -57,6 +58,9 @@ impl Engine {
                 self.announce_state();
             }
             return;
+        }
+        if self.is_for_an_earlier_run(message) {
+            return; // The answer to our `starting` is still to come.
         }
         let Some(text) = message.text("rsc_hold") else {
             return self.report(Event::BadMessage { why: "announcement without hold set" });
@@ -115,12 +119,28 @@ impl Engine {
         self.end_linger_early();
     }
 
+    /// Whether we have yet to decide, and a peer of ours said this before it knew of our run: it may have taken over from
+    /// the run before since then, and what it said of that may be lost, or later than this.
+    fn is_for_an_earlier_run(&self, message: &Message) -> bool {
+        let undecided = match self.failover.phase {
+            Phase::Init | Phase::Starting | Phase::BothStarting | Phase::ResourcesReceived => true,
+            Phase::Stable | Phase::Shutdown => false,
+        };
+        // 0: it has never heard of us, so it took everything, or will.
+        let run = number::hex(message, RUN_FIELD).filter(|run| *run > 0);
+        undecided && run.is_some_and(|run| run < self.config.generation)
+    }
+
     /// It has declared us dead since the hand-over began, and dropped it then: nobody begins one while a partition is
-    /// still to be sorted out. What we had begun to release we yield.
+    /// still to be sorted out. What we had begun to release we yield. If it said so before we asked, and we only hear it
+    /// now, it will refuse to answer.
     fn partner_lost_us(&mut self, seq: u64) {
-        if seq > self.failover.floor && self.forget_standby() {
+        let unanswered = self.failover.standby == Standby::Giving && !self.is_giving();
+        if (seq > self.failover.floor || unanswered) && self.forget_standby() {
             self.report(Event::StandbyRefused { why: "the other node had given this one up" });
         }
+        // What it asked before that is no longer asked.
+        self.failover.floor = self.failover.floor.max(seq);
     }
 
     /// Rows 10 and 13.

@@ -134,6 +134,9 @@ impl Engine {
             self.report(Event::StandbyBegins { giver: self.config.local, set });
         } else if self.failover.standby != Standby::Giving || self.is_giving() {
             return self.report(Event::StandbyRefused { why: "an answer that nobody waits for" });
+        } else if !classic && set != self.failover.standby_set {
+            // To a question of an earlier hand-over; a peer of ours answers this one as well.
+            return self.report(Event::StandbyRefused { why: "an answer to an earlier question" });
         }
         self.failover.standby = Standby::Giving;
         self.failover.standby_set = set;
@@ -164,9 +167,15 @@ impl Engine {
             }
             Standby::Given => {
                 // Its announcement may come later and is old news then.
-                self.partner_holds(seq, known.union(self.failover.standby_set.mirrored()));
+                let taken = set.intersection(self.failover.standby_set);
+                self.partner_holds(seq, known.union(taken.mirrored()));
                 self.failover.partner.stable |= !newer;
                 self.hand_over_ended();
+            }
+            Standby::Not if newer && self.failover.partner.leaving => {
+                // Said before it began to stop, and that ended its hand-over. Perhaps it was the taker's word, late; what
+                // it leaves behind comes with its last word.
+                self.report(Event::StandbyRefused { why: "the other node has begun to stop since" });
             }
             Standby::Not => {
                 // It released and waits for us, but we had given up. Somebody must hold the groups.
@@ -201,6 +210,7 @@ impl Engine {
         self.failover.standby_deadline = None;
         self.report(Event::StandbyDone { giver: self.config.local, set: self.failover.standby_set });
         self.announce_state();
+        self.adopt_orphans();
         self.retry_stop();
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Local {
     pub(crate) doubt: Option<Doubt>,
     /// After a change to longer times: until the peers are sure to know of it.
     pub(crate) hurry: Option<Hurry>,
+    /// See [`Engine::set_lease`].
+    pub(crate) lease: Option<Duration>,
 }
 
 /// A time without verdicts.
@@ -47,6 +49,7 @@ impl Local {
             ask_again: None,
             doubt: None,
             hurry: None,
+            lease: None,
         }
     }
 }
@@ -85,6 +88,9 @@ impl Engine {
         message.push_text("dt", &format!("{:x}", self.config.deadtime.as_millis()));
         message.push_text("protocol", "1");
         message.push_text("hb-v", EXTENSION_VERSION);
+        if let Some(lease) = self.local.lease {
+            message.push_text("hb-lease", &format!("{:x}", lease.as_millis()));
+        }
         if !self.config.files_digest.is_empty() {
             message.push_text(FILES_FIELD, &self.config.files_digest);
         }

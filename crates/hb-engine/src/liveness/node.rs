@@ -40,8 +40,6 @@ pub(crate) struct Node {
     pub(crate) actions: Allowance,
     /// How many of its requests we can refuse; these anybody can play again.
     pub(crate) refusals: Allowance,
-    /// Highest number of ours that it acknowledged.
-    pub(crate) acked: u64,
     /// It announces `protocol`, so it expects acknowledgements.
     pub(crate) acknowledges: bool,
     /// It announces the fields of our extension.
@@ -66,7 +64,6 @@ impl Node {
             receiver: Receiver::new(random),
             actions: Allowance::full(now),
             refusals: Allowance::full(now),
-            acked: 0,
             acknowledges: true,
             speaks_hb: false,
             files: PeerFiles::default(),

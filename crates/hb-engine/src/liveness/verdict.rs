@@ -54,7 +54,6 @@ impl Engine {
             } else {
                 peer.receiver.forget();
             }
-            peer.acked = 0;
             peer.status_seq = 0;
             peer.last_status = None;
             peer.generation = generation;
@@ -152,9 +151,12 @@ impl Engine {
         // After so long a sleep nothing that was known before is worth anything.
         let long = by * 2 >= self.config.deadtime;
         match &mut self.local.doubt {
-            // A node that is always a little late must judge at last: doubt never lasts longer than a dead time, and
-            // does not begin again before a verdict was due.
-            Some(doubt) if !long => doubt.until = until.min(doubt.since.plus(self.config.deadtime)),
+            // A node that is always a little late must judge at last: doubt never lasts longer than a dead time in which
+            // it was awake, and does not begin again before a verdict was due.
+            Some(doubt) if !long => {
+                doubt.since = doubt.since.plus(by);
+                doubt.until = until.min(doubt.since.plus(self.config.deadtime));
+            }
             Some(_) | None => {
                 self.local.doubt = Some(Doubt { since: now, until });
                 self.report(Event::WokeLate { by });
@@ -222,7 +224,6 @@ impl Engine {
         let silence = now.since(peer.last_status.unwrap_or(started));
         STATUS_DEAD.clone_into(&mut peer.status);
         peer.receiver.forget();
-        peer.acked = 0;
         self.report(Event::NodeDead { node, silence });
         if self.is_active() {
             self.peer_died(node);

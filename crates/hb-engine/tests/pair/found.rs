@@ -201,3 +201,17 @@ fn a_giver_that_slept_reads_before_it_takes_back() {
     let start = hb_engine::Action::Start(hb_engine::GroupId(0));
     assert!(!lab.hosts[A].actions.contains(&start), "{}", lab.story());
 }
+
+#[test]
+fn addresses_are_announced_again_after_a_long_sleep_only() {
+    for (asleep, announced) in [(millis(350), false), (millis(850), true)] {
+        let mut lab = Lab::both_up(Failback::Off);
+        lab.hosts[A].actions.clear();
+        lab.hosts[A].frozen = true;
+        lab.pass(asleep);
+        lab.thaw(A);
+        let again =
+            lab.hosts[A].actions.iter().any(|action| matches!(action, hb_engine::Action::Announce(_)));
+        assert_eq!(again, announced, "after {asleep:?}");
+    }
+}

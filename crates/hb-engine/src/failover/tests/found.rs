@@ -163,3 +163,108 @@ fn a_claim_that_came_during_a_hand_over_is_not_forgotten_after_it() {
     let out = result(&mut engine);
     assert!(out.contains("ask foreign done") && out.ends_with("stop L"), "{out}");
 }
+
+fn step(set: &str, info: &str) -> Message {
+    let mut message = Message::new("ask_resources");
+    message.push_text("rsc_hold", set);
+    message.push_text("info", info);
+    message
+}
+
+fn with(mut message: Message, name: &str, value: &str) -> Message {
+    message.push_text(name, value);
+    message
+}
+
+#[test]
+fn what_was_said_to_an_earlier_run_decides_nothing() {
+    let joiner = || {
+        let mut engine = Engine::new(config(), 1, now(0));
+        give(&mut engine, 1, 1, status(true));
+        give(&mut engine, 2, 2, Message::new("repnodes"));
+        assert_eq!(result(&mut engine), "starting");
+        engine
+    };
+    let mut engine = joiner();
+    give(&mut engine, 3, 6, with(resource("local", "1", None), "hb-run", "4"));
+    assert_eq!(result(&mut engine), "-", "the peer may have taken over from that run since then");
+    assert_eq!((engine.failover.phase, engine.failover.partner.hold), (Phase::Starting, None));
+    give(&mut engine, 4, 7, with(resource("all", "1", None), "hb-run", "5"));
+    assert_eq!(result(&mut engine), "say none 1");
+    // Who has never heard of us has declared us dead, and hears us only now.
+    let mut engine = joiner();
+    give(&mut engine, 3, 6, with(resource("all", "1", None), "hb-run", "0"));
+    assert_eq!(result(&mut engine), "say none 1");
+    // Once we have decided, it tells us what the peer claims, whomever it meant.
+    give(&mut engine, 4, 7, with(resource("local", "1", None), "hb-run", "4"));
+    assert_eq!(engine.failover.partner.hold, Some(HoldSet::LOCAL));
+}
+
+#[test]
+fn an_announcement_names_the_run_to_which_it_is_said() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    happen(&mut engine, "starting");
+    let said = drain(&mut engine).into_iter().find_map(|output| match output {
+        Output::Send(message) => message.text("hb-run").map(ToOwned::to_owned),
+        Output::Do { .. } | Output::Report(_) => None,
+    });
+    assert_eq!(said.as_deref(), Some("7"));
+}
+
+#[test]
+fn a_done_that_a_stop_has_overtaken_is_void() {
+    let mut engine = given(Phase::Stable, Standby::Given);
+    give(&mut engine, 4, 9, resource("all", "1", None));
+    assert_eq!(engine.failover.standby, Standby::Not, "it has what we gave");
+    drain(&mut engine);
+    give(&mut engine, 5, 12, resource("none", "0", Some("shutdown")));
+    give(&mut engine, 6, 10, step("local", "done"));
+    assert_eq!(result(&mut engine), "-", "it said that as the taker");
+    give(&mut engine, 7, 13, Message::new("shutdone"));
+    assert_eq!(result(&mut engine), "start L, start F");
+}
+
+#[test]
+fn an_answer_for_another_set_is_to_an_earlier_question() {
+    let mut engine = given(Phase::Stable, Standby::Giving);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    give(&mut engine, 4, 9, step("all", "other"));
+    assert_eq!(result(&mut engine), "-");
+    give(&mut engine, 5, 10, step("local", "other"));
+    assert_eq!(result(&mut engine), "say local 0 standby, stop L");
+}
+
+#[test]
+fn a_done_says_what_was_taken_and_what_was_not_is_adopted() {
+    let mut engine = given(Phase::Stable, Standby::Given);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    engine.failover.standby_set = HoldSet::ALL;
+    engine.failover.partner.hold = Some(HoldSet::NONE);
+    give(&mut engine, 4, 10, step("foreign", "done"));
+    assert_eq!(engine.failover.partner.hold, Some(HoldSet::LOCAL));
+    assert_eq!(result(&mut engine), "say none 1, start L");
+}
+
+#[test]
+fn a_request_that_a_verdict_was_before_is_given_up() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    give(&mut engine, 4, 20, Message::new("test"));
+    happen(&mut engine, "own standby");
+    assert_eq!(result(&mut engine), "ask local me");
+    give(&mut engine, 5, 15, with(resource("all", "1", None), "hb-taken", "foreign"));
+    assert_eq!(engine.failover.standby, Standby::Not, "it will not answer before this is sorted out");
+    assert!(result(&mut engine).contains("stop L"));
+}
+
+#[test]
+fn what_was_asked_before_a_verdict_is_no_longer_asked() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    give(&mut engine, 4, 15, with(resource("local", "1", None), "hb-taken", "none"));
+    drain(&mut engine);
+    give(&mut engine, 5, 12, step("local", "me"));
+    assert_eq!(result(&mut engine), "-");
+    give(&mut engine, 6, 16, step("local", "me"));
+    assert_eq!(result(&mut engine), "ask local other");
+}
