@@ -196,7 +196,7 @@ const WORDS: &[&str] = &[
     "udp eth1\n",
     "crm off\n",
     "nice_failback on\n",
-    "ppp-udp /dev/ttyS0\n",
+    "ppp-udp /dev/ttyS0 10.0.0.1\n",
     "node cc2\n",
     "env A=B\n",
     "keepalive 10\ndeadtime 20\n",

@@ -52,6 +52,8 @@ pub struct Checked {
     pub key_ring: KeyRing,
     /// Limits of resource scripts: `hb.toml`, table `agents`.
     pub agents: AgentLimits,
+    /// The lease of the floating addresses: `hb.toml`, table `lease`.
+    pub lease: LeaseSettings,
     /// Resource groups in the order of `haresources`, each with at least one resource.
     pub groups: Vec<Group>,
     /// Variables of `env` for children, named `HA_NAME` as children see them, in the order of the file.
@@ -105,6 +107,17 @@ pub enum Medium {
         /// Whether what is sent comes back to this node.
         loopback: bool,
     },
+    /// By UDP in PPP over a serial line.
+    PppUdp {
+        /// The device.
+        path: PathBuf,
+        /// Bits per second, as of [`Medium::Serial`].
+        baud: u32,
+        /// The address of this end, a private one.
+        local: Ipv4Addr,
+        /// UDP port.
+        port: u16,
+    },
     /// Over a serial line.
     Serial {
         /// The device.
@@ -146,6 +159,21 @@ pub struct AgentLimits {
     pub stop_retries: Option<u32>,
     /// Pause before a failed `stop` is repeated. Default 1 s, as 3.0.6.
     pub stop_pause: Duration,
+}
+
+/// Which floating addresses the kernel answers for only while the heart renews a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseSettings {
+    /// Whether any are. Default yes.
+    pub enabled: bool,
+    /// Addresses that are not. Default none.
+    pub except: Vec<Ipv4Addr>,
+}
+
+impl Default for LeaseSettings {
+    fn default() -> Self {
+        Self { enabled: true, except: Vec::new() }
+    }
 }
 
 impl Default for AgentLimits {

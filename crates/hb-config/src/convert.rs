@@ -1,7 +1,7 @@
 //! Old spellings of `ha.cf` to present ones; every other byte stays as it is.
 //!
 //! `udp` becomes `bcast`, `nice_failback` what it means as `auto_failback`, `crm` becomes `pacemaker`. Directives that
-//! were dropped (`ppp-udp` and others) become comments with a suggestion above them, since a file with them is refused.
+//! were dropped (`tipc` and others) become comments with a suggestion above them, since a file with them is refused.
 //! Whether the new text means the same as the old one is checked here, by reading both.
 
 mod edit;

@@ -16,6 +16,7 @@ mod media;
 mod media_line;
 mod nodes;
 mod obsolete;
+mod ppp;
 mod record;
 mod timing;
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::checked::AgentLimits;
+use crate::checked::{AgentLimits, LeaseSettings};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
@@ -32,11 +32,17 @@ pub(crate) struct HbToml {
     /// Where `stop-retries` stands, if it is given: `env STOPRETRYMAX` in ha.cf says the same thing.
     pub(crate) stop_retries: Option<Mark>,
     pub(crate) native_addresses: bool,
+    pub(crate) lease: LeaseSettings,
 }
 
 impl Default for HbToml {
     fn default() -> Self {
-        Self { agents: AgentLimits::default(), stop_retries: None, native_addresses: true }
+        Self {
+            agents: AgentLimits::default(),
+            stop_retries: None,
+            native_addresses: true,
+            lease: LeaseSettings::default(),
+        }
     }
 }
 
@@ -127,6 +133,10 @@ impl Reading<'_> {
                 stop_pause: agents.stop_pause.map_or(default.stop_pause, |time| time.0),
             },
             native_addresses: raw.addresses.native.unwrap_or(true),
+            lease: LeaseSettings {
+                enabled: raw.lease.enabled.unwrap_or(true),
+                except: raw.lease.except.unwrap_or_default(),
+            },
         }
     }
 

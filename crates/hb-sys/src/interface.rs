@@ -1,7 +1,8 @@
-//! What the kernel knows about an interface (`netdevice(7)`), and the socket option that keeps packets on it.
+//! What the kernel knows about interfaces (`netdevice(7)`), and socket options about the way of packets.
 //!
 //! What the answers mean for a medium is decided by the caller.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::Ipv4Addr;
@@ -52,6 +53,55 @@ pub fn set_dont_route(socket: impl AsFd) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Sets `IP_RECVERR`: a packet that a rule of the kernel takes away on its way out is then told to the sender, as
+/// `ENOBUFS` (`ip(7)`).
+///
+/// # Errors
+/// None is known for an IPv4 socket.
+pub fn report_drops(socket: impl AsFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let length = socklen(size_of::<libc::c_int>());
+    // SAFETY: the option is an int; `on` is one and outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_RECVERR,
+            (&raw const on).cast(),
+            length,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Number and name of every interface of the network namespace.
+///
+/// # Errors
+/// `ENOBUFS` when there is no memory for the answer.
+pub fn all() -> io::Result<Vec<(u32, String)>> {
+    // SAFETY: the call takes nothing; its answer is a list of our own until it is freed below.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let mut interfaces = Vec::new();
+    let mut entry = list;
+    // SAFETY: the list ends with an entry whose number is 0 and whose name is null; nothing behind it is looked at.
+    while let libc::if_nameindex { if_index: 1.., if_name } = unsafe { *entry }
+        && !if_name.is_null()
+    {
+        // SAFETY: the name of an entry ends with NUL and lives as long as the list.
+        let name = unsafe { CStr::from_ptr(if_name) };
+        // SAFETY: as above; `entry` is not the last one.
+        interfaces.push((unsafe { *entry }.if_index, name.to_string_lossy().into_owned()));
+        // SAFETY: there is at least the last entry behind this one.
+        entry = unsafe { entry.add(1) };
+    }
+    // SAFETY: `list` came from `if_nameindex` and is freed once; nothing of it is used after this.
+    unsafe { libc::if_freenameindex(list) };
+    Ok(interfaces)
+}
+
 fn address(socket: &impl AsFd, what: libc::Ioctl, interface: &str) -> io::Result<Ipv4Addr> {
     let mut request = request(interface)?;
     control(socket, what, &mut request)?;
@@ -90,7 +140,7 @@ fn socklen(size: usize) -> libc::socklen_t {
 mod tests {
     use std::net::{Ipv4Addr, UdpSocket};
 
-    use super::{broadcast_address, ipv4_address, netmask, set_dont_route};
+    use super::{all, broadcast_address, ipv4_address, netmask, report_drops, set_dont_route};
 
     #[test]
     fn loopback() {
@@ -100,6 +150,13 @@ mod tests {
         // Without a broadcast address there is an answer nevertheless.
         assert!(broadcast_address(&socket, "lo").is_ok());
         set_dont_route(&socket).unwrap();
+    }
+
+    #[test]
+    fn loopback_is_among_all() {
+        let interfaces = all().unwrap();
+        assert!(interfaces.contains(&(1, "lo".to_owned())), "{interfaces:?}");
+        report_drops(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
     }
 
     #[test]

@@ -31,6 +31,7 @@ impl Facts {
             MediumSpec::Bcast { .. } => (address(), interface::broadcast_address(&socket, name).ok()),
             MediumSpec::Mcast { .. } => (address(), None),
             MediumSpec::Mcast6 { .. }
+            | MediumSpec::PppUdp { .. }
             | MediumSpec::Serial { .. }
             | MediumSpec::Ucast { .. }
             | MediumSpec::Ucast6 { .. } => (None, None),

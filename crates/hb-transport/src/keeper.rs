@@ -69,6 +69,7 @@ pub struct Keeper {
     shared: Arc<Shared>,
     report: Reporter,
     priority: Option<i32>,
+    doorbells: bool,
 }
 
 /// A [`Report`] as a field.
@@ -100,6 +101,7 @@ struct Charge {
     spec: MediumSpec,
     facts: Facts,
     state: State,
+    doorbell: bool,
     /// Gone when the medium was dropped.
     slot: Weak<Slot>,
 }
@@ -135,7 +137,14 @@ impl Keeper {
             report: Reporter(Report::clone(&report)),
         };
         thread::Builder::new().name("hb-media".to_owned()).stack_size(STACK).spawn(move || round.run())?;
-        Ok(Self { shared, report: Reporter(report), priority })
+        Ok(Self { shared, report: Reporter(report), priority, doorbells: false })
+    }
+
+    /// Media that are opened from now on have a doorbell, where that is possible ([`Medium::doorbell`]).
+    #[must_use]
+    pub fn with_doorbells(mut self) -> Self {
+        self.doorbells = true;
+        self
     }
 
     /// Opens a medium that is kept. With a cause beside it, it cannot be used yet.
@@ -143,18 +152,19 @@ impl Keeper {
     /// # Errors
     /// When there are no more descriptors or threads.
     pub fn open(&self, spec: &MediumSpec) -> io::Result<(Medium, Option<OpenError>)> {
-        if let MediumSpec::Serial { path, baud } = spec {
-            let (line, error) = serial::start(path, *baud, self.priority, &self.report.0)?;
+        if spec.is_line() {
+            let (line, error) = serial::start(spec, self.priority, &self.report.0)?;
             return Ok((Medium::new(spec, Ends::Line(line), None), error));
         }
         let facts = Facts::of(spec);
-        let (ends, error) = match Sockets::open(spec) {
+        let doorbell = self.doorbells;
+        let (ends, error) = match open(spec, doorbell) {
             Ok(sockets) => (Ends::Open(sockets), None),
             Err(error) => (Ends::missing()?, Some(error)),
         };
         let state = if error.is_some() { State::Missing } else { State::Open };
         let slot = Arc::new(Slot::default());
-        let charge = Charge { spec: spec.clone(), facts, state, slot: Arc::downgrade(&slot) };
+        let charge = Charge { spec: spec.clone(), facts, state, doorbell, slot: Arc::downgrade(&slot) };
         self.shared.lock().new.push(charge);
         self.shared.ring();
         Ok((Medium::new(spec, ends, Some(slot)), error))
@@ -235,7 +245,7 @@ impl Charge {
         if self.state == State::Open && facts == self.facts && !self.facts.are_touched_by(changes) {
             return None;
         }
-        let error = match Sockets::open(&self.spec) {
+        let error = match open(&self.spec, self.doorbell) {
             Ok(sockets) => {
                 let was_missing = self.state == State::Missing;
                 (self.facts, self.state) = (facts, State::Open);
@@ -258,6 +268,11 @@ impl Charge {
             }
         }
     }
+}
+
+fn open(spec: &MediumSpec, doorbell: bool) -> Result<Sockets, OpenError> {
+    let sockets = Sockets::open(spec)?;
+    Ok(if doorbell { sockets.with_doorbell(spec) } else { sockets })
 }
 
 /// Shortest time between two looks.

@@ -1,24 +1,28 @@
 //! Media that carry packets between nodes: UDP by broadcast, multicast and unicast, over IPv4 and IPv6,
-//! and serial lines.
+//! and serial lines, with classic text or with UDP in PPP.
 //!
 //! - [`MediumSpec`]: one medium as the configuration names it
 //! - [`Medium`]: its sockets, non-blocking, sending and receiving apart, with the options that 3.0.6 sets
 //! - [`OpenError`]: why there are none
+//! - [`Medium::doorbell`]: what else to wait on than the medium itself, to be woken less often
 //! - [`Keeper`]: opens them anew after the network took them away; tells so by a [`Notice`]
 //!
 //! Carries bytes; does not look into them, does not count, retry or log. Nothing else identifies a sender: source
-//! addresses are not looked at. Needs no runtime: nothing waits. Source: `wire.md` 8.1 to 8.7.
+//! addresses are not looked at. Needs no runtime: nothing waits. Source: `wire.md` 8.1 to 8.7, 12.3.
 
+mod doorbell;
 mod error;
 mod facts;
 mod keeper;
 mod medium;
+mod ppp;
 mod serial;
 mod slot;
 mod sockets;
 mod spec;
 mod watch;
 
+pub use doorbell::is_unhurried;
 pub use error::OpenError;
 pub use keeper::{Happening, Keeper, Notice, Report};
 pub use medium::Medium;

@@ -3,9 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
+use hb_sys::stamped;
 use rustix::net::{SendFlags, send};
+use socket2::Socket;
 
+use crate::doorbell;
 use crate::error::OpenError;
 use crate::keeper::Report;
 use crate::serial;
@@ -43,10 +47,10 @@ impl Medium {
     ///
     /// What is missing; nothing stays open.
     pub fn open(spec: &MediumSpec) -> Result<Self, OpenError> {
-        if let MediumSpec::Serial { path, baud } = spec {
+        if spec.is_line() {
             let silent: Report = Arc::new(|_| ());
             let failed = |source| OpenError::Other { action: "serve a serial line".to_owned(), source };
-            return match serial::start(path, *baud, None, &silent).map_err(failed)? {
+            return match serial::start(spec, None, &silent).map_err(failed)? {
                 (_, Some(error)) => Err(error),
                 (line, None) => Ok(Self::new(spec, Ends::Line(line), None)),
             };
@@ -104,6 +108,41 @@ impl Medium {
             Ends::Line(line) => Ok(send(line, packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).map(drop)?),
             Ends::Missing(_) => Err(rustix::io::Errno::NODEV.into()),
         }
+    }
+
+    /// Readable when something has come that is in a hurry ([`crate::is_unhurried`]), which then can be read from the medium, now or a
+    /// moment later: for whoever reads heartbeats only now and then. Nothing without [`crate::Keeper::with_doorbells`],
+    /// without the right to have one, and for media that are not UDP.
+    #[must_use]
+    pub fn doorbell(&self) -> Option<BorrowedFd<'_>> {
+        self.bell().map(AsFd::as_fd)
+    }
+
+    /// Takes back that the doorbell rang.
+    pub fn answer_doorbell(&self) {
+        if let Some(bell) = self.bell() {
+            doorbell::answer(bell);
+        }
+    }
+
+    fn bell(&self) -> Option<&Socket> {
+        match &self.ends {
+            Ends::Open(sockets) => sockets.doorbell.as_ref(),
+            Ends::Line(_) | Ends::Missing(_) => None,
+        }
+    }
+
+    /// [`Medium::try_recv`], and when the packet came if the medium has a doorbell (since 1970, by the wall clock).
+    ///
+    /// # Errors
+    ///
+    /// As [`Medium::try_recv`].
+    pub fn try_recv_stamped(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
+        if self.bell().is_none() {
+            return Ok((self.try_recv(buffer)?, None));
+        }
+        let packet = stamped::receive(self, buffer)?;
+        Ok((packet.length, packet.at))
     }
 
     /// Reads one packet that has come in, and tells its length; never waits, allocates nothing.

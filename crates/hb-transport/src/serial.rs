@@ -1,28 +1,32 @@
-//! `serial TTY`: classic text over a serial line (`wire.md` 2.5, 8.7).
+//! Serial lines: `serial TTY`, with classic text (`wire.md` 2.5, 8.7), and what `ppp-udp` has in common with it.
 //!
 //! A thread for each line, because a line is slow and can hang: it takes packets from its owner at once, writes them at
 //! the speed of the line, and opens the device again when it was pulled out. For its owner the line is a socket like
 //! those of other media. `line` opens and sets the device, `lock` keeps other programs off it, `queue` says what waits to be
-//! written and what is given up, `worker` is the thread.
+//! written and what is given up, `worker` is the thread, `talk` is what is spoken: `text` here, or PPP.
 
 mod line;
 mod lock;
-mod queue;
+pub(crate) mod queue;
+pub(crate) mod talk;
+mod text;
 mod worker;
 
-use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::PathBuf;
 use std::thread;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::error::OpenError;
 use crate::keeper::{Happening, Notice, Report};
+use crate::ppp::PppTalk;
 use crate::spec::MediumSpec;
 
-use line::Line;
+use line::{Line, Modes};
+use talk::Talk;
+use text::Text;
 use worker::Worker;
 
 /// Starts a line. It exists in any case; with a cause beside it, it cannot be used yet.
@@ -30,21 +34,32 @@ use worker::Worker;
 /// # Errors
 /// When there are no more descriptors or threads.
 pub(crate) fn start(
-    path: &Path,
-    baud: u32,
+    spec: &MediumSpec,
     priority: Option<i32>,
     report: &Report,
 ) -> io::Result<(OwnedFd, Option<OpenError>)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (owner, worker) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    let (line, error) = match Line::open(path, baud) {
+    let (path, baud, modes, talk): (_, _, _, Box<dyn Talk>) = match spec {
+        MediumSpec::Serial { path, baud } => (path, *baud, Modes::Text, Box::new(Text::new())),
+        MediumSpec::PppUdp { path, baud, local, port } => {
+            (path, *baud, Modes::Binary, Box::new(PppTalk::new(*local, *port)))
+        }
+        MediumSpec::Bcast { .. }
+        | MediumSpec::Mcast { .. }
+        | MediumSpec::Mcast6 { .. }
+        | MediumSpec::Ucast { .. }
+        | MediumSpec::Ucast6 { .. } => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    let (line, error) = match Line::open(path, baud, modes) {
         Ok(line) => (Some(line), None),
         Err(error) => (None, Some(error)),
     };
-    let spec = MediumSpec::Serial { path: path.to_owned(), baud };
+    let device = Device { path: path.clone(), baud, modes };
+    let spec = spec.clone();
     let report = Report::clone(report);
     let tell = move |what: Happening| report(Notice { spec: spec.clone(), what });
-    let worker = Worker::new(worker, path.to_owned(), baud, line, Box::new(tell));
+    let worker = Worker::new(worker, device, line, talk, Box::new(tell));
     let run = move || {
         if let Some(priority) = priority {
             // Where that is not permitted, the owner has been told already.
@@ -59,13 +74,11 @@ pub(crate) fn start(
 /// The rates that 3.0.6 knows.
 pub const BAUD_RATES: [u32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
 
-/// A serial device as messages name it.
-struct Device<'a>(&'a Path);
-
-impl fmt::Display for Device<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.display())
-    }
+/// A serial device and how it is set.
+struct Device {
+    path: PathBuf,
+    baud: u32,
+    modes: Modes,
 }
 
 /// Bytes of the thread's stack: it may be locked into memory.

@@ -12,21 +12,23 @@ mod tests;
 use std::io;
 use std::net::Ipv4Addr;
 
-use hb_sys::interface;
+use hb_sys::{interface, stamped};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::doorbell;
 use crate::error::OpenError;
 use crate::spec::MediumSpec;
 
 /// Bytes in the longest name of an interface (`IFNAMSIZ` without its NUL).
 const LONGEST_NAME: usize = 15;
 
-/// One socket to send, one to receive; both non-blocking.
+/// One socket to send, one to receive, and perhaps a doorbell; all non-blocking.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(crate) send: Socket,
     pub(crate) receive: Socket,
     pub(crate) destination: SockAddr,
+    pub(crate) doorbell: Option<Socket>,
 }
 
 impl Sockets {
@@ -39,11 +41,22 @@ impl Sockets {
             MediumSpec::Mcast6 { group, hops, loopback, .. } => {
                 ipv6::mcast(&attempt, *group, *hops, *loopback)
             }
-            // Not among these media; its name was refused above.
-            MediumSpec::Serial { .. } => Err(OpenError::NoInterface { interface: String::new() }),
+            // Not among these media; their name was refused above.
+            MediumSpec::PppUdp { .. } | MediumSpec::Serial { .. } => {
+                Err(OpenError::NoInterface { interface: String::new() })
+            }
             MediumSpec::Ucast { peer, .. } => ipv4::ucast(&attempt, *peer),
             MediumSpec::Ucast6 { peer, .. } => ipv6::ucast(&attempt, *peer),
         }
+    }
+}
+
+impl Sockets {
+    /// The same with a doorbell, and stamped packets, if this process may have that.
+    pub(crate) fn with_doorbell(mut self, spec: &MediumSpec) -> Self {
+        self.doorbell =
+            doorbell::open(spec).and_then(|bell| stamped::stamp(&self.receive).map(|()| bell)).ok();
+        self
     }
 }
 

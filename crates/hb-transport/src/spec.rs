@@ -41,6 +41,17 @@ pub enum MediumSpec {
         /// Whether what is sent comes back to this node.
         loopback: bool,
     },
+    /// `ppp-udp TTY ADDR`: to whoever speaks PPP at the other end of a serial line (`wire.md` 12.3).
+    PppUdp {
+        /// The device.
+        path: PathBuf,
+        /// Bits per second, one of [`crate::BAUD_RATES`].
+        baud: u32,
+        /// The address of this end; the other end tells its own.
+        local: Ipv4Addr,
+        /// UDP port, the same at all nodes.
+        port: u16,
+    },
     /// `serial TTY`: to whoever is at the other end of a serial line (`wire.md` 8.7).
     Serial {
         /// The device.
@@ -73,7 +84,7 @@ impl MediumSpec {
     #[must_use]
     pub fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::Serial { path, .. } => path.to_string_lossy(),
+            Self::PppUdp { path, .. } | Self::Serial { path, .. } => path.to_string_lossy(),
             Self::Bcast { .. }
             | Self::Mcast { .. }
             | Self::Mcast6 { .. }
@@ -91,7 +102,7 @@ impl MediumSpec {
             | Self::Mcast6 { interface, .. }
             | Self::Ucast { interface, .. }
             | Self::Ucast6 { interface, .. } => interface,
-            Self::Serial { .. } => "",
+            Self::PppUdp { .. } | Self::Serial { .. } => "",
         }
     }
 
@@ -102,6 +113,7 @@ impl MediumSpec {
             Self::Bcast { port, .. }
             | Self::Mcast { port, .. }
             | Self::Mcast6 { port, .. }
+            | Self::PppUdp { port, .. }
             | Self::Ucast { port, .. }
             | Self::Ucast6 { port, .. } => *port,
             Self::Serial { .. } => 0,
@@ -113,7 +125,7 @@ impl MediumSpec {
     #[must_use]
     pub const fn destination(&self) -> Option<SocketAddr> {
         let (address, port) = match *self {
-            Self::Serial { .. } => return None,
+            Self::PppUdp { .. } | Self::Serial { .. } => return None,
             Self::Bcast { port, .. } => (IpAddr::V4(Ipv4Addr::BROADCAST), port),
             Self::Mcast { group, port, .. } => (IpAddr::V4(group), port),
             Self::Mcast6 { group, port, .. } => (IpAddr::V6(group), port),
@@ -130,6 +142,7 @@ impl MediumSpec {
             Self::Bcast { .. } => "bcast",
             Self::Mcast { .. } => "mcast",
             Self::Mcast6 { .. } => "mcast6",
+            Self::PppUdp { .. } => "ppp-udp",
             Self::Serial { .. } => "serial",
             Self::Ucast { .. } => "ucast",
             Self::Ucast6 { .. } => "ucast6",
@@ -142,14 +155,19 @@ impl MediumSpec {
         match self {
             Self::Bcast { .. } => true,
             Self::Mcast { loopback, .. } | Self::Mcast6 { loopback, .. } => *loopback,
-            Self::Serial { .. } | Self::Ucast { .. } | Self::Ucast6 { .. } => false,
+            Self::PppUdp { .. } | Self::Serial { .. } | Self::Ucast { .. } | Self::Ucast6 { .. } => false,
         }
     }
 
-    /// Whether it carries classic text (`wire.md` 2.5); all others carry netstring packets.
+    /// Whether it carries classic text (`wire.md` 2.5, 12.3); all others carry netstring packets.
     #[must_use]
     pub const fn carries_text(&self) -> bool {
-        matches!(self, Self::Serial { .. })
+        self.is_line()
+    }
+
+    /// Whether it is a serial line, whatever is spoken over it.
+    pub(crate) const fn is_line(&self) -> bool {
+        matches!(self, Self::PppUdp { .. } | Self::Serial { .. })
     }
 }
 
@@ -160,6 +178,9 @@ impl fmt::Display for MediumSpec {
             Self::Bcast { .. } => write!(f, "{kind} {interface} port {port}"),
             Self::Mcast { group, .. } => write!(f, "{kind} {interface} {group} port {port}"),
             Self::Mcast6 { group, .. } => write!(f, "{kind} {interface} {group} port {port}"),
+            Self::PppUdp { path, baud, local, .. } => {
+                write!(f, "{kind} {} {local} at {baud} baud port {port}", path.display())
+            }
             Self::Serial { path, baud } => write!(f, "{kind} {} at {baud} baud", path.display()),
             Self::Ucast { peer, .. } => write!(f, "{kind} {interface} {peer} port {port}"),
             Self::Ucast6 { peer, .. } => write!(f, "{kind} {interface} {peer} port {port}"),

@@ -7,9 +7,9 @@ use std::process::Command;
 #[cfg(test)]
 mod inside {
     use std::io::ErrorKind;
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::sync::{Arc, mpsc};
-    use std::time::{Duration, Instant};
+    use std::time::{Duration, Instant, SystemTime};
 
     use hb_transport::{Keeper, Medium, MediumSpec, OpenError, RECEIVE_BUFFER};
     use rtnetlink::packet_route::AddressFamily;
@@ -24,6 +24,7 @@ mod inside {
         network_down(&handle).await;
         interface_recreated(&handle).await;
         multicast(&handle).await;
+        doorbells(&handle).await;
     }
 
     fn spec() -> MediumSpec {
@@ -133,6 +134,59 @@ mod inside {
         for spec in [mcast("no", true), MediumSpec::Bcast { interface: "no".to_owned(), port: 694 }] {
             let error = Medium::open(&spec).unwrap_err();
             assert!(matches!(error, OpenError::NoInterface { .. }), "{error:?}");
+        }
+        remove(handle, index).await;
+    }
+
+    /// What is in a hurry rings, in every family; heartbeats and acknowledgements are only there.
+    async fn doorbells(handle: &Handle) {
+        let index = pair(handle).await;
+        address(handle, index, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
+        ipv6_works();
+        up(handle, "lo").await;
+        let keeper = Keeper::start(Arc::new(|_| ()), None).unwrap().with_doorbells();
+        let interface = || "hb0".to_owned();
+        let (group, group6) = (Ipv4Addr::new(239, 0, 0, 43), "ff12::43:1".parse().unwrap());
+        for spec in [
+            spec(),
+            MediumSpec::Mcast { interface: interface(), group, port: 694, ttl: 1, loopback: true },
+            MediumSpec::Mcast6 { interface: interface(), group: group6, port: 694, hops: 1, loopback: true },
+            MediumSpec::Ucast { interface: "lo".to_owned(), peer: Ipv4Addr::LOCALHOST, port: 694 },
+            MediumSpec::Ucast6 { interface: "lo".to_owned(), peer: Ipv6Addr::LOCALHOST, port: 694 },
+        ] {
+            assert!(Medium::open(&spec).unwrap().doorbell().is_none(), "{spec}: only where it is wanted");
+            let (medium, error) = keeper.open(&spec).unwrap();
+            assert!(error.is_none(), "{spec}: {error:?}");
+            let bell = medium.doorbell().unwrap();
+            let rings =
+                || poll(&mut [PollFd::new(&bell, PollFlags::IN)], Some(&Timespec::default())) == Ok(1);
+            let (heartbeat, early) =
+                ("###\n11:(0)t=status,12:(0)st=active,8:", "###\n11:(0)t=status,8:(0)st=up,9:");
+            let acknowledgement = "###\n14:(0)t=NS_ackmsg,8:";
+            for (packet, hurry) in [
+                (heartbeat, false),
+                (acknowledgement, false),
+                (early, true),
+                (&heartbeat[..35], false),
+                ("###\n11:(0)t=status,12:(0)st=activE,8:", true),
+                ("###\n14:(0)t=NS_rexmit,8:", true),
+                (">>>\nt=status\nst=active\ndt=3e8\nprotocol=1\n", true),
+                ("hello, this is a packet of another kind", true),
+            ] {
+                medium.try_send(packet.as_bytes()).unwrap();
+                let mut fds = [PollFd::new(&medium, PollFlags::IN)];
+                let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
+                assert_eq!(poll(&mut fds, Some(&limit)).unwrap(), 1, "{spec}: nothing came");
+                // It rings before the packet is there, so it has rung by now if it does.
+                assert_eq!(rings(), hurry, "{spec}: {packet}");
+                medium.answer_doorbell();
+                assert!(!rings(), "{spec}: answered");
+                let mut buffer = [0; 64];
+                let (length, at) = medium.try_recv_stamped(&mut buffer).unwrap();
+                assert_eq!(&buffer[..length], packet.as_bytes());
+                let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + at.unwrap()).unwrap();
+                assert!(age < Duration::from_secs(10), "{age:?}");
+            }
         }
         remove(handle, index).await;
     }

@@ -9,6 +9,7 @@ mod dependencies;
 mod examples;
 mod fuzz;
 mod machine;
+mod pppd;
 mod rules;
 mod simulation;
 mod tools;
@@ -164,7 +165,7 @@ impl Done {
 }
 
 /// In this order: what is cheap and often wrong comes first.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "format", depths: ALL, perform: rules::format },
     Step { name: "sources", depths: ALL, perform: rules::sources },
     Step { name: "layers", depths: ALL, perform: rules::layers },
@@ -178,6 +179,7 @@ const STEPS: [Step; 13] = [
     Step { name: "simulation", depths: WHOLE, perform: simulation::perform },
     Step { name: "fuzz", depths: WHOLE, perform: fuzz::perform },
     Step { name: "cluster", depths: WHOLE, perform: cluster::perform },
+    Step { name: "pppd", depths: &[Depth::Slow], perform: pppd::perform },
 ];
 
 const ALL: &[Depth] = &[Depth::Fast, Depth::Full, Depth::Slow];
@@ -205,5 +207,6 @@ mod tests {
         let only = TestOptions { depth: Depth::Full, only: vec!["fuzz".to_owned()] };
         assert_eq!(names(&only), ["fuzz"]);
         assert!(!names(&TestOptions::default()).contains(&"check"));
+        assert!(!names(&TestOptions::default()).contains(&"pppd"));
     }
 }

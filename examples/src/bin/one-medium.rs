@@ -3,6 +3,7 @@
 //! ```text
 //! one-medium bcast eth0                      one-medium mcast eth0 225.0.0.1 694 1 0
 //! one-medium ucast eth0 10.0.0.2             one-medium serial /dev/ttyS0
+//! one-medium ppp-udp /dev/ttyS0 10.0.0.1
 //! ```
 //!
 //! Run it on two machines, or twice on one with `ucast lo 127.0.0.1`. It ends after ten heartbeats, or as many as a last
@@ -101,6 +102,9 @@ fn spec(words: &[String]) -> Result<MediumSpec, Box<dyn Error>> {
             hops: hops.parse()?,
             loopback: looped == "1",
         },
+        ["ppp-udp", path, local] => {
+            MediumSpec::PppUdp { path: path.into(), baud: 19200, local: local.parse()?, port: PORT }
+        }
         ["serial", path] => MediumSpec::Serial { path: path.into(), baud: 19200 },
         _ => return Err("name a medium as in ha.cf, for example: bcast eth0".into()),
     })

@@ -72,10 +72,7 @@ fn replacements(line: Line<'_>) -> Vec<Replacement> {
         return nice_failback(line).unwrap_or_default();
     }
     let Some((known, advice)) = removed(name.text) else { return Vec::new() };
-    let mut above = vec![format!("# {known}: {advice}").into_bytes()];
-    if known == "ppp-udp" {
-        above.extend(serial_line(line));
-    }
+    let above = vec![format!("# {known}: {advice}").into_bytes()];
     let start = name.mark.start;
     vec![Replacement { start, end: start, by: b"#".to_vec(), above }]
 }
@@ -91,12 +88,6 @@ fn nice_failback(line: Line<'_>) -> Option<Vec<Replacement>> {
         .map(|word| Some(replaced(word, if parse_bool(word.text)? { "off" } else { "legacy" })));
     let values: Vec<Replacement> = values.collect::<Option<_>>()?;
     Some(std::iter::once(replaced(line.name, "auto_failback")).chain(values).collect())
-}
-
-/// The serial line under the PPP link, ready to be uncommented.
-fn serial_line(line: Line<'_>) -> Option<Vec<u8>> {
-    let tty = words(line.rest, is_list_separator).next().filter(|word| word.text.starts_with(b"/"))?;
-    Some([b"#serial ", tty.text].concat())
 }
 
 /// The line with its replacements; nothing if a line would become longer than 3.0.6 reads in one piece.
@@ -147,18 +138,12 @@ mod tests {
 
     #[test]
     fn dropped_directives_become_comments_with_a_suggestion() {
-        let text = after("node a\r\n ppp-udp /dev/ttyS0 10.0.0.1\r\nnode b\r\n");
-        let advice = "use `serial TTY`, or set PPP up in the system and use `ucast ppp0 PEER`";
-        let expected = format!(
-            "node a\r\n# ppp-udp: it was dropped after 1.2: {advice}\r\n#serial /dev/ttyS0\r\n #ppp-udp /dev/ttyS0 10.0.0.1\r\n\
-             node b\r\n"
-        );
-        assert_eq!(text, expected);
+        let text = after("node a\r\n tipc eth0\r\nnode b\r\n");
+        let advice = "it was dropped; use `ucast`, `bcast` or `mcast`";
+        assert_eq!(text, format!("node a\r\n# tipc: {advice}\r\n #tipc eth0\r\nnode b\r\n"));
+        assert_eq!(after("ppp-udp /dev/ttyS0 10.0.0.1\n"), "ppp-udp /dev/ttyS0 10.0.0.1\n");
         assert_eq!(after("normalpoll 5\n"), "# normalpoll: it was dropped; delete the line\n#normalpoll 5\n");
-        assert_eq!(
-            after("ppp-udp"),
-            "# ppp-udp: it was dropped after 1.2: ".to_owned() + advice + "\n#ppp-udp"
-        );
+        assert_eq!(after("rds"), format!("# rds: {advice}\n#rds"));
     }
 
     #[test]

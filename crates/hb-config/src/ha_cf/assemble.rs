@@ -47,6 +47,7 @@ pub(crate) fn assemble(
         uuid_from: draft.uuid_from.value().copied().unwrap_or(UuidFrom::File),
         key_ring,
         agents,
+        lease: hb_toml.lease,
         groups,
         environment: draft.environment,
         parameters,

@@ -3,7 +3,7 @@
 use crate::suggest::nearest;
 
 use super::{
-    HaCf, behaviour, children, clients, fencing, logging, media, media_line, nodes, obsolete, timing,
+    HaCf, behaviour, children, clients, fencing, logging, media, media_line, nodes, obsolete, ppp, timing,
 };
 use crate::source::Word;
 
@@ -100,7 +100,7 @@ const POSITIVE_MS: &str = "milliseconds above zero";
 const MCAST: &str = "an interface, a group, a port, a TTL from 0 to 4 and a loop flag of 0 or 1";
 const CHILD: &str = "a user and a full path";
 
-/// Every directive of 3.0.6.
+/// Every directive of 3.0.6, and `ppp-udp`.
 static DIRECTIVES: &[Directive] = &[
     Directive::list("cluster", behaviour::cluster, "a name", "cluster linux-ha"),
     Directive::list("node", nodes::node, "names of nodes", "node alpha beta").repeatable().not_recorded(),
@@ -128,6 +128,12 @@ static DIRECTIVES: &[Directive] = &[
     Directive::list("serial", media::serial, "full paths of serial ports", "serial /dev/ttyS0")
         .repeatable()
         .not_recorded(),
+    Directive::line(
+        "ppp-udp",
+        ppp::ppp_udp,
+        "serial ports, each with an address",
+        "ppp-udp /dev/ttyS0 10.0.0.1",
+    ),
     Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254")
         .repeatable()
         .not_recorded()
@@ -248,11 +254,7 @@ pub(crate) enum Meant {
 }
 
 /// Words that older releases knew, and what to do about them.
-const REMOVED: [(&str, &str); 7] = [
-    (
-        "ppp-udp",
-        "it was dropped after 1.2: use `serial TTY`, or set PPP up in the system and use `ucast ppp0 PEER`",
-    ),
+const REMOVED: [(&str, &str); 6] = [
     ("hbaping", "it needed a special network card and was dropped; `ping` asks an ordinary host"),
     ("openais", "it was dropped; use `ucast`, `bcast` or `mcast`"),
     ("tipc", "it was dropped; use `ucast`, `bcast` or `mcast`"),
@@ -277,8 +279,8 @@ pub(crate) fn guess(name: &[u8]) -> Guess {
     };
     let meant = match nearest {
         Some(
-            "bcast" | "udp" | "ucast" | "ucast6" | "mcast" | "mcast6" | "serial" | "ping" | "ping6"
-            | "ping_group",
+            "bcast" | "udp" | "ucast" | "ucast6" | "mcast" | "mcast6" | "serial" | "ppp-udp" | "ping"
+            | "ping6" | "ping_group",
         ) => Meant::Medium,
         Some("node") => Meant::Node,
         Some("logfile" | "debugfile" | "logfacility") => Meant::Log,
@@ -348,7 +350,8 @@ mod tests {
             ("keepalive=2", "", Meant::Other, "not by `=`"),
             ("keepalive:", " 2", Meant::Other, "not by `:`"),
             ("nodes", " a", Meant::Node, "did you mean `node`?"),
-            ("ppp-udp", " /dev/ttyS0", Meant::Unknown, "it was dropped after 1.2"),
+            ("ppp_udp", " /dev/ttyS0", Meant::Medium, "did you mean `ppp-udp`?"),
+            ("hosts", " a", Meant::Unknown, "it was dropped"),
             (";", " x", Meant::Unknown, "comments begin with `#`"),
             ("\u{feff}node", " a", Meant::Node, "byte order mark"),
             ("frobnicate", "", Meant::Unknown, ""),

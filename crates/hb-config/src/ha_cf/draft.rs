@@ -103,6 +103,7 @@ pub(crate) struct FixedPorts {
     pub(crate) bcast: Option<u16>,
     pub(crate) ucast: Option<u16>,
     pub(crate) ucast6: Option<u16>,
+    pub(crate) ppp: Option<u16>,
 }
 
 /// All of it.

@@ -1,6 +1,7 @@
 //! Media that take lists: `bcast`, `serial`, `ping`, `ping6`; and `udpport` and `baud` that go with them (`config.md` 4.2, 4.3).
 
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 
 use crate::checked::Medium;
 use crate::code::Code;
@@ -70,7 +71,11 @@ pub(super) fn udpport(cf: &mut HaCf<'_>, word: Word<'_>) {
         });
     }
     let fixed = cf.draft.ports;
-    if [fixed.bcast, fixed.ucast, fixed.ucast6].into_iter().flatten().any(|earlier| earlier != port) {
+    if [fixed.bcast, fixed.ucast, fixed.ucast6, fixed.ppp]
+        .into_iter()
+        .flatten()
+        .any(|earlier| earlier != port)
+    {
         cf.warning(word.mark, || {
             Diagnostic::warning(
                 Code::NoEffectHere,
@@ -100,6 +105,13 @@ pub(super) fn bcast(cf: &mut HaCf<'_>, word: Word<'_>) {
 }
 
 pub(super) fn serial(cf: &mut HaCf<'_>, word: Word<'_>) {
+    if let Some((path, baud)) = terminal(cf, word) {
+        let _ = add(cf, Medium::Serial { path, baud }, word.mark);
+    }
+}
+
+/// A serial port and the speed that it has here; nothing after reporting that it is none.
+pub(super) fn terminal(cf: &mut HaCf<'_>, word: Word<'_>) -> Option<(PathBuf, u32)> {
     cf.draft.serial = Some(word.mark);
     let path = path_of(word);
     let problem = if path.is_relative() {
@@ -108,9 +120,7 @@ pub(super) fn serial(cf: &mut HaCf<'_>, word: Word<'_>) {
         match cf.lookup.path(path).map(|facts| facts.kind) {
             None => "does not exist",
             Some(PathKind::Terminal) => {
-                let (path, baud) = (path.to_owned(), cf.draft.baud_rate.unwrap_or(DEFAULT_RATE));
-                let _ = add(cf, Medium::Serial { path, baud }, word.mark);
-                return;
+                return Some((path.to_owned(), cf.draft.baud_rate.unwrap_or(DEFAULT_RATE)));
             }
             Some(PathKind::CharacterDevice) => "is not a terminal device",
             Some(PathKind::File | PathKind::Directory | PathKind::Other) => "is not a character device",
@@ -122,6 +132,7 @@ pub(super) fn serial(cf: &mut HaCf<'_>, word: Word<'_>) {
     cf.error(word.mark, || {
         Diagnostic::error(Code::BadSerial, format!("serial port {} {problem}", quoted(word.text))).hint(meant)
     });
+    None
 }
 
 /// A serial port that exists and whose name is near: `/dev/ttyS1` for `/dev/ttys1` or `ttyS1`.
@@ -136,10 +147,10 @@ fn serial_meant(cf: &mut HaCf<'_>, word: Word<'_>) -> String {
     for candidate in candidates {
         let kind = cf.lookup.path(std::path::Path::new(&candidate)).map(|facts| facts.kind);
         if kind == Some(PathKind::Terminal) && candidate != text {
-            return format!("did you mean `serial {candidate}`?");
+            return format!("did you mean `{} {candidate}`?", cf.directive.name);
         }
     }
-    "for example `serial /dev/ttyS0`, the first serial port (with a capital S)".to_owned()
+    format!("{}; /dev/ttyS0 is the first serial port (with a capital S)", cf.directive.hint())
 }
 
 pub(super) fn ping(cf: &mut HaCf<'_>, word: Word<'_>) {

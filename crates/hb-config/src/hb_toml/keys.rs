@@ -32,16 +32,20 @@ impl Key {
 
 const TIME: &str = "a time from \"100ms\" to \"24h\"";
 
-const TABLES: [Table; 2] = [
+const TABLES: [Table; 3] = [
     Table {
         name: "agents",
         about: "Resource scripts of resource.d and init.d. Heartbeat 3.0.6 lets them run as long as they like.",
     },
     Table { name: "addresses", about: "Addresses of haresources." },
+    Table {
+        name: "lease",
+        about: "The kernel answers for floating addresses only while the heart renews a lease. A heart that hangs or is killed loses them before the other node takes them.",
+    },
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 7] = [
+pub(super) const KEYS: [Key; 9] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -90,6 +94,20 @@ pub(super) const KEYS: [Key; 7] = [
         takes: "true or false",
         default: "true",
         about: "Put addresses up without a script: within milliseconds, and on the interface that the route leads to. With false the script IPaddr (or IPaddr2 where haresources names it) is run as by Heartbeat 3.0.6.",
+    },
+    Key {
+        table: "lease",
+        name: "enabled",
+        takes: "true or false",
+        default: "true",
+        about: "Whether floating addresses are leased. It needs nf_tables (Linux 5.16), and a deadtime of at least four keepalives and 30 ms; where it cannot be had the node says so and runs without. Read at the start only.",
+    },
+    Key {
+        table: "lease",
+        name: "except",
+        takes: "a list of addresses such as [\"192.168.1.53\"]",
+        default: "[]",
+        about: "Floating addresses that are not leased: a heart that hangs keeps answering for them. For groups that something else protects. Read at the start only.",
     },
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! What a key means stands in `keys.rs`; a test holds the two together.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
@@ -16,6 +17,7 @@ use super::time::parse_time;
 pub(super) struct Raw {
     pub(super) agents: Agents,
     pub(super) addresses: Addresses,
+    pub(super) lease: Lease,
 }
 
 /// `[agents]`
@@ -35,6 +37,14 @@ pub(super) struct Agents {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Addresses {
     pub(super) native: Option<bool>,
+}
+
+/// `[lease]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Lease {
+    pub(super) enabled: Option<bool>,
+    pub(super) except: Option<Vec<Ipv4Addr>>,
 }
 
 /// A time that concerns a script, from [`SHORTEST`] to [`LONGEST`].

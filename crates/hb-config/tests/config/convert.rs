@@ -36,18 +36,7 @@ fn text_of(host: &FakeHost) -> Option<Vec<u8>> {
 
 /// An old word at the beginning of a line, in whatever case.
 fn has_old_word(text: &[u8]) -> bool {
-    let old = [
-        "udp",
-        "crm",
-        "nice_failback",
-        "ppp-udp",
-        "hbaping",
-        "openais",
-        "tipc",
-        "rds",
-        "normalpoll",
-        "hosts",
-    ];
+    let old = ["udp", "crm", "nice_failback", "hbaping", "openais", "tipc", "rds", "normalpoll", "hosts"];
     text.split(|byte| matches!(byte, b'\n')).any(|line| {
         let name =
             line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 12 | b'#')).next();
@@ -117,7 +106,7 @@ fn old_spellings_of_every_vector_come_back() {
 
 #[test]
 fn the_view_shows_each_changed_line() {
-    let text = "logfile /var/log/x\nudp eth0 # \u{1b}[31m\nnode cc1\nppp-udp /dev/ttyS0 10.0.0.1\nnice_failback on\n";
+    let text = "logfile /var/log/x\nudp eth0 # \u{1b}[31m\nnode cc1\ntipc eth0\nnice_failback on\n";
     let conversion =
         convert(Path::new(DIR), &FakeHost::with(text, KEYS, ""), &LoadOptions::default()).unwrap();
     let expected = "\
@@ -126,12 +115,11 @@ fn the_view_shows_each_changed_line() {
 @@ -2 +2 @@
 -udp eth0 # \\u{1b}[31m
 +bcast eth0 # \\u{1b}[31m
-@@ -4 +4,3 @@
--ppp-udp /dev/ttyS0 10.0.0.1
-+# ppp-udp: it was dropped after 1.2: use `serial TTY`, or set PPP up in the system and use `ucast ppp0 PEER`
-+#serial /dev/ttyS0
-+#ppp-udp /dev/ttyS0 10.0.0.1
-@@ -5 +7 @@
+@@ -4 +4,2 @@
+-tipc eth0
++# tipc: it was dropped; use `ucast`, `bcast` or `mcast`
++#tipc eth0
+@@ -5 +6 @@
 -nice_failback on
 +auto_failback off
 ";
@@ -160,7 +148,7 @@ const PIECES: &[&str] = &[
     "legacy",
     "crm ",
     "pacemaker ",
-    "ppp-udp ",
+    "tipc ",
     "/dev/ttyS0 ",
     "hosts ",
     "node ",

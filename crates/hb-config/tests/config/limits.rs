@@ -211,7 +211,7 @@ fn much_that_is_compared_is_answered_quickly() {
 
 #[test]
 fn much_is_converted_quickly() {
-    for line in ["udp eth0\n", "nice_failback on\n", "ppp-udp /dev/ttyS0\n", "hosts\n", "crm off on,off\n"] {
+    for line in ["udp eth0\n", "nice_failback on\n", "tipc eth0\n", "hosts\n", "crm off on,off\n"] {
         let host = FakeHost::with(&(HA_CF.to_owned() + &much(line)), KEYS, "");
         let started = spent();
         let conversion = convert(Path::new(DIR), &host, &LoadOptions::default()).unwrap();

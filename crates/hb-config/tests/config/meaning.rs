@@ -1,5 +1,6 @@
 //! What accepted files mean.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use hb_config::{
@@ -51,12 +52,38 @@ fn the_first_medium_of_a_kind_fixes_its_port() {
             Medium::Bcast { port, .. } => ("bcast", *port),
             Medium::Mcast { port, .. } => ("mcast", *port),
             Medium::Ucast { port, .. } => ("ucast", *port),
+            Medium::PppUdp { port, .. } => ("ppp-udp", *port),
             Medium::Serial { .. } => ("serial", 0),
             Medium::Later { kind, .. } => (*kind, 0),
         })
         .collect();
     assert_eq!(ports, [("bcast", 700), ("ucast", 701), ("bcast", 700), ("ucast", 701)]);
     assert!(config.parameters.contains(&("udpport".into(), "702".into())));
+}
+
+#[test]
+fn ppp_links_are_pairs_of_a_port_and_an_address() {
+    let head = "auto_failback on\nudpport 700\nbaud 57600\n";
+    let config = config(&format!("{head}ppp-udp /dev/ttyS0 10.0.0.1 /dev/ttyS1\t192.168.1.1 # two\n"), "");
+    let link = |path: &str, local| Medium::PppUdp { path: path.into(), baud: 57600, local, port: 700 };
+    let expected =
+        [link("/dev/ttyS0", Ipv4Addr::new(10, 0, 0, 1)), link("/dev/ttyS1", Ipv4Addr::new(192, 168, 1, 1))];
+    assert_eq!(config.media, expected);
+    assert!(config.has_working_medium());
+    for (line, expected) in [
+        ("ppp-udp\n", "HB053"),
+        ("ppp-udp /dev/ttyS0\n", "HB053"),
+        ("ppp-udp /dev/ttyS0 10.0.0.1 /dev/ttyS1\n", "HB053"),
+        ("ppp-udp /dev/ttyS9 10.0.0.1\n", "HB055"),
+        ("ppp-udp 10.0.0.1 /dev/ttyS0\n", "HB055"),
+        ("ppp-udp /dev/ttyS0 8.8.8.8\n", "HB057"),
+        ("ppp-udp /dev/ttyS0 host\n", "HB057"),
+        ("ppp-udp /dev/ttyS0 10.0.0.1 /dev/ttyS0 10.0.1.1\n", "HB055"),
+        ("serial /dev/ttyS0\nppp-udp /dev/ttyS0 10.0.0.1\n", "HB055"),
+    ] {
+        let found = codes(&format!("auto_failback on\nbcast eth0\n{line}"), "");
+        assert_eq!(found.first(), Some(&expected), "{line:?} {found:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A serial device: opened and claimed by the library for that, locked, and set as 3.0.6 sets it, bit for bit.
+//! A serial device: opened and claimed by the library for that, locked, and set as 3.0.6 sets it, bit for bit, or so that
+//! every byte passes.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,7 +9,7 @@ use hb_sys::descriptor;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
-    tcflush, tcgetattr, tcsendbreak, tcsetattr,
+    Termios, tcflush, tcgetattr, tcsendbreak, tcsetattr,
 };
 use serialport::FlowControl;
 
@@ -22,12 +23,20 @@ pub(super) struct Line {
     _lock: Lock,
 }
 
+/// What passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Modes {
+    /// ASCII, as 3.0.6 sets it. A break is sent at the end of opening, which takes up to half a second.
+    Text,
+    /// Every byte, unchanged.
+    Binary,
+}
+
 impl Line {
-    /// Opens a device. Sends a break at the end, as 3.0.6 does, which takes up to half a second.
-    pub(super) fn open(path: &Path, baud: u32) -> Result<Self, OpenError> {
-        let device = || super::Device(path).to_string();
+    /// Opens a device.
+    pub(super) fn open(path: &Path, baud: u32, modes: Modes) -> Result<Self, OpenError> {
         let failed = |action: &str, source: io::Error| OpenError::Other {
-            action: format!("{action} {}", device()),
+            action: format!("{action} {}", path.display()),
             source,
         };
         let lock = Lock::take(path).map_err(|source| failed("lock", source))?;
@@ -38,7 +47,7 @@ impl Line {
         let tty = descriptor::into_owned(port);
         // The library waits with time limits of its own; here the loop of the line's thread does.
         fcntl_setfl(&tty, OFlags::NONBLOCK).map_err(|source| failed("set up", source.into()))?;
-        set(tty.as_fd(), baud).map_err(|source| failed("set up", source))?;
+        set(tty.as_fd(), baud, modes).map_err(|source| failed("set up", source))?;
         Ok(Self { tty, _lock: lock })
     }
 
@@ -63,8 +72,34 @@ impl AsFd for Line {
 }
 
 /// `wire.md` 8.7. `ISTRIP` is part of it: text outside ASCII does not pass.
-fn set(tty: BorrowedFd<'_>, baud: u32) -> io::Result<()> {
+fn set(tty: BorrowedFd<'_>, baud: u32, modes: Modes) -> io::Result<()> {
     let mut termios = tcgetattr(tty)?;
+    match modes {
+        Modes::Text => text_modes(&mut termios),
+        Modes::Binary => {
+            termios.make_raw();
+            // A break would come in as a byte.
+            termios.input_modes |= InputModes::IGNBRK;
+        }
+    }
+    termios.control_modes -= ControlModes::CSIZE | ControlModes::PARENB;
+    termios.control_modes |=
+        ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL | ControlModes::CRTSCTS;
+    termios.line_discipline = 0;
+    termios.special_codes[SpecialCodeIndex::VMIN] = 1;
+    termios.special_codes[SpecialCodeIndex::VTIME] = 1;
+    termios.set_output_speed(baud)?;
+    // The same.
+    termios.set_input_speed(0)?;
+    tcsetattr(tty, OptionalActions::Flush, &termios)?;
+    tcflush(tty, QueueSelector::IOFlush)?;
+    if modes == Modes::Text {
+        tcsendbreak(tty)?;
+    }
+    Ok(())
+}
+
+fn text_modes(termios: &mut Termios) {
     termios.input_modes -= InputModes::IGNBRK
         | InputModes::IUCLC
         | InputModes::IXANY
@@ -74,20 +109,7 @@ fn set(tty: BorrowedFd<'_>, baud: u32) -> io::Result<()> {
         | InputModes::PARMRK;
     termios.input_modes |= InputModes::INPCK | InputModes::ISTRIP | InputModes::IGNCR | InputModes::BRKINT;
     termios.output_modes -= OutputModes::OPOST;
-    termios.control_modes -= ControlModes::CSIZE | ControlModes::PARENB;
-    termios.control_modes |=
-        ControlModes::CS8 | ControlModes::CREAD | ControlModes::CLOCAL | ControlModes::CRTSCTS;
     termios.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
-    termios.line_discipline = 0;
-    termios.special_codes[SpecialCodeIndex::VMIN] = 1;
-    termios.special_codes[SpecialCodeIndex::VTIME] = 1;
-    termios.set_output_speed(baud)?;
-    // The same.
-    termios.set_input_speed(0)?;
-    tcsetattr(tty, OptionalActions::Flush, &termios)?;
-    tcflush(tty, QueueSelector::IOFlush)?;
-    tcsendbreak(tty)?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -104,7 +126,7 @@ mod tests {
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-        set(slave.as_fd(), 19200).unwrap();
+        set(slave.as_fd(), 19200, Modes::Text).unwrap();
         let termios = tcgetattr(&slave).unwrap();
         assert_eq!(termios.input_modes.bits(), 0xb2);
         assert_eq!(termios.control_modes.bits(), 0x8000_08be, "{:x}", termios.control_modes.bits());

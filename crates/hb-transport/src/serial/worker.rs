@@ -2,16 +2,16 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hb_wire::classic::stream::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use super::Device;
 use super::line::Line;
 use super::queue::WriteQueue;
+use super::talk::Talk;
 use crate::RECEIVE_BUFFER;
 use crate::error::OpenError;
 use crate::keeper::Happening;
@@ -21,13 +21,12 @@ type Tell = Box<dyn Fn(Happening) + Send>;
 pub(super) struct Worker {
     /// To the owner: one message each.
     owner: OwnedFd,
-    path: PathBuf,
-    baud: u32,
+    device: Device,
     /// None while the device is missing.
     line: Option<Line>,
     /// When to open it again.
     retry_at: Instant,
-    stream: Stream,
+    talk: Box<dyn Talk>,
     queue: WriteQueue,
     /// Since when the line takes nothing.
     stuck_since: Option<Instant>,
@@ -36,15 +35,24 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(owner: OwnedFd, path: PathBuf, baud: u32, line: Option<Line>, tell: Tell) -> Self {
+    pub(super) fn new(
+        owner: OwnedFd,
+        device: Device,
+        line: Option<Line>,
+        mut talk: Box<dyn Talk>,
+        tell: Tell,
+    ) -> Self {
+        let mut queue = WriteQueue::new(device.baud);
+        if line.is_some() {
+            talk.begin(Instant::now(), &mut queue);
+        }
         Self {
             owner,
-            path,
-            baud,
+            device,
             line,
             retry_at: Instant::now() + RETRY,
-            stream: Stream::new(),
-            queue: WriteQueue::new(baud),
+            talk,
+            queue,
             stuck_since: None,
             tell,
             buffer: vec![0; RECEIVE_BUFFER],
@@ -54,7 +62,10 @@ impl Worker {
     pub(super) fn run(mut self) {
         while self.take() {
             self.reopen();
-            let result = self.read().and_then(|()| self.write());
+            let result = self.read().and_then(|()| {
+                self.wake();
+                self.write()
+            });
             if let Err(error) = result {
                 self.lose(error);
             }
@@ -69,7 +80,7 @@ impl Worker {
         let until = match &self.line {
             // A line that is stuck is tried again, whatever its speed says.
             Some(_) if self.stuck_since.is_some() => Some(now + STUCK_RETRY),
-            Some(_) => self.queue.due(now),
+            Some(_) => self.queue.due(now).into_iter().chain(self.talk.due()).min(),
             None => Some(self.retry_at),
         };
         let limit = until.map(|until| timespec(until.saturating_duration_since(now)));
@@ -85,7 +96,7 @@ impl Worker {
                 Ok((length, _)) => {
                     // Without a line nothing waits: it would be old when the line is back.
                     if self.line.is_some() {
-                        self.queue.push(self.buffer.get(..length).unwrap_or_default());
+                        self.talk.send(self.buffer.get(..length).unwrap_or_default(), &mut self.queue);
                     }
                 }
                 Err(Errno::AGAIN | Errno::INTR) => return true,
@@ -99,10 +110,10 @@ impl Worker {
         if self.line.is_some() || now < self.retry_at {
             return;
         }
-        match Line::open(&self.path, self.baud) {
+        match Line::open(&self.device.path, self.device.baud, self.device.modes) {
             Ok(line) => {
                 self.line = Some(line);
-                self.stream.reset();
+                self.talk.begin(Instant::now(), &mut self.queue);
                 (self.tell)(Happening::Back);
             }
             Err(_) => self.retry_at = Instant::now() + RETRY,
@@ -111,10 +122,10 @@ impl Worker {
 
     fn lose(&mut self, source: io::Error) {
         self.line = None;
-        self.queue = WriteQueue::new(self.baud);
+        self.queue = WriteQueue::new(self.device.baud);
         self.stuck_since = None;
         self.retry_at = Instant::now() + RETRY;
-        let action = format!("use {}", self.path.display());
+        let action = format!("use {}", self.device.path.display());
         (self.tell)(Happening::Lost(OpenError::Other { action, source }));
     }
 
@@ -127,13 +138,23 @@ impl Worker {
                 Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
-            let mut input = self.buffer.get(..length).unwrap_or_default();
-            while let Some(message) = self.stream.next_message(&mut input) {
+            let Self { talk, queue, owner, buffer, .. } = self;
+            let input = buffer.get(..length).unwrap_or_default();
+            talk.receive(Instant::now(), input, queue, &mut |message| {
                 // An owner that does not read loses what it does not read.
-                let _ = send(&self.owner, message, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-            }
+                let _ = send(&*owner, message, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+            });
         }
         Ok(())
+    }
+
+    /// After everything was read: whoever woke late has heard what came meanwhile.
+    fn wake(&mut self) {
+        if self.line.is_some()
+            && let Some(what) = self.talk.wake(Instant::now(), &mut self.queue)
+        {
+            (self.tell)(what);
+        }
     }
 
     fn write(&mut self) -> io::Result<()> {

@@ -23,6 +23,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         if context.depth == Depth::Slow {
             cargo.env("HB_RELOAD_SECONDS", "60");
             cargo.env("HB_NOISY_SECONDS", "600");
+            cargo.env("HB_LEASE_RUNS", "200");
         }
         let outcome = context.attempt(&mut cargo, &format!("cluster-{target}"), LIMIT)?;
         let of_target = Counts::of_cargo(&outcome.text()?);

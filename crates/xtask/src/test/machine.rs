@@ -9,15 +9,21 @@ use crate::console;
 
 /// Makes sure that every package is there.
 pub(super) fn prepare(context: &Context) -> Result<Done, Failure> {
+    ensure(context, &PACKAGES).map(Done::note)
+}
+
+/// Makes sure that these packages are there, each with what needs it; says what was done.
+pub(super) fn ensure(context: &Context, packages: &[(&str, &str)]) -> Result<String, Failure> {
     if !command::succeeds(Command::new("dpkg-query").arg("--version")) {
-        let names = PACKAGES.map(|(name, _)| name).join(" ");
+        let names: Vec<&str> = packages.iter().map(|(name, _)| *name).collect();
+        let names = names.join(" ");
         return Err(Failure::plain(format!(
             "this is no Debian machine; the tests need what Debian calls: {names}"
         )));
     }
-    let missing: Vec<(&str, &str)> = PACKAGES.into_iter().filter(|(name, _)| !is_installed(name)).collect();
+    let missing: Vec<&(&str, &str)> = packages.iter().filter(|(name, _)| !is_installed(name)).collect();
     if missing.is_empty() {
-        return Ok(Done::note(format!("{} Debian packages, all there", PACKAGES.len())));
+        return Ok(format!("{} Debian packages, all there", packages.len()));
     }
     let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
     if !is_root() {
@@ -29,7 +35,7 @@ pub(super) fn prepare(context: &Context) -> Result<Done, Failure> {
     context.demand(&mut apt(&["update"]), "machine-update", LIMIT)?;
     let mut install = apt(&["install", "-y", "--no-install-recommends"]);
     context.demand(install.args(&names), "machine-install", LIMIT)?;
-    Ok(Done::note(format!("installed {}", names.join(", "))))
+    Ok(format!("installed {}", names.join(", ")))
 }
 
 /// Whether the tests run as root.
@@ -37,7 +43,7 @@ pub(super) fn is_root() -> bool {
     command::answer(Command::new("id").arg("-u")).is_ok_and(|answer| answer.trim() == "0")
 }
 
-fn apt(arguments: &[&str]) -> Command {
+pub(super) fn apt(arguments: &[&str]) -> Command {
     let mut apt = Command::new("apt-get");
     apt.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet").args(arguments);
     apt

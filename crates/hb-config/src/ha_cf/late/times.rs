@@ -22,6 +22,8 @@ const DEFAULT_KEEPALIVE: u64 = 1000;
 const DEFAULT_DEADTIME: u64 = 30_000;
 /// A shorter initial dead time gets a warning.
 const COMFORTABLE_INITDEAD: u64 = 10_000;
+/// For the timers of the kernel (`hb_resource::lease::MARGIN`).
+const LEASE_MARGIN: u64 = 30;
 
 /// Fills in the defaults and checks the relations.
 pub(super) fn check(cf: &mut HaCf<'_>) {
@@ -79,6 +81,7 @@ pub(super) fn check(cf: &mut HaCf<'_>) {
         check_long_deadping(cf, times);
     }
     if keepalive_ok && deadtime_ok {
+        check_lease(cf, times);
         check_warntime(cf, times);
     }
 }
@@ -145,6 +148,22 @@ fn check_initdead(cf: &mut HaCf<'_>, times: Times) {
                 .hint("it covers the slow start of networks: at least 10 s is usual")
         });
     }
+}
+
+/// A lease lasts for the dead time less two keepalives and a margin, and at least for two keepalives.
+fn check_lease(cf: &mut HaCf<'_>, times: Times) {
+    let needed = times.keepalive.saturating_mul(4).saturating_add(LEASE_MARGIN);
+    let is_possible = times.deadtime > 2 * times.keepalive;
+    let mark = cf.draft.deadtime.mark().or_else(|| cf.draft.keepalive.mark());
+    let Some(mark) = mark.filter(|_| is_possible && times.deadtime < needed) else { return };
+    cf.warning(mark, || {
+        let (dead, alive) = (shown(times.deadtime), shown(times.keepalive));
+        let message = format!("a dead time of {dead} leaves no room for a lease with a keepalive of {alive}");
+        Diagnostic::warning(Code::NoRoomForLease, message).hint(format!(
+            "`deadtime {}` would do; without a lease a node that hangs keeps its addresses",
+            seconds(5 * times.keepalive)
+        ))
+    });
 }
 
 fn check_warntime(cf: &mut HaCf<'_>, times: Times) {

@@ -1,0 +1,131 @@
+//! `ppp-udp TTY ADDR`: classic text and a NUL in UDP datagrams, over a serial line that speaks PPP (`wire.md` 12.3).
+//!
+//! PPP itself is the business of `hb-ppp`, the line that of the thread. Here is what lies between: packets become frames, and what
+//! becomes of the link is told, once, when it stays so.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use hb_ppp::{Config, Link, Output};
+
+use crate::error::OpenError;
+use crate::keeper::Happening;
+use crate::serial::queue::{WriteQueue, is_status};
+use crate::serial::talk::Talk;
+
+/// One end of a PPP link.
+pub(crate) struct PppTalk {
+    link: Link,
+    /// The link's time begins here.
+    origin: Instant,
+    /// Since when it is down.
+    down_since: Option<Instant>,
+    told_down: bool,
+    /// With the NUL; kept to spare allocations.
+    datagram: Vec<u8>,
+}
+
+impl PppTalk {
+    pub(crate) fn new(local: Ipv4Addr, port: u16) -> Self {
+        // Random, as far as the two ends of a line need it.
+        let seed = RandomState::new().build_hasher().finish();
+        Self {
+            link: Link::new(Config::new(local, port), seed),
+            origin: Instant::now(),
+            down_since: None,
+            told_down: false,
+            datagram: Vec::new(),
+        }
+    }
+
+    fn time(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.origin)
+    }
+
+    /// Performs what the link wants done, in its order.
+    fn perform(&mut self, now: Instant, queue: &mut WriteQueue, deliver: &mut dyn FnMut(&[u8])) {
+        while let Some(output) = self.link.poll_output() {
+            match output {
+                Output::Frame(frame) => queue.push_urgent(frame),
+                Output::Datagram(datagram) => {
+                    deliver(datagram.strip_suffix(&[0]).unwrap_or(&datagram));
+                }
+                Output::Up(_) => self.down_since = None,
+                Output::Down => {
+                    self.down_since = Some(now);
+                    // It was made for a link that is gone, and would be old when there is another one.
+                    queue.forget_waiting();
+                }
+            }
+        }
+    }
+
+    /// What there is to tell.
+    fn news(&mut self, now: Instant) -> Option<Happening> {
+        match self.down_since {
+            None if self.told_down => {
+                self.told_down = false;
+                Some(Happening::Back)
+            }
+            Some(since) if !self.told_down && now >= since + GRACE => {
+                self.told_down = true;
+                let source = io::Error::other(self.link.cause());
+                Some(Happening::Lost(OpenError::Other {
+                    action: "reach the other end by PPP".to_owned(),
+                    source,
+                }))
+            }
+            None | Some(_) => None,
+        }
+    }
+}
+
+impl Talk for PppTalk {
+    fn begin(&mut self, now: Instant, queue: &mut WriteQueue) {
+        (self.down_since, self.told_down) = (Some(now), false);
+        self.link.line_up(self.time(now));
+        self.perform(now, queue, &mut |_| ());
+        self.down_since = Some(now);
+    }
+
+    fn send(&mut self, packet: &[u8], queue: &mut WriteQueue) {
+        self.datagram.clear();
+        self.datagram.extend_from_slice(packet);
+        self.datagram.push(0);
+        // What the link does not take is lost, as on every slow line, and asked for again.
+        if let Ok(frame) = self.link.frame(&self.datagram) {
+            queue.push(frame, is_status(packet));
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        mut bytes: &[u8],
+        queue: &mut WriteQueue,
+        deliver: &mut dyn FnMut(&[u8]),
+    ) {
+        while !bytes.is_empty() {
+            self.link.handle_bytes(self.time(now), &mut bytes);
+            self.perform(now, queue, deliver);
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let of_link = self.link.deadline().map(|deadline| self.origin + deadline);
+        let of_news = self.down_since.filter(|_| !self.told_down).map(|since| since + GRACE);
+        of_link.into_iter().chain(of_news).min()
+    }
+
+    fn wake(&mut self, now: Instant, queue: &mut WriteQueue) -> Option<Happening> {
+        self.link.wake(self.time(now));
+        self.perform(now, queue, &mut |_| ());
+        self.news(now)
+    }
+}
+
+/// How long a link may be down before that is told: both ends may be starting.
+const GRACE: Duration = Duration::from_secs(3);

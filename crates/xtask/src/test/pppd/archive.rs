@@ -1,0 +1,86 @@
+//! An archive as the kernel takes it for its first file system (cpio, "newc").
+
+use std::path::Path;
+
+use crate::error::Error;
+
+/// What was put in so far.
+pub(super) struct Archive {
+    bytes: Vec<u8>,
+    entries: usize,
+}
+
+impl Archive {
+    /// With the console, without which the first program could not say anything.
+    pub(super) fn new() -> Self {
+        let mut archive = Self { bytes: Vec::new(), entries: 0 };
+        archive.folder("dev");
+        archive.entry("dev/console", 0o20_600, &[], (5, 1));
+        archive
+    }
+
+    /// A folder; those above it must be there.
+    pub(super) fn folder(&mut self, name: &str) {
+        self.entry(name, 0o40_755, &[], (0, 0));
+    }
+
+    /// An executable file.
+    pub(super) fn file(&mut self, name: &str, content: &[u8]) {
+        self.entry(name, 0o100_755, content, (0, 0));
+    }
+
+    /// A file of this machine under the same name, and the folders above it.
+    pub(super) fn copy(&mut self, path: &Path) -> Result<(), Error> {
+        let content = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        let name = path.to_string_lossy();
+        let name = name.trim_start_matches('/');
+        for (end, _) in name.match_indices('/') {
+            self.folder(&name[..end]);
+        }
+        self.file(name, &content);
+        Ok(())
+    }
+
+    /// The bytes of the whole.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.entry("TRAILER!!!", 0, &[], (0, 0));
+        self.bytes
+    }
+
+    fn entry(&mut self, name: &str, mode: usize, content: &[u8], (major, minor): (usize, usize)) {
+        self.entries += 1;
+        let fields = [self.entries, mode, 0, 0, 1, 0, content.len(), 0, 0, major, minor, name.len() + 1, 0];
+        self.bytes.extend(b"070701");
+        for field in fields {
+            self.bytes.extend(format!("{field:08X}").into_bytes());
+        }
+        self.bytes.extend(name.as_bytes());
+        self.bytes.push(0);
+        self.pad();
+        self.bytes.extend(content);
+        self.pad();
+    }
+
+    fn pad(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_have_their_lengths_and_stand_on_fours() {
+        let mut archive = Archive::new();
+        archive.file("init", b"12345");
+        let bytes = archive.finish();
+        assert_eq!(bytes.len() % 4, 0);
+        let at = bytes.windows(4).position(|window| window == b"init").unwrap();
+        assert_eq!(&bytes[at - 110..at - 104], b"070701");
+        assert_eq!(&bytes[at - 56..at - 48], b"00000005");
+        let content: Vec<u8> = bytes[at + 4..].iter().copied().filter(|byte| *byte != 0).take(5).collect();
+        assert_eq!(content, b"12345");
+        assert!(bytes.windows(10).any(|window| window == b"TRAILER!!!"));
+    }
+}
