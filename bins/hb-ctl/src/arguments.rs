@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Explain a code that check shows, or list all codes
     #[command(after_help = EXIT_CODES)]
     Explain(Explain),
-    /// Rewrite old spellings of ha.cf (`udp`, `nice_failback`, `crm`, `ppp-udp`) into present ones; comments stay
+    /// Rewrite old spellings of ha.cf (`udp`, `nice_failback`, `crm`, `tipc`) into present ones; comments stay
     #[command(after_help = EXIT_CODES)]
     Convert(Convert),
     /// Let the node hand everything over and end; waits until it is gone

@@ -38,6 +38,7 @@ use tokio::runtime::Runtime;
 use crate::front::{Background, ControlSocket, Desk, Ended, Front, Reloader, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit};
 use crate::in_force::InForce;
+use crate::leasing::Leasing;
 use crate::log::{Level, Log, Writer};
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
@@ -114,6 +115,7 @@ struct Node {
     runtime: Runtime,
     pid_file: crate::pid_file::PidFile,
     actuator: Arc<Actuator>,
+    leasing: Leasing,
     log: Log,
 }
 
@@ -133,6 +135,7 @@ impl Node {
         let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
         let actuator = Arc::new(start_actuator(options, &start, priority, Arc::clone(&job_ends), log)?);
 
+        let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);
         let links = in_force.link_names();
@@ -147,6 +150,7 @@ impl Node {
             log: log.clone(),
             submit: submit_to(Arc::clone(&actuator)),
             leave: leave_with(Arc::clone(&actuator)),
+            lease,
             job_ends: Arc::clone(&job_ends),
             inbox: Arc::clone(&inbox),
             outbox: Arc::clone(&outbox),
@@ -157,18 +161,16 @@ impl Node {
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
         }
-        let background = Background::new(scheduling, &in_force);
-        let exchanger = Arc::clone(&actuator);
-        let exchange =
-            Box::new(move |change| exchanger.reconfigure(change).map_err(|error| error.to_string()));
+        let background = Background::new(scheduling, &in_force, leasing.clone());
+        let exchange = exchange_with(Arc::clone(&actuator), leasing.clone());
         let reloader = Reloader::new(options.clone(), in_force, exchange, job_ends, start.keeper);
         let front = Front { desk, control, signals, reloader, background, log: log.clone(), notify };
-        Ok(Self { front, runtime, pid_file: start.pid_file, actuator, log: log.clone() })
+        Ok(Self { front, runtime, pid_file: start.pid_file, actuator, leasing, log: log.clone() })
     }
 
     /// Serves until the heart has ended.
     fn live(self, mut writer: Writer, background: Option<Notifier>) -> Exit {
-        let Self { front, runtime, pid_file, actuator, log } = self;
+        let Self { front, runtime, pid_file, actuator, leasing, log } = self;
         writer.drain();
         if let Some(notifier) = background {
             writer.set_background();
@@ -185,6 +187,7 @@ impl Node {
         let exit = match heart {
             Ok(()) => {
                 actuator.disarm(LAST_ORDER);
+                leasing.finish();
                 Exit::Good
             }
             // The guard does what it does after a death.
@@ -257,6 +260,16 @@ fn leave_with(actuator: Arc<Actuator>) -> Leave {
     Box::new(move |farewell| {
         // The next one comes soon.
         let _ = actuator.leave_farewell(farewell);
+    })
+}
+
+fn exchange_with(
+    actuator: Arc<Actuator>,
+    leasing: Leasing,
+) -> Box<dyn Fn(hb_resource::Change) -> Result<(), String>> {
+    Box::new(move |change| {
+        leasing.gate(change.groups.iter().map(|(_, group)| group));
+        actuator.reconfigure(change).map_err(|error| error.to_string())
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! No disk, no name service, no lock that a slower thread can hold while the heart waits. A turn:
 //!
-//! 1. wait for a packet, a message from another thread, or the deadline
+//! 1. wait for a packet (with short keepalives, usual heartbeats wait for the deadline: `attention`), a message from
+//!    another thread, or the deadline
 //! 2. read the sockets, a bounded number of packets each, and hand over what the key ring accepts
 //! 3. hand over ends of jobs, commands and the load average
 //! 4. if the deadline has passed, wake the engine: verdicts are made only here, after everything that waited in the
@@ -11,8 +12,10 @@
 //! After each input the outputs are performed in their order: `perform`. What is said about them, and how often, is
 //! in `voice`; how it waits in `waiter`; what crosses the border to other threads in `message`.
 
+mod attention;
 mod change;
 mod farewell;
+mod lease;
 mod load;
 mod message;
 mod perform;
@@ -36,13 +39,17 @@ use crate::log::Log;
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
 
+pub(crate) use attention::LONGEST_KEEPALIVE;
 pub(crate) use change::Change;
 pub(crate) use farewell::Leave;
+pub(crate) use lease::{Hands, LeaseCounts};
 #[cfg(test)]
 pub(crate) use message::Counts;
 pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, ToHeart};
 pub(crate) use port::Port;
 
+use attention::Attention;
+use lease::Tenure;
 use load::LoadAverage;
 use receive::Wire;
 use signature::Signature;
@@ -72,6 +79,8 @@ pub(crate) struct Parts<P> {
     pub(crate) submit: Submit,
     /// Leaves a farewell with the guard.
     pub(crate) leave: Leave,
+    /// The lease of the addresses, where there is one.
+    pub(crate) lease: Option<Hands>,
     /// Ends of jobs come here; room for one for each group.
     pub(crate) job_ends: Arc<Mailbox<JobEnd>>,
     /// What others ask of the heart.
@@ -92,6 +101,7 @@ pub(crate) struct Heart<P> {
     voice: Voice,
     submit: Submit,
     leave: Leave,
+    tenure: Tenure,
     /// The number at which the next farewell is due.
     farewell_at: u64,
     job_ends: Arc<Mailbox<JobEnd>>,
@@ -103,6 +113,7 @@ pub(crate) struct Heart<P> {
     /// Not yet in the outbox.
     answers: VecDeque<FromHeart>,
     waiter: Waiter,
+    attention: Attention,
     /// When the engine wants to be woken: what it said after the last input.
     deadline: Option<Tick>,
     load: LoadAverage,
@@ -123,7 +134,7 @@ impl<P: Port> Heart<P> {
         waiter.watch(&*parts.job_ends, Ready::Mail)?;
         waiter.watch(&*parts.inbox, Ready::Mail)?;
         for (index, port) in parts.ports.iter().enumerate() {
-            waiter.watch(port, Ready::Wire(index))?;
+            waiter.watch_medium(port, index)?;
         }
         let now = clock::tick();
         let deadline = parts.engine.next_deadline();
@@ -137,6 +148,7 @@ impl<P: Port> Heart<P> {
             voice: Voice::new(parts.log, parts.names, parts.log_refused),
             submit: parts.submit,
             leave: parts.leave,
+            tenure: Tenure::new(parts.lease),
             farewell_at: 0,
             job_ends: parts.job_ends,
             inbox: parts.inbox,
@@ -145,6 +157,7 @@ impl<P: Port> Heart<P> {
             asked: VecDeque::new(),
             answers: VecDeque::new(),
             waiter,
+            attention: Attention::full(now),
             deadline,
             load: LoadAverage::open(),
             notify: parts.notify,
@@ -179,8 +192,9 @@ impl<P: Port> Heart<P> {
 
     /// Everything after the waiting; see the text of this file.
     fn turn(&mut self) {
+        let rang = self.answer_doorbells();
         let due = self.is_due(clock::tick());
-        self.receive(due);
+        self.receive(due || rang);
         self.hand_over();
         if let Some(load) = self.load.look(clock::tick()) {
             self.handle(Input::Load(load));
@@ -191,7 +205,9 @@ impl<P: Port> Heart<P> {
             }
             self.handle(Input::Wake);
             self.receive_echoes();
+            self.relax(clock::tick());
         }
+        self.regain_lease();
         self.do_chores(clock::tick());
         if !self.answers.is_empty() {
             self.outbox.try_post(&mut self.answers);
@@ -200,9 +216,13 @@ impl<P: Port> Heart<P> {
 
     /// Hands one input to the engine and performs what comes of it.
     fn handle(&mut self, input: Input) {
-        let now = clock::now();
-        self.engine.handle(now, input);
-        self.perform_outputs(now);
+        self.handle_from(clock::now(), input);
+    }
+
+    /// The same for what happened then.
+    fn handle_from(&mut self, then: Now, input: Input) {
+        self.engine.handle(then, input);
+        self.perform_outputs(then);
         self.renew_farewell();
         self.deadline = self.engine.next_deadline();
     }
@@ -213,12 +233,17 @@ impl<P: Port> Heart<P> {
             self.inbox.try_take(&mut self.asked);
         }
         while let Some(JobEnd { job, outcome }) = self.ended.pop_front() {
+            self.lease_job_ended(job, &outcome);
             self.handle(Input::Done { job, outcome });
         }
         while let Some(asked) = self.asked.pop_front() {
             match asked {
                 ToHeart::Command(command) => self.handle(Input::Command(command)),
                 ToHeart::Change(change) => self.take_over(*change),
+                ToHeart::LeaseTable => {
+                    self.renew_lease();
+                    self.perform_outputs(clock::now());
+                }
                 ToHeart::Status { ticket } => {
                     let report = Box::new(self.report(clock::now()));
                     self.answers.push_back(FromHeart::Status { ticket, report });
@@ -232,6 +257,7 @@ impl<P: Port> Heart<P> {
             snapshot: self.engine.snapshot(now),
             media: self.wires.iter().map(Wire::report).collect(),
             suppressed: self.voice.suppressed(),
+            lease: self.tenure.counts(),
         }
     }
 

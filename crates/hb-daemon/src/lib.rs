@@ -6,6 +6,7 @@
 //! * `front`: signals, control socket, reload
 //! * `in_force`, `files_digest`: what another reading of the files changes, and whether a peer has the same
 //! * `log`, `event_text`, `excerpt`, `limiter`: what is said, how often, and where it is written
+//! * `leasing`: the lease of the addresses, beside the heart
 //! * `mailbox`, `notify`: between threads, and to the service manager
 //!
 //! Decides nothing about nodes and resources: that is the engine.
@@ -22,6 +23,7 @@ mod front;
 mod heart;
 mod identity;
 mod in_force;
+mod leasing;
 mod limiter;
 mod log;
 mod mailbox;
@@ -31,6 +33,8 @@ mod options;
 mod pid_file;
 mod realtime;
 mod start;
+#[cfg(test)]
+mod test_files;
 
 pub use driver::{guard_main, run};
 pub use options::{DEFAULT_CONFIG_DIR, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, Exit, Options};

@@ -23,6 +23,7 @@ pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
         Medium::Mcast { interface, group: IpAddr::V6(group), port, ttl, loopback } => {
             Some(MediumSpec::Mcast6 { interface, group, port, hops: ttl, loopback })
         }
+        Medium::PppUdp { path, baud, local, port } => Some(MediumSpec::PppUdp { path, baud, local, port }),
         Medium::Serial { path, baud } => Some(MediumSpec::Serial { path, baud }),
         Medium::Ucast { interface, peer: IpAddr::V4(peer), port } => {
             Some(MediumSpec::Ucast { interface, peer, port })

@@ -13,6 +13,7 @@ use hb_resource::GroupSpec;
 use hb_transport::{Happening, Keeper, Medium, Notice, OpenError};
 
 use crate::configuration;
+use crate::heart::LONGEST_KEEPALIVE;
 use crate::identity::{generation, uuid};
 use crate::log::{Level, Log, Writer};
 use crate::options::{Exit, Options};
@@ -215,7 +216,10 @@ fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
         };
         told.line(level, &notice.to_string());
     };
-    Keeper::start(Arc::new(report), priority).map_err(|error| failed(log, "cannot watch the network", &error))
+    let keeper = Keeper::start(Arc::new(report), priority);
+    let is_short = checked.keepalive <= LONGEST_KEEPALIVE;
+    let keeper = keeper.map(|keeper| if is_short { keeper.with_doorbells() } else { keeper });
+    keeper.map_err(|error| failed(log, "cannot watch the network", &error))
 }
 
 fn failed(log: &Log, what: impl fmt::Display, error: &dyn std::error::Error) -> Exit {

@@ -75,6 +75,19 @@ impl Cluster {
         beta
     }
 
+    /// Starts whichever node does not run and waits as [`Cluster::start`] does; needs `auto_failback on`.
+    pub(crate) async fn come_home(&self, limit: Duration) -> Result<(), LabError> {
+        for node in &self.nodes {
+            if !node.is_running() {
+                node.stopped(limit).await?;
+                node.start().await?;
+            }
+        }
+        self.settled("everything at home again", limit, |node, floating| floating.home == node.host().name())
+            .await?;
+        self.served_by("alpha", limit).await.map(drop)
+    }
+
     /// Starts both nodes and waits until they are active, nothing moves, each address is on its home and the
     /// client is served by alpha.
     ///

@@ -13,6 +13,16 @@ pub enum LabError {
     /// The program that plays the lab's helper processes was not found.
     #[error("no helper program for the lab: {0}")]
     NoAgent(String),
+    /// A program of this workspace that a test runs is not there.
+    #[error(
+        "{} is not there: build it (`cargo build -p hb-node -p hb-ctl`, with `--release` for tests with `--release`) or set \
+         HB_BIN_DIR",
+        path.display()
+    )]
+    NotBuilt {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
     /// A file or directory of the lab could not be made, read or removed.
     #[error("{path}: {doing} failed")]
     File {

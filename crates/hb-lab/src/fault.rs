@@ -24,27 +24,93 @@ pub enum Fault {
     Hang,
     /// A crashed node comes back and gets its address back.
     Return,
+    /// Heart and guard of the daemon are killed at the same time.
+    Kill9Both,
+    /// The guard of the daemon is killed, then its heart.
+    Kill9Guard,
+    /// The process of the heart stands still for three dead times, then goes on; the guard runs.
+    HangHeart,
+    /// Only the heart's thread stands still for three dead times, as if it hung in an endless loop.
+    HangThread,
+    /// All processes of the daemon are frozen by a control group for three dead times, then thawed.
+    Freeze,
+    /// As `Hang`, but it goes on for some milliseconds only and hangs again for as long.
+    HangTwice,
+    /// Somebody throws away all rules of the kernel's packet filter; the daemon hangs a second later, as in `Hang`.
+    FlushHang,
+    /// The daemon hangs; the other one stops itself while it takes over, goes on much later, and the first one long before
+    /// that. The point is one of eight.
+    StopPoint(u8),
 }
+
+/// Points of a takeover at which a node of ours stops itself, as `HB_STOP_POINT` names them, and the faults' names.
+const STOP_POINTS: [(&str, &str); 8] = [
+    ("decided", "stop-decided"),
+    ("armed", "stop-armed"),
+    ("leased", "stop-leased"),
+    ("submitted", "stop-submitted"),
+    ("before-address", "stop-before-address"),
+    ("unannounced", "stop-unannounced"),
+    ("announced", "stop-announced"),
+    ("done", "stop-done"),
+];
 
 impl Fault {
     /// All faults, in the order in which they are explained.
-    pub const ALL: [Self; 5] = [Self::Crash, Self::Stop, Self::Kill9, Self::Hang, Self::Return];
+    pub const ALL: [Self; 20] = [
+        Self::Crash,
+        Self::Stop,
+        Self::Kill9,
+        Self::Hang,
+        Self::Return,
+        Self::Kill9Both,
+        Self::Kill9Guard,
+        Self::HangHeart,
+        Self::HangThread,
+        Self::Freeze,
+        Self::HangTwice,
+        Self::FlushHang,
+        Self::StopPoint(0),
+        Self::StopPoint(1),
+        Self::StopPoint(2),
+        Self::StopPoint(3),
+        Self::StopPoint(4),
+        Self::StopPoint(5),
+        Self::StopPoint(6),
+        Self::StopPoint(7),
+    ];
 
     /// Its name on the command line and in results.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash",
             Self::Stop => "stop",
             Self::Kill9 => "kill9",
             Self::Hang => "hang",
             Self::Return => "return",
+            Self::Kill9Both => "kill9-both",
+            Self::Kill9Guard => "kill9-guard",
+            Self::HangHeart => "hang-heart",
+            Self::HangThread => "hang-thread",
+            Self::Freeze => "freeze",
+            Self::HangTwice => "hang-twice",
+            Self::FlushHang => "flush-hang",
+            Self::StopPoint(number) => {
+                STOP_POINTS.get(usize::from(number)).map_or("stop-nowhere", |(_, name)| name)
+            }
         }
+    }
+
+    /// Where beta stops itself.
+    pub(crate) fn stop_point(self) -> Option<&'static str> {
+        let Self::StopPoint(number) = self else { return None };
+        STOP_POINTS.get(usize::from(number)).map(|(point, _)| *point)
     }
 
     /// Does somebody declare alpha dead because of it?
     pub(crate) const fn has_verdict(self) -> bool {
-        matches!(self, Self::Crash | Self::Kill9 | Self::Hang)
+        !matches!(self, Self::Stop | Self::Return | Self::FlushHang | Self::StopPoint(_))
     }
 }
 
@@ -89,11 +155,26 @@ pub(crate) async fn inject(cluster: &Cluster, fault: Fault, run: u32) -> Result<
     sleep(phase(cluster.files.time("keepalive").unwrap_or_default(), run)).await;
     let at_ns = now_ns();
     let alpha = cluster.alpha();
+    let long = deadtime.saturating_mul(3);
     match fault {
         Fault::Crash => alpha.host().crash().await?,
         Fault::Stop => alpha.stop().await?,
         Fault::Kill9 => alpha.kill_heart().await?,
-        Fault::Hang => alpha.hang().await?,
+        Fault::Kill9Both => alpha.kill_all().await?,
+        Fault::Kill9Guard => alpha.kill_guard_then_heart().await?,
+        Fault::Hang | Fault::HangTwice => alpha.hang().await?,
+        Fault::FlushHang => {
+            alpha.host().run(&["nft", "flush", "ruleset"], QUIET).await?;
+            sleep(FLUSHED).await;
+            alpha.hang().await?;
+        }
+        Fault::HangHeart => alpha.hang_heart().await?,
+        Fault::HangThread => alpha.hang_thread(long).await?,
+        Fault::Freeze => alpha.freeze(true).await?,
+        Fault::StopPoint(_) => {
+            cluster.beta().arm_stop_point()?;
+            alpha.hang().await?;
+        }
         Fault::Return => {
             alpha.host().boot().await?;
             cluster.start_service(alpha).await?;
@@ -109,13 +190,39 @@ pub(crate) async fn inject(cluster: &Cluster, fault: Fault, run: u32) -> Result<
             cluster.served_by("alpha", RETURN).await?;
             true
         }
-        Fault::Kill9 => {
-            sleep(deadtime.saturating_mul(3)).await;
+        Fault::Kill9 | Fault::Kill9Both | Fault::Kill9Guard => {
+            sleep(long).await;
             quiet(cluster, QUIET).await?
         }
-        Fault::Hang => {
-            sleep(deadtime.saturating_mul(3)).await;
+        Fault::HangTwice => {
+            sleep(long).await;
             alpha.go_on().await?;
+            sleep(MOMENT.saturating_mul(run % 10)).await;
+            alpha.hang().await?;
+            sleep(long).await;
+            alpha.go_on().await?;
+            quiet(cluster, RETURN).await?
+        }
+        Fault::Hang | Fault::HangHeart | Fault::FlushHang => {
+            sleep(long).await;
+            alpha.go_on().await?;
+            quiet(cluster, RETURN).await?
+        }
+        Fault::HangThread => {
+            sleep(long).await;
+            quiet(cluster, RETURN).await?
+        }
+        Fault::Freeze => {
+            sleep(long).await;
+            alpha.freeze(false).await?;
+            quiet(cluster, RETURN).await?
+        }
+        Fault::StopPoint(_) => {
+            // By now beta has come to its point; alpha goes on, gives beta up in turn, and serves.
+            sleep(deadtime.saturating_mul(2)).await;
+            alpha.go_on().await?;
+            sleep(long).await;
+            cluster.beta().go_on().await?;
             quiet(cluster, RETURN).await?
         }
     };
@@ -155,6 +262,10 @@ fn takeover_limit(deadtime: Duration) -> Duration {
 const DEADTIME: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(10);
 const RETURN: Duration = Duration::from_secs(90);
+/// Within this time a table that was thrown away is back.
+const FLUSHED: Duration = Duration::from_secs(1);
+/// Some of these a daemon has between two times of standing still.
+const MOMENT: Duration = Duration::from_millis(1);
 const YOUTH: Duration = Duration::from_secs(6);
 
 #[cfg(test)]
@@ -166,9 +277,10 @@ mod tests {
         for fault in Fault::ALL {
             assert_eq!(fault.to_string().parse(), Ok(fault));
         }
+        let names = Fault::ALL.map(Fault::name).join(", ");
         assert_eq!(
             "fire".parse::<Fault>().unwrap_err(),
-            "there is no fault `fire`; there are crash, stop, kill9, hang, return"
+            format!("there is no fault `fire`; there are {names}")
         );
     }
 

@@ -52,6 +52,14 @@ impl ClusterFiles {
         Ok(Self { ha_cf: read("ha.cf")?, haresources: read("haresources")?, authkeys: read("authkeys")? })
     }
 
+    /// Without the groups whose home is not alpha.
+    #[must_use]
+    pub fn of_alpha(mut self) -> Self {
+        let lines = self.haresources.lines().filter(|line| line.split_whitespace().next() == Some("alpha"));
+        self.haresources = lines.flat_map(|line| [line, "\n"]).collect();
+        self
+    }
+
     /// With this directive in `ha.cf` instead of every other of its name.
     #[must_use]
     pub fn with(mut self, directive: &str, value: &str) -> Self {

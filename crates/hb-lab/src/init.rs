@@ -70,6 +70,10 @@ async fn handle(ask: InitAsk, children: &Children, interfaces: &Interfaces) -> R
             let processes = children::send_to_program(&program, signal)?;
             Ok(InitAnswer::Signalled { processes })
         }
+        InitAsk::HoldThread { pid, name, ms } => {
+            children::hold_thread(pid, &name, Duration::from_millis(ms))?;
+            Ok(InitAnswer::Done)
+        }
         InitAsk::Processes { program } => children::of_program(&program).map(InitAnswer::Processes),
         InitAsk::CpuTime { program } => children::cpu_time(&program).map(|ns| InitAnswer::CpuTime { ns }),
         InitAsk::Addresses => interfaces.addresses().await.map(InitAnswer::Addresses),

@@ -23,6 +23,7 @@
 //! ```
 
 mod agent;
+mod built;
 mod cluster;
 mod connection;
 mod directory;
@@ -45,6 +46,7 @@ mod protocol;
 mod socket;
 
 pub use agent::Agent;
+pub use built::built_program;
 pub use cluster::{Cluster, NETWORK};
 pub use error::LabError;
 pub use fault::Fault;
@@ -53,7 +55,7 @@ pub use host::{Direction, Host, HostSpec, Link, Plug};
 pub(crate) use internal::chain;
 pub use internal::internal;
 pub use lab::Lab;
-pub use measure::Measurement;
+pub use measure::{Measurement, measure, measure_series};
 pub use node::{Account, Node, NodeProgram};
 pub use options::{LabOptions, Peers, lab};
 pub use probe::{Beat, ECHO_PORT, Interval, Probe, ProbeSpec, Sight, Spell, start_echo};

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
-use crate::files::ClusterFiles;
 use crate::options::LabOptions;
 use crate::{Agent, LabError};
 
@@ -39,14 +38,13 @@ pub(crate) async fn run(
     agent: &Agent,
     out: &mut impl Write,
 ) -> Result<Vec<Measurement>, LabError> {
-    let files = options.files()?;
     let mut all = Vec::new();
     if !options.json {
         writeln!(out, "{HEADER}").map_err(LabError::Output)?;
     }
     for &fault in &options.faults {
         for run in 1..=options.runs {
-            let measurement = one(options, agent.clone(), files.clone(), fault, run).await?;
+            let measurement = measure(options, agent.clone(), fault, run).await?;
             write_line(out, &measurement, options.json).map_err(LabError::Output)?;
             all.push(measurement);
         }
@@ -57,19 +55,66 @@ pub(crate) async fn run(
     Ok(all)
 }
 
-async fn one(
+/// One run of one fault, in a fresh cluster, with programs, times and files as the options say.
+///
+/// # Errors
+/// When the cluster cannot be built, does not come up, or the fault cannot be made. What a node does wrong is in the result.
+pub async fn measure(
     options: &LabOptions,
     agent: Agent,
-    files: ClusterFiles,
     fault: Fault,
     run: u32,
 ) -> Result<Measurement, LabError> {
-    let cluster = Cluster::build(agent, options.programs()?, files).await?;
+    let cluster = build(options, agent, fault).await?;
     cluster.start(START).await?;
     for node in &cluster.nodes {
         fault::grown_up(node).await;
     }
-    let outcome = fault::inject(&cluster, fault, run).await?;
+    one(&cluster, fault, run).await
+}
+
+/// Runs of one fault in the same cluster: before each one everything is at home again. Only for faults after which the machine
+/// of a node still has power; the results are told to `each` as soon as they are known.
+///
+/// # Errors
+/// As [`measure`].
+pub async fn measure_series(
+    options: &LabOptions,
+    agent: Agent,
+    fault: Fault,
+    runs: u32,
+    mut each: impl FnMut(&Measurement),
+) -> Result<Vec<Measurement>, LabError> {
+    let cluster = build(options, agent, fault).await?;
+    cluster.start(START).await?;
+    for node in &cluster.nodes {
+        fault::grown_up(node).await;
+    }
+    let mut all = Vec::new();
+    for run in 1..=runs {
+        if run > 1 {
+            cluster.come_home(START).await?;
+        }
+        let measurement = one(&cluster, fault, run).await?;
+        each(&measurement);
+        all.push(measurement);
+    }
+    Ok(all)
+}
+
+async fn build(options: &LabOptions, agent: Agent, fault: Fault) -> Result<Cluster, LabError> {
+    let files = options.files()?;
+    // Who takes over shall have had nothing, so that it comes by every point.
+    let files = if fault.stop_point().is_some() { files.of_alpha() } else { files };
+    let cluster = Cluster::build(agent, options.programs()?, files).await?;
+    if let Some(point) = fault.stop_point() {
+        cluster.beta().stop_at(point);
+    }
+    Ok(cluster)
+}
+
+async fn one(cluster: &Cluster, fault: Fault, run: u32) -> Result<Measurement, LabError> {
+    let outcome = fault::inject(cluster, fault, run).await?;
     let sight = &outcome.sight;
     let verdict =
         if fault.has_verdict() { cluster.beta().verdict_time("alpha", outcome.at_ns) } else { None };
@@ -144,7 +189,7 @@ fn write_row(
     remark: &str,
 ) -> io::Result<()> {
     let [outage, both, takeover] = values.map(|value| value.map_or("-".to_owned(), |ms| format!("{ms:.1}")));
-    writeln!(out, "{fault:<8}{run:>4}{outage:>12}{lost:>8}{both:>12}{takeover:>13}{remark}")
+    writeln!(out, "{fault:<20}{run:>4}{outage:>12}{lost:>8}{both:>12}{takeover:>13}{remark}")
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -158,7 +203,7 @@ fn ms(ns: u64) -> f64 {
     f64::from(u32::try_from(ns / 1000).unwrap_or(u32::MAX)) / 1000.0
 }
 
-const HEADER: &str = "fault    run   outage ms    lost     both ms  takeover ms";
+const HEADER: &str = "fault                run   outage ms    lost     both ms  takeover ms";
 /// The real 3.0.6 takes 10 s when both nodes start together; initial dead times come on top.
 const START: Duration = Duration::from_secs(90);
 
@@ -201,7 +246,10 @@ mod tests {
         }
         write_medians(&mut out, &[Fault::Crash, Fault::Stop], &all).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text.lines().last().unwrap(), "crash    med      1000.0       4         0.0          1.5");
+        assert_eq!(
+            text.lines().last().unwrap(),
+            "crash                med      1000.0       4         0.0          1.5"
+        );
         assert!(text.lines().all(|line| line.is_empty() || line.len() == HEADER.len()), "{text}");
     }
 

@@ -68,6 +68,7 @@ pub struct Node {
     program: NodeProgram,
     process: Mutex<Option<Process>>,
     started: Mutex<Option<Instant>>,
+    stop_point: Mutex<String>,
 }
 
 impl Node {
@@ -81,7 +82,13 @@ impl Node {
             files = files.with("logfile", LOG_306).with("use_logd", "no");
         }
         files.install(&host)?;
-        Ok(Self { host, program, process: Mutex::new(None), started: Mutex::new(None) })
+        Ok(Self {
+            host,
+            program,
+            process: Mutex::new(None),
+            started: Mutex::new(None),
+            stop_point: Mutex::default(),
+        })
     }
 
     /// Its host.
@@ -118,7 +125,12 @@ impl Node {
                     "--node-name",
                     name,
                 ];
-                let process = self.host.spawn(&argv, &[], LOG_OURS, LOG_OURS).await?;
+                let point = self.stop_point.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let environment: &[_] = match &*point {
+                    "" => &[],
+                    point => &[("HB_STOP_POINT", point), ("HB_STOP_FILE", STOP_FILE)],
+                };
+                let process = self.host.spawn(&argv, environment, LOG_OURS, LOG_OURS).await?;
                 *self.process() = Some(process);
                 Ok(())
             }
@@ -130,6 +142,11 @@ impl Node {
                 })
             }
         }
+    }
+
+    /// Whether the daemon that was started last still runs; a node of 3.0.6 is always taken for running.
+    pub(crate) fn is_running(&self) -> bool {
+        self.program == NodeProgram::Heartbeat306 || self.process().as_ref().is_some_and(Process::is_running)
     }
 
     /// How long ago it was started last; zero if never.
@@ -172,6 +189,72 @@ impl Node {
     /// When no daemon runs.
     pub async fn kill_heart(&self) -> Result<(), LabError> {
         self.host.signal(self.heart().await?, Signal::KILL).await
+    }
+
+    /// Kills heart and guard at the same time.
+    ///
+    /// # Errors
+    /// When no daemon runs.
+    pub async fn kill_all(&self) -> Result<(), LabError> {
+        let killed = self.host.signal_program(&self.executable()?, Signal::KILL).await?;
+        self.expect(killed > 0, || "no daemon runs".to_owned())
+    }
+
+    /// Kills the guard of a node of ours, then its heart.
+    ///
+    /// # Errors
+    /// When no daemon runs.
+    pub async fn kill_guard_then_heart(&self) -> Result<(), LabError> {
+        let heart = self.heart().await?;
+        for process in self.host.processes(&self.executable()?).await? {
+            if process != heart {
+                self.host.signal(process, Signal::KILL).await?;
+            }
+        }
+        self.host.signal(heart, Signal::KILL).await
+    }
+
+    /// Stops the heart's process in its tracks, and nothing else.
+    ///
+    /// # Errors
+    /// When no daemon runs.
+    pub async fn hang_heart(&self) -> Result<(), LabError> {
+        self.host.signal(self.heart().await?, Signal::STOP).await
+    }
+
+    /// Has the heart's thread stand still for a time, as if it hung; the other threads of a node of ours run.
+    ///
+    /// # Errors
+    /// When no daemon of ours runs.
+    pub async fn hang_thread(&self, time: Duration) -> Result<(), LabError> {
+        self.host.hold_thread(self.heart().await?, "hb-heart", time).await
+    }
+
+    /// Freezes every process of the daemon by a control group, as `docker pause` does, or thaws them.
+    ///
+    /// # Errors
+    /// When control groups cannot be written here.
+    pub async fn freeze(&self, frozen: bool) -> Result<(), LabError> {
+        let processes = self.host.processes(&self.executable()?).await?;
+        let ids: Vec<_> = processes.iter().map(ToString::to_string).collect();
+        let mut argv = vec!["/bin/sh", "-c", FREEZE, "freeze", if frozen { "1" } else { "0" }];
+        argv.extend(ids.iter().map(String::as_str));
+        let output = self.host.run(&argv, SLOW).await?;
+        self.expect(output.succeeded(), || format!("cannot freeze: {}", output.stderr.trim()))
+    }
+
+    /// Where the daemon stops itself once, the next time it comes by: see [`Node::stop_at`].
+    ///
+    /// # Errors
+    /// When the file that arms it cannot be written.
+    pub fn arm_stop_point(&self) -> Result<(), LabError> {
+        self.host.write(STOP_FILE, "", 0o600)
+    }
+
+    /// Names, before the start, the point of a takeover at which a node of ours stops itself in its tracks when
+    /// [`Node::arm_stop_point`] was called.
+    pub fn stop_at(&self, point: &str) {
+        point.clone_into(&mut self.stop_point.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Stops every process of the daemon in its tracks, as a frozen container or an overloaded machine does.
@@ -283,6 +366,20 @@ fn heartbeat_executable() -> Option<PathBuf> {
     known.into_iter().map(Path::new).find(|path| path.is_file()).map(Path::to_path_buf)
 }
 
+/// Where a stop point is armed.
+const STOP_FILE: &str = "/run/heartbeat/stop-point";
+/// Puts processes into a control group of their own and freezes or thaws it.
+const FREEZE: &str = r#"set -e
+on=$1; shift
+root=/var/lib/heartbeat/cgroup
+mkdir -p $root
+mountpoint -q $root || mount -t cgroup2 none $root
+rmdir $root/hb-lab-* 2>/dev/null || true
+group=$root/hb-lab-$(stat -L -c %i /proc/self/ns/net)
+mkdir -p "$group"
+for process; do echo "$process" > "$group/cgroup.procs"; done
+echo "$on" > "$group/cgroup.freeze"
+"#;
 const RUN_DIR: &str = "/run/heartbeat";
 const LOG_OURS: &str = "/var/log/hb-node.log";
 const LOG_306: &str = "/var/log/ha-log";

@@ -109,6 +109,12 @@ pub(crate) enum InitAsk {
         program: PathBuf,
         signal: i32,
     },
+    /// A thread of this name, of this process, stands still for a time.
+    HoldThread {
+        pid: i32,
+        name: String,
+        ms: u64,
+    },
     /// Which processes execute this file.
     Processes {
         program: PathBuf,

@@ -10,6 +10,7 @@ use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
 use crate::report::{Failure, Level, Reporter};
 use crate::spec::{AddressSpec, GroupSpec, ResourceSpec};
+use crate::stop_point::StopPoint;
 
 /// What groups work with; clones share it.
 #[derive(Clone)]
@@ -119,11 +120,14 @@ impl Group {
     }
 
     async fn put_up(&mut self, spec: &AddressSpec) -> Result<(), String> {
+        StopPoint::BeforeAddress.pass();
         let Up { link, was_there } =
             self.tools.addresses.put_up(spec).await.map_err(|error| error.to_string())?;
+        StopPoint::Unannounced.pass();
         // First the neighbours, then the humans.
         let series = self.tools.announcer.as_ref().and_then(|announcer| announcer.begin(&link, spec.address));
         self.announcements.extend(series);
+        StopPoint::Announced.pass();
         let done = if was_there { "was already on" } else { "added to" };
         self.note(Level::Info, format!("Address {} {done} {}", spec.address, link.name));
         Ok(())

@@ -5,6 +5,8 @@
 //!
 //! - [`Actuator`]: a thread of its own that takes [`Job`]s and [`Report`]s.
 //! - [`guard::run`]: the main function of the second process, which runs scripts.
+//! - [`lease`]: the kernel's gate for the addresses, open only while the heart beats.
+//! - [`stop_point`]: where tests have a node stop itself.
 //! - [`cleanup()`]: takes away what an earlier life left.
 
 mod actuator;
@@ -16,10 +18,12 @@ mod cleanup;
 mod config;
 mod group;
 pub mod guard;
+pub mod lease;
 mod netlink;
 mod placement;
 mod report;
 mod spec;
+pub mod stop_point;
 #[cfg(test)]
 #[path = "../tests/support/scripts.rs"]
 mod test_scripts;

@@ -12,3 +12,4 @@ pub mod namespace;
 pub mod packet;
 pub mod process;
 pub mod sched;
+pub mod stamped;

@@ -4,6 +4,7 @@
 //! `umask(2)`. The way into the background is in [`daemonise()`], handles for other processes are [`Pidfd`].
 
 mod daemonise;
+mod hold;
 mod pidfd;
 
 use std::ffi::CString;
@@ -16,6 +17,7 @@ use rustix::fs::Mode;
 pub use rustix::process::{Pid, Signal};
 
 pub use daemonise::{Notifier, Readiness, Side, daemonise};
+pub use hold::hold_thread;
 pub use pidfd::Pidfd;
 
 /// Names the calling thread; on the main thread this is the name that `ps` and `top` show. Names longer than 15

@@ -162,8 +162,11 @@ impl Office {
     /// What the status says beside the heart's report.
     fn renew_background(&self) {
         let in_force = self.reloader.in_force.borrow();
-        let scheduling = self.background.borrow().scheduling.clone();
-        self.background.replace(Background::new(scheduling, &in_force));
+        let (scheduling, leasing) = {
+            let background = self.background.borrow();
+            (background.scheduling.clone(), background.leasing.clone())
+        };
+        self.background.replace(Background::new(scheduling, &in_force, leasing));
     }
 
     /// A switch by signal is undone only by another value in the file.

@@ -10,6 +10,7 @@ use hb_engine::{HoldSet, NodeSnapshot, Snapshot};
 
 use crate::heart::{HeartStatus, MediumReport};
 use crate::in_force::InForce;
+use crate::leasing::Leasing;
 use crate::log::LogCounts;
 use crate::realtime::Scheduling;
 use crate::{files_digest, mapping};
@@ -23,15 +24,18 @@ pub(crate) struct Background {
     pub(crate) not_in_force: Vec<String>,
     /// What protects against two owners and what does not, in words.
     pub(crate) protection: Vec<String>,
+    /// The lease of the addresses, which is protection as well.
+    pub(crate) leasing: Leasing,
 }
 
 impl Background {
-    pub(crate) fn new(scheduling: Scheduling, in_force: &InForce) -> Self {
+    pub(crate) fn new(scheduling: Scheduling, in_force: &InForce, leasing: Leasing) -> Self {
         let checked = &in_force.checked;
         Self {
             scheduling,
             not_in_force: checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
             protection: mapping::protection(checked, &in_force.link_names()),
+            leasing,
         }
     }
 }
@@ -43,7 +47,7 @@ pub(super) fn status(
     log: LogCounts,
     uptime: Duration,
 ) -> Status {
-    let HeartStatus { snapshot, media, suppressed } = report;
+    let HeartStatus { snapshot, media, suppressed, lease } = report;
     Status {
         format: STATUS_FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -65,7 +69,7 @@ pub(super) fn status(
             problem: background.scheduling.problem.clone(),
         },
         not_in_force: background.not_in_force.clone(),
-        protection: background.protection.clone(),
+        protection: [vec![background.leasing.words(lease)], background.protection.clone()].concat(),
     }
 }
 

@@ -11,8 +11,9 @@ use hb_engine::{Command, HoldSet, NodeId, Snapshot};
 
 use super::*;
 use crate::configuration;
-use crate::heart::{FromHeart, HeartStatus, ToHeart};
+use crate::heart::{FromHeart, HeartStatus, LeaseCounts, ToHeart};
 use crate::in_force::InForce;
+use crate::leasing::Leasing;
 use crate::log::{self, Level};
 use crate::mailbox::Mailbox;
 use crate::mapping;
@@ -51,11 +52,16 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
                 nodes: Vec::new(),
                 groups: Vec::new(),
             };
-            let report = Box::new(HeartStatus { snapshot, media: Vec::new(), suppressed: 0 });
+            let report = Box::new(HeartStatus {
+                snapshot,
+                media: Vec::new(),
+                suppressed: 0,
+                lease: LeaseCounts::default(),
+            });
             Some(FromHeart::Status { ticket: *ticket, report })
         }
         ToHeart::Command(Command::Stop) => Some(FromHeart::Ended(Ok(()))),
-        ToHeart::Command(_) | ToHeart::Change(_) => None,
+        ToHeart::Command(_) | ToHeart::Change(_) | ToHeart::LeaseTable => None,
     }
 }
 
@@ -83,7 +89,7 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         let control = ControlSocket::open(dir).unwrap();
         let office = Rc::new(Office {
             desk: Desk::new(inbox, outbox).unwrap(),
-            background: RefCell::new(Background::new(Scheduling::default(), &in_force)),
+            background: RefCell::new(Background::new(Scheduling::default(), &in_force, Leasing::default())),
             reloader: Reloader::new(
                 options,
                 in_force,
@@ -123,7 +129,7 @@ fn heart(inbox: &Mailbox<ToHeart>, outbox: &Mailbox<FromHeart>) -> Vec<String> {
         poll(&mut [PollFd::new(inbox, PollFlags::IN)], None).unwrap();
         for message in inbox.take() {
             match &message {
-                ToHeart::Status { .. } => {}
+                ToHeart::Status { .. } | ToHeart::LeaseTable => {}
                 ToHeart::Change(change) => asked.push(format!("Change({:?})", change.keys)),
                 other @ ToHeart::Command(_) => asked.push(format!("{other:?}")),
             }

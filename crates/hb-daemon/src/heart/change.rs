@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use hb_auth::{InnerAuth, KeyRing};
 use hb_engine::Reconfiguration;
@@ -73,9 +74,10 @@ impl<P: Port> Heart<P> {
 
     /// Fails only before anything is changed.
     fn exchange_wires(&mut self, before: &[Option<usize>], ports: Vec<P>) -> io::Result<()> {
+        self.attend(Duration::ZERO);
         let new = before.iter().enumerate().filter(|(_, before)| before.is_none());
         for ((index, _), port) in new.zip(&ports) {
-            self.waiter.watch(port, Ready::Wire(index))?;
+            self.waiter.watch_medium(port, index)?;
         }
         let mut old: Vec<_> = std::mem::take(&mut self.wires).into_iter().map(Some).collect();
         let mut ports = ports.into_iter();
@@ -95,7 +97,7 @@ impl<P: Port> Heart<P> {
         }
         let gone: Vec<P> = old.into_iter().flatten().map(|wire| wire.port).collect();
         for port in &gone {
-            self.waiter.forget(port);
+            self.waiter.forget_medium(port);
         }
         self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(gone) }));
         Ok(())

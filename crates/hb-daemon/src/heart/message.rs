@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hb_engine::{Command, JobId, Outcome, Snapshot};
 
 use super::change::{Change, Discarded};
+use super::lease::LeaseCounts;
 
 /// A job ended.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) enum ToHeart<P = hb_transport::Medium> {
     Command(Command),
     /// Work by this configuration from now on.
     Change(Box<Change<P>>),
+    /// The table of the lease was built anew.
+    LeaseTable,
     /// Tell how things are.
     Status {
         /// Comes back with the answer.
@@ -54,6 +57,8 @@ pub(crate) struct HeartStatus {
     pub(crate) media: Vec<MediumReport>,
     /// Log lines left out because their cause had just been logged.
     pub(crate) suppressed: u64,
+    /// What befell the lease.
+    pub(crate) lease: LeaseCounts,
 }
 
 /// A medium and what went over it.

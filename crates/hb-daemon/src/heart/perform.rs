@@ -1,9 +1,13 @@
 //! From the engine to the world: sends, begins jobs, reports, in the engine's order.
 
-use hb_engine::{Action, Event, JobId, Now, Outcome, Output};
+use std::time::Duration;
 
-use super::waiter::Ready;
+use hb_engine::{Action, Event, JobId, Now, Outcome, Output};
+use hb_resource::stop_point::StopPoint;
+
+use super::lease::is_heartbeat;
 use super::{Heart, JobEnd, Port};
+use crate::clock;
 use crate::log::Level;
 
 impl<P: Port> Heart<P> {
@@ -24,17 +28,21 @@ impl<P: Port> Heart<P> {
             self.voice.not_sealed(now.tick, error);
             return;
         }
+        let sent = clock::tick();
         if self.wires.iter().any(|wire| wire.port.carries_text())
             && let Err(error) =
                 self.signature.ring(&self.keys).seal_text_into(message, &mut self.outgoing_text)
         {
             self.voice.not_sealed(now.tick, error);
         }
+        if self.wires.iter().any(|wire| wire.port.is_renewable()) {
+            self.attend(Duration::ZERO);
+        }
         for (index, wire) in self.wires.iter_mut().enumerate() {
             if wire.port.is_renewable() {
-                self.waiter.forget(&wire.port);
+                self.waiter.forget_medium(&wire.port);
                 wire.port.renew();
-                if let Err(error) = self.waiter.watch(&wire.port, Ready::Wire(index)) {
+                if let Err(error) = self.waiter.watch_medium(&wire.port, index) {
                     // It is then only read whenever the engine is about to judge.
                     self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", wire.port.name()));
                 }
@@ -61,13 +69,18 @@ impl<P: Port> Heart<P> {
                 }
             }
         }
+        if is_heartbeat(message) {
+            self.lease_beat(sent);
+        }
     }
 
     fn perform_job(&mut self, job: JobId, action: Action) {
+        self.lease_job_begins(job, action);
         if let Err(reason) = (self.submit)(job, action) {
             // Like any other end: the engine hears of it in the next turn.
             self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason, residue: false } });
         }
+        StopPoint::Submitted.pass();
     }
 
     fn perform_report(&mut self, now: Now, event: &Event) {

@@ -1,7 +1,8 @@
 //! What the heart needs of a medium.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use hb_resource::Route;
 
@@ -31,8 +32,15 @@ pub(crate) trait Port: AsFd + Send + 'static {
     /// How another process sends a packet the same way, if it can.
     fn route(&self) -> Option<Route>;
 
-    /// Reads one packet and returns its length; [`io::ErrorKind::WouldBlock`] if there is none.
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Readable when something else than a usual heartbeat has come or is about to come, if there is such a thing.
+    fn doorbell(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Takes back that the doorbell rang.
+    fn answer_doorbell(&self);
+
+    /// Reads one packet and returns its length, and when it came (since 1970) if the kernel tells;
+    /// [`io::ErrorKind::WouldBlock`] if there is none.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)>;
 }
 
 impl Port for hb_transport::Medium {
@@ -71,7 +79,15 @@ impl Port for hb_transport::Medium {
         Some(Route { interface: Some(spec.interface().to_owned()), destination })
     }
 
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.try_recv(buffer)
+    fn doorbell(&self) -> Option<BorrowedFd<'_>> {
+        Self::doorbell(self)
+    }
+
+    fn answer_doorbell(&self) {
+        Self::answer_doorbell(self);
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
+        self.try_recv_stamped(buffer)
     }
 }

@@ -94,19 +94,21 @@ impl<P: Port> Heart<P> {
     /// Everything that a medium's queue held when this began, and hardly more.
     fn receive_what_waits(&mut self, index: usize) {
         let queue = self.wires.get(index).map_or(0, |wire| wire.queue);
-        let mut bytes = 0;
+        let (mut bytes, mut packets) = (0, 0);
         while bytes < queue
             && let Some(length) = self.receive_one(index)
         {
             bytes += length + PACKET_OVERHEAD;
+            packets += 1;
         }
+        self.notice_flood(packets);
     }
 
     /// Reads one packet of a medium and hands it over; its length, or nothing if there is none.
     fn receive_one(&mut self, index: usize) -> Option<usize> {
         let wire = self.wires.get_mut(index)?;
-        let length = match wire.port.receive(&mut self.incoming) {
-            Ok(length) => length,
+        let (length, stamp) = match wire.port.receive(&mut self.incoming) {
+            Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
             // Told once by the socket and then gone: a peer's machine that refuses, an interface that went down.
             Err(error) => {
@@ -118,7 +120,7 @@ impl<P: Port> Heart<P> {
         let packet = self.incoming.get(..length).unwrap_or_default();
         if wire.port.hears_itself() && length > 0 && packet == self.outgoing {
             wire.counts.received += 1;
-            self.handle(Input::Echo { link: link(index) });
+            self.handle_from(self.arrival(stamp), Input::Echo { link: link(index) });
             return Some(length);
         }
         match self.keys.open(packet) {
@@ -127,7 +129,7 @@ impl<P: Port> Heart<P> {
                 if let Some(index) = self.signature.heard(&message, packet, &self.keys) {
                     self.voice.signs_with(clock::tick(), index);
                 }
-                self.handle(Input::Message { link: link(index), message });
+                self.handle_from(self.arrival(stamp), Input::Message { link: link(index), message });
             }
             Err(refusal) => {
                 *wire.counts.refused.entry(refusal.cause()).or_default() += 1;

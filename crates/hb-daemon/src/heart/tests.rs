@@ -15,6 +15,8 @@ use hb_wire::{Message, Value};
 use super::*;
 use crate::log::{self, Level};
 
+mod attention;
+
 const KEEPALIVE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
@@ -22,6 +24,8 @@ struct TestPort {
     socket: UnixDatagram,
     /// To be used from the next beat on.
     next: Option<UnixDatagram>,
+    /// Its doorbell.
+    bell: Option<UnixDatagram>,
     name: String,
 }
 
@@ -64,9 +68,17 @@ impl Port for TestPort {
         None
     }
 
-    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn doorbell(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.as_ref().map(AsFd::as_fd)
+    }
+
+    fn answer_doorbell(&self) {
+        self.bell.as_ref().unwrap().recv(&mut [0]).unwrap();
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
         let (length, _) = rustix::net::recv(&self.socket, buffer, rustix::net::RecvFlags::DONTWAIT)?;
-        Ok(length)
+        Ok((length, None))
     }
 }
 
@@ -128,13 +140,14 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let job_ends = Arc::new(Mailbox::new(8).unwrap());
     let heart = Heart::new(Parts {
         engine: Engine::new(config(), 1, clock::now()),
-        ports: vec![TestPort { socket: ours, next: None, name: "eth0".to_owned() }],
+        ports: vec![TestPort { socket: ours, next: None, bell: None, name: "eth0".to_owned() }],
         keys: keys("secret"),
         inner: InnerAuth::No,
         names: names(),
         log_refused: true,
         log,
         leave: Box::new(move |farewell| farewells.send(farewell).unwrap_or_default()),
+        lease: None,
         submit: Box::new(move |job, action| submit.send((job, action)).map_err(|error| error.to_string())),
         job_ends: Arc::clone(&job_ends),
         inbox: Arc::clone(&inbox),
@@ -345,7 +358,7 @@ fn new_keys_are_in_force_at_once() {
 fn port(name: &str) -> (TestPort, UnixDatagram) {
     let (ours, network) = UnixDatagram::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
-    (TestPort { socket: ours, next: None, name: name.to_owned() }, network)
+    (TestPort { socket: ours, next: None, bell: None, name: name.to_owned() }, network)
 }
 
 #[test]

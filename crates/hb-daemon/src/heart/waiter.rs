@@ -12,6 +12,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
+use super::Port;
 use crate::clock;
 
 /// What woke the heart.
@@ -21,6 +22,8 @@ pub(super) enum Ready {
     Timer,
     /// Ends of jobs or messages from other threads.
     Mail,
+    /// A doorbell of a medium.
+    Doorbell,
     /// The medium of that number.
     Wire(usize),
 }
@@ -33,6 +36,7 @@ pub(super) struct Waiter {
     /// The media that have something: bit n for number n, of at most 63.
     ready_wires: u64,
     ready_mail: bool,
+    rung: bool,
 }
 
 impl Waiter {
@@ -40,7 +44,7 @@ impl Waiter {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        let waiter = Self { epoll, timer, armed: None, ready_wires: 0, ready_mail: false };
+        let waiter = Self { epoll, timer, armed: None, ready_wires: 0, ready_mail: false, rung: false };
         waiter.watch(&waiter.timer, Ready::Timer)?;
         Ok(waiter)
     }
@@ -48,6 +52,20 @@ impl Waiter {
     /// Wakes the heart whenever `source` is readable.
     pub(super) fn watch(&self, source: impl AsFd, ready: Ready) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(ready.token()), epoll::EventFlags::IN)?)
+    }
+
+    /// Wakes the heart whenever a medium has a packet, or its doorbell rings.
+    pub(super) fn watch_medium<P: Port>(&self, port: &P, index: usize) -> io::Result<()> {
+        self.watch(port, Ready::Wire(index))?;
+        port.doorbell().map_or(Ok(()), |bell| self.watch(bell, Ready::Doorbell))
+    }
+
+    /// Looks at a medium no longer.
+    pub(super) fn forget_medium<P: Port>(&self, port: &P) {
+        self.forget(port);
+        if let Some(bell) = port.doorbell() {
+            self.forget(bell);
+        }
     }
 
     /// Tells a watched source by another number from the next wait on.
@@ -76,12 +94,18 @@ impl Waiter {
         };
         self.ready_wires = told.iter().fold(0, |wires, event| wires | Ready::wire_bit(event.data.u64()));
         self.ready_mail = told.iter().any(|event| event.data.u64() == Ready::Mail.token());
+        self.rung = told.iter().any(|event| event.data.u64() == Ready::Doorbell.token());
         Ok(())
     }
 
     /// Whether the medium of that number has something.
     pub(super) const fn is_wire_ready(&self, index: usize) -> bool {
         index < 64 && self.ready_wires >> index & 1 == 1
+    }
+
+    /// Whether a doorbell of a medium rang.
+    pub(super) const fn has_rung(&self) -> bool {
+        self.rung
     }
 
     /// Whether a mailbox rings.
@@ -106,6 +130,7 @@ impl Ready {
         match self {
             Self::Timer => 0,
             Self::Mail => 1,
+            Self::Doorbell => 2,
             Self::Wire(index) => FIRST_WIRE + index as u64,
         }
     }
@@ -118,7 +143,7 @@ impl Ready {
 }
 
 /// The token of medium 0.
-const FIRST_WIRE: u64 = 2;
+const FIRST_WIRE: u64 = 3;
 /// Sources told in one wait; the others are told in the next.
 const EVENTS: usize = 16;
 

@@ -40,7 +40,7 @@ pub(super) fn plan(
 }
 
 fn links(specs: &[MediumSpec], before: impl Iterator<Item = Option<LinkId>>) -> Vec<LinkPlan> {
-    let config = |spec: &MediumSpec| LinkConfig { name: spec.interface().to_owned() };
+    let config = |spec: &MediumSpec| LinkConfig { name: spec.name().into_owned() };
     specs.iter().zip(before).map(|(spec, before)| LinkPlan { config: config(spec), before }).collect()
 }
 

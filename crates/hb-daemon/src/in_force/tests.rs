@@ -1,13 +1,11 @@
 //! Two readings in, what becomes of each item out.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use hb_engine::{GroupSnapshot, GroupState, HoldSet, LinkId, LinkSnapshot, NodeId, NodeSnapshot};
 
 use super::*;
-use crate::configuration;
-use crate::options::Options;
+use crate::test_files;
 
 const HA_CF: &str = "\
 logfacility local0
@@ -25,22 +23,7 @@ const HARESOURCES: &str = "cc1 10.0.0.1 www\ncc2 10.0.0.2\ncc1 10.0.0.3\n";
 
 /// What is read from files like these.
 fn checked(ha_cf: &str, haresources: &str) -> Checked {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let dir: PathBuf = std::env::temp_dir().join(format!("hb-in-force-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    for (file, content) in [("ha.cf", ha_cf), ("authkeys", "auth 1\n1 crc\n"), ("haresources", haresources)] {
-        std::fs::write(dir.join(file), content).unwrap();
-        std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    let options =
-        Options { config_dir: dir.clone(), node_name: Some("cc1".to_owned()), ..Options::default() };
-    let loaded = configuration::load(&options);
-    let report = loaded.render(false);
-    std::fs::remove_dir_all(&dir).unwrap();
-    loaded.config.unwrap_or_else(|| panic!("{report}"))
+    test_files::checked("cc1", ha_cf, haresources).0
 }
 
 fn in_force() -> InForce {

@@ -9,9 +9,8 @@ use std::time::Duration;
 use hb_engine::LinkId;
 
 use super::*;
-use crate::configuration;
 use crate::environment;
-use crate::options::Options;
+use crate::test_files;
 
 const HA_CF: &str = "\
 logfacility local0
@@ -31,25 +30,13 @@ env SITE=north
 ";
 const HARESOURCES: &str = "cc2 10.0.0.1/24/lo:0 www::a::b\ncc1 IPaddr::10.0.0.2\n";
 
-fn checked(name: &str) -> (Checked, PathBuf) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let dir = std::env::temp_dir().join(format!("hb-mapping-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    for (file, content) in [("ha.cf", HA_CF), ("authkeys", "auth 1\n1 crc\n"), ("haresources", HARESOURCES)] {
-        std::fs::write(dir.join(file), content).unwrap();
-        std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    let options =
-        Options { config_dir: dir.clone(), node_name: Some("cc2".to_owned()), ..Options::default() };
-    let loaded = configuration::load(&options);
-    let report = loaded.render(false);
-    std::fs::remove_dir_all(&dir).unwrap();
-    (loaded.config.unwrap_or_else(|| panic!("{report}")), dir)
+fn checked() -> (Checked, PathBuf) {
+    test_files::checked("cc2", HA_CF, HARESOURCES)
 }
 
 #[test]
 fn the_engine_is_told_numbers_and_names() {
-    let (checked, _) = checked("engine");
+    let (checked, _) = checked();
     let links = ["lo".to_owned(), "lo".to_owned()];
     let config = engine(&checked, &links, [7; 16], 42);
     assert_eq!(config.local, NodeId(1));
@@ -67,7 +54,7 @@ fn the_engine_is_told_numbers_and_names() {
 
 #[test]
 fn media_and_groups_keep_their_order() {
-    let (checked, _) = checked("media");
+    let (checked, _) = checked();
     let interface = || "lo".to_owned();
     let peer = Ipv4Addr::new(127, 0, 0, 2);
     assert_eq!(
@@ -87,7 +74,7 @@ fn media_and_groups_keep_their_order() {
 
 #[test]
 fn log_lines_go_where_the_files_say() {
-    let (checked, _) = checked("log");
+    let (checked, _) = checked();
     let targets = log_targets(&checked);
     assert_eq!(targets.logfile, Some(PathBuf::from("/var/log/ha-log")));
     assert_eq!((targets.debugfile, targets.facility), (None, 16));
@@ -96,7 +83,7 @@ fn log_lines_go_where_the_files_say() {
 
 #[test]
 fn scripts_see_the_cluster_and_not_the_service_manager() {
-    let (checked, dir) = checked("environment");
+    let (checked, dir) = checked();
     let inherited = [("PATH", "/opt/bin"), ("NOTIFY_SOCKET", "@x"), ("LC_TIME", "de_DE"), ("TZ", "UTC")];
     let inherited = inherited.map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let variables: BTreeMap<_, _> =
@@ -120,7 +107,7 @@ fn scripts_see_the_cluster_and_not_the_service_manager() {
 /// The defaults of the configuration are those of the actuators.
 #[test]
 fn scripts_are_limited_as_configured() {
-    let (mut checked, _) = checked("limits");
+    let (mut checked, _) = checked();
     let default = ActuatorConfig::new(Vec::new());
     let mut config = ActuatorConfig::new(Vec::new());
     limit_agents(&mut config, &checked);

@@ -72,6 +72,15 @@ impl Host {
         self.ask(InitAsk::Signal { pid, signal: signal.as_raw() }).await.map(drop)
     }
 
+    /// Has a thread of a process stand still for a time, as if it hung; does not wait for the end of that.
+    ///
+    /// # Errors
+    /// When there is no such thread.
+    pub async fn hold_thread(&self, pid: i32, name: &str, time: Duration) -> Result<(), LabError> {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.ask(InitAsk::HoldThread { pid, name: name.to_owned(), ms }).await.map(drop)
+    }
+
     /// The processes that execute this file, by their ids inside the host.
     ///
     /// # Errors

@@ -124,6 +124,19 @@ pub(super) fn send_to_program(program: &Path, signal: i32) -> Result<u32, String
     }
 }
 
+/// Has a thread of a process stand still for a time, as if it hung; does not wait for the end of that.
+pub(super) fn hold_thread(pid: i32, name: &str, time: Duration) -> Result<(), String> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_err(chain("/proc"))?.flatten();
+    let called =
+        |path: &Path| fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+    let thread = threads.map(|entry| entry.path()).find(|path| called(path));
+    let id = thread.and_then(|path| path.file_name()?.to_str()?.parse().ok()).and_then(Pid::from_raw);
+    let id = id.ok_or_else(|| format!("process {pid} has no thread {name}"))?;
+    // Whoever stops a thread must be a thread that lives until it goes on.
+    let hold = move || hb_sys::process::hold_thread(id, time).map_err(chain("hold a thread"));
+    std::thread::Builder::new().spawn(hold).map(drop).map_err(chain("start a thread"))
+}
+
 /// The processes whose executable is `program`, without the init.
 pub(super) fn of_program(program: &Path) -> Result<Vec<i32>, String> {
     // A file that was replaced since (by a new build, for example) is still the one that they execute.

@@ -280,18 +280,9 @@ pub(crate) fn files() -> ClusterFiles {
     files
 }
 
-/// A built program: in the directory `HB_BIN_DIR`, else in that of the build profile.
+/// A program of ours.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let directory = env::var_os("HB_BIN_DIR")
-        .map_or_else(|| env::current_exe().unwrap().ancestors().nth(2).unwrap().to_path_buf(), PathBuf::from);
-    let path = directory.join(name);
-    assert!(
-        path.is_file(),
-        "{} is not there: build it (`cargo build -p hb-node -p hb-ctl`, with `--release` for tests with `--release`) \
-         or set HB_BIN_DIR",
-        path.display()
-    );
-    path
+    hb_lab::built_program(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A line of the test's report, also when the test passes.

@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod healing;
 #[cfg(test)]
+mod ppp;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod serial;

@@ -214,23 +214,9 @@ pub(crate) async fn is_up(node: &Node, peer: &str, link: &str) -> bool {
     }
 }
 
-/// A program of ours: in `HB_BIN_DIR`, else where this test was built.
+/// A program of ours.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let directory = env::var_os("HB_BIN_DIR").map_or_else(
-        || {
-            let test = env::current_exe().unwrap();
-            test.parent().and_then(|deps| deps.parent()).unwrap().to_owned()
-        },
-        PathBuf::from,
-    );
-    let path = directory.join(name);
-    let profile = if cfg!(debug_assertions) { "" } else { " --release" };
-    assert!(
-        path.is_file(),
-        "{} is not there; build it: cargo build{profile} -p hb-node (or set HB_BIN_DIR)",
-        path.display()
-    );
-    path
+    hb_lab::built_program(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The lab's helper program of this build.

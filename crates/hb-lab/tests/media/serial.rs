@@ -15,11 +15,11 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::scene::{DEADTIME, FRONT, KEEPALIVE, Pair, SLACK, Scene};
 
 /// What both nodes call their end.
-const DEVICE: &str = "/run/ttyHB";
+pub(crate) const DEVICE: &str = "/run/ttyHB";
 const LINE: &str = "baud 19200\nserial /run/ttyHB\n";
 
 /// The line between alpha and beta; gone when it is dropped.
-struct Cable {
+pub(crate) struct Cable {
     noisy: Arc<AtomicBool>,
     cut: Arc<AtomicBool>,
     pulled: Arc<AtomicBool>,
@@ -28,7 +28,7 @@ struct Cable {
 
 impl Cable {
     /// Plugs both ends in; a device that was there before is replaced.
-    async fn plug(scene: &Scene) -> Self {
+    pub(crate) async fn plug(scene: &Scene) -> Self {
         let mut masters = Vec::new();
         for node in [scene.alpha(), scene.beta()] {
             let (master, name) = terminal();
@@ -43,17 +43,17 @@ impl Cable {
     }
 
     /// Damages one byte of a hundred, in bursts as lines have them: one by one they would leave one message in twenty whole.
-    fn make_noisy(&self, on: bool) {
+    pub(crate) fn make_noisy(&self, on: bool) {
         self.noisy.store(on, Ordering::Relaxed);
     }
 
     /// Nothing passes.
-    fn cut(&self, on: bool) {
+    pub(crate) fn cut(&self, on: bool) {
         self.cut.store(on, Ordering::Relaxed);
     }
 
     /// The devices hang up and are gone.
-    async fn pull(mut self, scene: &Scene) {
+    pub(crate) async fn pull(mut self, scene: &Scene) {
         for node in [scene.alpha(), scene.beta()] {
             // Before anybody else gets a terminal of the same number.
             let output = node.host().run(&["rm", DEVICE], Duration::from_secs(10)).await.unwrap();
@@ -230,7 +230,7 @@ async fn cut_and_pulled_out() {
 }
 
 /// A minute, or `HB_NOISY_SECONDS`.
-fn noisy_time() -> Duration {
+pub(crate) fn noisy_time() -> Duration {
     let seconds = env::var("HB_NOISY_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(60))
 }

@@ -18,6 +18,7 @@ use crate::address::Addresses;
 use crate::agent::Agents;
 use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
+use crate::lease;
 use crate::report::{Level, Reporter};
 use crate::spec::GroupSpec;
 
@@ -118,6 +119,8 @@ impl Will {
                 report.note(Level::Warning, text);
             }
         }
+        // Nothing is left that it could gate, and it takes the kernel some milliseconds. What stays, the next run removes.
+        let _ = lease::remove();
     }
 }
 

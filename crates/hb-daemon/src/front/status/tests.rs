@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hb_engine::{GroupId, GroupSnapshot, LinkId, LinkSnapshot, NodeId};
 
 use super::*;
-use crate::heart::Counts;
+use crate::heart::{Counts, LeaseCounts};
 
 fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnapshot {
     NodeSnapshot {
@@ -54,7 +54,7 @@ fn report() -> HeartStatus {
         refused: BTreeMap::from([("digest-mismatch", 5)]),
     };
     let media = vec![MediumReport { kind: "bcast", name: "eth0".to_owned(), counts }];
-    HeartStatus { snapshot, media, suppressed: 6 }
+    HeartStatus { snapshot, media, suppressed: 6, lease: LeaseCounts::default() }
 }
 
 #[test]
@@ -63,6 +63,7 @@ fn numbers_become_names() {
         scheduling: Scheduling { realtime: true, memory_locked: false, problem: Some("memory".to_owned()) },
         not_in_force: vec!["watchdog".to_owned()],
         protection: vec!["none".to_owned()],
+        leasing: Leasing::default(),
     };
     let log = LogCounts { dropped: 8, unwritten: 9 };
     let status = status(report(), &background, log, Duration::from_millis(1500));

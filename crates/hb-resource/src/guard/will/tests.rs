@@ -9,7 +9,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::guard::protocol::{self, Order, line};
-use crate::guard::serve;
+use crate::guard::{GuardError, Tell, serve};
 use crate::spec::ResourceSpec;
 use crate::test_scripts::Scripts;
 
@@ -36,20 +36,33 @@ fn estate() -> (Scripts, UdpSocket, Will) {
 
 /// The heart leaves this will, and dies; what the guard said until it ended.
 fn heart_dies_with(will: Will, more: Vec<Bequest>) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (told, lines) = std::sync::mpsc::channel();
+    let tell = move |_: &str, _, text: &str| told.send(text.to_owned()).unwrap();
+    let more: Vec<_> = more.into_iter().map(|bequest| line(&Order::Will(bequest)).unwrap()).collect();
+    guard_hears(will, &more.concat(), HeartAfterwards::Dies, Box::new(tell)).unwrap();
+    lines.iter().collect()
+}
+
+/// What becomes of the heart after its last word.
+#[derive(Clone, Copy, PartialEq)]
+enum HeartAfterwards {
+    Dies,
+    Lives,
+}
+
+/// The heart leaves this will and says these bytes; how the guard ended.
+fn guard_hears(will: Will, bytes: &[u8], heart: HeartAfterwards, tell: Tell) -> Result<(), GuardError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let tell = move |_: &str, _, text: &str| told.send(text.to_owned()).unwrap();
-        let guard = tokio::task::spawn_local(serve(theirs, Box::new(tell)));
+        let guard = tokio::task::spawn_local(serve(theirs, tell));
         let (readable, writable) = ours.into_split();
-        for bequest in [Bequest::All(Box::new(will))].into_iter().chain(more) {
-            protocol::write(&writable, &line(&Order::Will(bequest)).unwrap()).await.unwrap();
-        }
-        drop((readable, writable));
-        tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap().unwrap();
-    });
-    lines.iter().collect()
+        protocol::write(&writable, &line(&Order::Will(Bequest::All(Box::new(will)))).unwrap()).await.unwrap();
+        protocol::write(&writable, bytes).await.unwrap();
+        let socket = (readable, writable);
+        let _open = (heart == HeartAfterwards::Lives).then_some(socket);
+        tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap()
+    })
 }
 
 fn farewell_to(other: &UdpSocket) -> Option<Vec<u8>> {
@@ -88,35 +101,16 @@ fn nothing_is_done_after_an_orderly_end_and_nothing_twice() {
 #[test]
 fn a_guard_that_does_not_understand_a_living_heart_takes_nothing_from_it() {
     let (scripts, other, will) = estate();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
-        let (_readable, writable) = ours.into_split();
-        let all = line(&Order::Will(Bequest::All(Box::new(will)))).unwrap();
-        protocol::write(&writable, &all).await.unwrap();
-        protocol::write(&writable, b"{\"Dance\":1}\n").await.unwrap();
-        let end =
-            tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap();
-        assert!(end.is_err());
-    });
+    let end = guard_hears(will, b"{\"Dance\":1}\n", HeartAfterwards::Lives, Box::new(|_, _, _| {}));
+    assert!(end.is_err());
     assert_eq!((scripts.read("log"), farewell_to(&other)), (String::new(), None));
 }
 
 #[test]
 fn a_heart_that_dies_in_the_middle_of_a_word_has_died() {
     let (scripts, other, will) = estate();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
-        let (readable, writable) = ours.into_split();
-        let all = line(&Order::Will(Bequest::All(Box::new(will)))).unwrap();
-        protocol::write(&writable, &all).await.unwrap();
-        protocol::write(&writable, b"{\"Will\":{\"Released\":").await.unwrap();
-        drop((readable, writable));
-        tokio::time::timeout(Duration::from_secs(20), guard).await.expect("the guard ends").unwrap().unwrap();
-    });
+    let end = guard_hears(will, b"{\"Will\":{\"Released\":", HeartAfterwards::Dies, Box::new(|_, _, _| {}));
+    end.unwrap();
     assert_eq!(scripts.read("log"), "second stop\nfirst stop\n");
     assert!(farewell_to(&other).is_some());
 }

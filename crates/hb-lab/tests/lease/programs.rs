@@ -1,0 +1,57 @@
+//! Where the programs are, and a series of runs.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hb_lab::{Agent, Fault, LabOptions, Measurement, Peers, measure, measure_series};
+
+/// Time between two heartbeats.
+pub(crate) const KEEPALIVE: Duration = Duration::from_millis(200);
+/// Silence after which a node is dead.
+pub(crate) const DEADTIME: Duration = Duration::from_secs(1);
+
+/// How often each fault is made.
+pub(crate) fn runs() -> u32 {
+    env::var("HB_LEASE_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
+/// Makes a fault some times, between two of ours or with the real 3.0.6 as the node that takes over.
+pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measurement> {
+    let options = LabOptions {
+        keepalive: Some(KEEPALIVE),
+        deadtime: Some(DEADTIME),
+        peers,
+        hb_node: Some(program()),
+        ..LabOptions::default()
+    };
+    let agent = agent();
+    let tell = |measurement: &Measurement| println!("measured, {measurement:?}");
+    if peers == Peers::Ours {
+        return measure_series(&options, agent, fault, runs, tell).await.unwrap();
+    }
+    let mut all = Vec::new();
+    for run in 1..=runs {
+        all.push(measure(&options, agent.clone(), fault, run).await.unwrap());
+    }
+    all.iter().for_each(tell);
+    all
+}
+
+/// The lab's helper program of this build.
+pub(crate) fn agent() -> Agent {
+    Agent::new(PathBuf::from(env!("CARGO_BIN_EXE_hb-lab-agent")), Vec::new())
+}
+
+pub(crate) fn program() -> PathBuf {
+    let directory = env::var_os("HB_BIN_DIR").map_or_else(
+        || {
+            let test = env::current_exe().unwrap();
+            test.parent().and_then(|deps| deps.parent()).unwrap().to_owned()
+        },
+        PathBuf::from,
+    );
+    let path = directory.join("hb-node");
+    assert!(path.is_file(), "{} is not there; build it (or set HB_BIN_DIR)", path.display());
+    path
+}

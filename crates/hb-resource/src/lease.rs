@@ -1,0 +1,126 @@
+//! The lease: the kernel, not this process, holds the right to answer for the floating addresses.
+//!
+//! A table of `nf_tables` lets packets and ARP for them through only while a lease lives. The heart renews it with one
+//! datagram right after each heartbeat; a heart that hangs, or was killed, lets it run out, and the addresses are dark
+//! before another node takes them. A lease that has run out cannot be renewed, only acquired anew, in two steps.
+//!
+//! - [`Lease::open`]: builds the table; removed by [`Keeper::finish`]
+//! - [`Latch`]: the steps, for the heart
+//! - [`Keeper`]: keeps the table as it shall be
+//! - [`length()`]: how long a lease may be
+//!
+//! When to renew and when to acquire is the heart's decision. Described in `docs/adr/0006-kernel-lease.md`.
+
+mod keeper;
+mod latch;
+mod length;
+mod netfilter;
+mod table;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use thiserror::Error;
+
+pub use keeper::{Keeper, Lengthener, Notice};
+pub use latch::{Answer, Latch};
+pub use length::{MARGIN, NoRoom, length, shortest_deadtime};
+use netfilter::Netfilter;
+use table::Plan;
+
+/// How a lease is renewed. All but the first are mutants that the tests must catch, and for nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Renewal {
+    /// By the heart, while it lives.
+    #[default]
+    WhileItLives,
+    /// A renewal is granted after the lease has run out as well.
+    Always,
+    /// By a thread of its own besides.
+    ByATimer,
+}
+
+/// Why there is no lease.
+#[derive(Debug, Error)]
+pub enum LeaseError {
+    /// The kernel refuses: no permission (`CAP_NET_ADMIN`), no `nf_tables`, or no hook on the way out (Linux 5.16).
+    #[error("cannot {what}: {source}")]
+    Refused {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The table is there, but what is sent to it does not have its effect.
+    #[error(
+        "the table in the kernel does not work: other rules, or the loopback interface, stand in its way"
+    )]
+    WithoutEffect,
+}
+
+/// A table that works, and both hands on it.
+#[derive(Debug)]
+pub struct Lease {
+    /// For the heart.
+    pub latch: Latch,
+    /// For whoever ends it.
+    pub keeper: Keeper,
+}
+
+impl Lease {
+    /// Builds the table, replacing what an earlier run left, and tries all steps. Nothing is gated until
+    /// [`Latch::arm`].
+    ///
+    /// `tell` is called on a thread of its own.
+    ///
+    /// # Errors
+    /// See [`LeaseError`]; no table is left then.
+    pub fn open(
+        addresses: BTreeSet<Ipv4Addr>,
+        length: Duration,
+        renewal: Renewal,
+        tell: Box<dyn Fn(Notice) + Send>,
+    ) -> Result<Self, LeaseError> {
+        let refused = |what| move |source| LeaseError::Refused { what, source };
+        let mark = random_mark().map_err(refused("draw a number"))?;
+        let is_unconditional = renewal == Renewal::Always;
+        let plan =
+            Plan { addresses, interfaces: Vec::new(), length, mark, is_engaged: false, is_unconditional };
+        let keeper = Keeper::start(plan, tell).map_err(refused("make a table of nf_tables"))?;
+        let latch = match Latch::open(mark, keeper.engaged()) {
+            Ok(latch) => latch,
+            Err(source) => {
+                keeper.finish();
+                return Err(LeaseError::Refused { what: "mark a packet", source });
+            }
+        };
+        let steps = [latch.arm(), latch.acquire(), latch.renew(), latch.release()];
+        if steps.iter().any(|answer| *answer != Answer::Granted) {
+            keeper.finish();
+            return Err(LeaseError::WithoutEffect);
+        }
+        if renewal == Renewal::ByATimer {
+            latch.renew_by_a_timer(mark).map_err(refused("start a thread"))?;
+        }
+        Ok(Self { latch, keeper })
+    }
+}
+
+/// Takes away the table that another process left, if there is one.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn remove() -> io::Result<()> {
+    Netfilter::open()?.perform(Plan::remove())
+}
+
+/// Another one in each run, and none that others use by chance.
+fn random_mark() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    // None of them is 0, the mark of everything else.
+    Ok(u32::from_ne_bytes(bytes).clamp(1, u32::MAX - table::MARKS))
+}

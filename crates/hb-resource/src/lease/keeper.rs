@@ -1,0 +1,271 @@
+//! The thread that keeps the table in the kernel as it shall be; at ordinary priority, and never on the way of a beat.
+//!
+//! It builds the table, builds it again when somebody has removed it or a part of it (`nft flush ruleset`), and gates
+//! interfaces that come later. It renews nothing: that is the heart's, and a thread that renews for a heart that hangs
+//! would be the end of the matter.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hb_sys::interface;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::netfilter::{Netfilter, Transaction, drain, watch_interfaces, watch_rules};
+use super::table::{Plan, TABLE};
+
+/// What the keeper tells.
+#[derive(Debug)]
+pub enum Notice {
+    /// The table, or a part of it, was removed by somebody and is there again. The lease must be acquired anew.
+    Rebuilt,
+    /// The table cannot be made as it shall be; it is tried again each second.
+    Failed(io::Error),
+}
+
+/// The running keeper.
+#[derive(Debug)]
+pub struct Keeper {
+    shared: Arc<Shared>,
+    bell: UnixDatagram,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Asks a keeper for another length of the lease; never waits.
+#[derive(Debug)]
+pub struct Lengthener(UnixDatagram);
+
+#[derive(Debug)]
+struct Shared {
+    /// What the addresses shall be.
+    addresses: Mutex<BTreeSet<Ipv4Addr>>,
+    is_ended: AtomicBool,
+    rebuilt: AtomicU64,
+    is_in_force: AtomicBool,
+    /// Set by the heart: whether some of the addresses are here.
+    is_engaged: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    /// Builds the table and begins to watch it.
+    pub(super) fn start(plan: Plan, tell: Box<dyn Fn(Notice) + Send>) -> io::Result<Self> {
+        let (ours, bell) = UnixDatagram::pair()?;
+        ours.set_nonblocking(true)?;
+        bell.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            addresses: Mutex::new(plan.addresses.clone()),
+            is_ended: AtomicBool::new(false),
+            rebuilt: AtomicU64::new(0),
+            is_in_force: AtomicBool::new(true),
+            is_engaged: Arc::new(AtomicBool::new(false)),
+        });
+        let (rules, interfaces) = (watch_rules()?, watch_interfaces()?);
+        let mut work = Work {
+            plan,
+            netfilter: Netfilter::open()?,
+            rules,
+            interfaces,
+            bell,
+            shared: Arc::clone(&shared),
+            tell,
+        };
+        work.build()?;
+        let thread = std::thread::Builder::new()
+            .name("hb-lease".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || work.watch())?;
+        Ok(Self { shared, bell: ours, thread: Some(thread) })
+    }
+
+    /// Gates these addresses as well, as soon as the thread comes to it.
+    pub fn gate(&self, addresses: impl IntoIterator<Item = Ipv4Addr>) {
+        self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner).extend(addresses);
+        self.ring();
+    }
+
+    pub(super) fn engaged(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.is_engaged)
+    }
+
+    /// For another thread, which may ask for another length.
+    ///
+    /// # Errors
+    /// That no more descriptors can be opened.
+    pub fn lengthener(&self) -> io::Result<Lengthener> {
+        self.bell.try_clone().map(Lengthener)
+    }
+
+    /// How often the table had to be built again.
+    #[must_use]
+    pub fn rebuilt(&self) -> u64 {
+        self.shared.rebuilt.load(Ordering::Relaxed)
+    }
+
+    /// Whether the table is as it shall be.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.shared.is_in_force.load(Ordering::Relaxed)
+    }
+
+    /// Takes the table away and ends. The addresses must be gone.
+    pub fn finish(mut self) {
+        self.shared.is_ended.store(true, Ordering::Relaxed);
+        self.ring();
+        if let Some(thread) = self.thread.take() {
+            // It cannot have panicked: a panic ends the process.
+            let _ = thread.join();
+        }
+    }
+
+    fn ring(&self) {
+        // A full queue rings as well.
+        let _ = self.bell.send(&[]);
+    }
+}
+
+impl Lengthener {
+    /// A lease granted from soon on is this long. If it cannot be said now, it has to be said again.
+    ///
+    /// # Errors
+    /// That the keeper has not yet read what was said before.
+    pub fn set(&self, length: Duration) -> io::Result<()> {
+        let millis = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        self.0.send(&millis.to_ne_bytes()).map(drop)
+    }
+}
+
+/// The thread's side.
+struct Work {
+    plan: Plan,
+    netfilter: Netfilter,
+    rules: OwnedFd,
+    interfaces: OwnedFd,
+    bell: UnixDatagram,
+    shared: Arc<Shared>,
+    tell: Box<dyn Fn(Notice) + Send>,
+}
+
+impl Work {
+    fn build(&mut self) -> io::Result<()> {
+        self.plan.interfaces = gated()?;
+        self.plan.is_engaged = self.shared.is_engaged.load(Ordering::Relaxed);
+        self.netfilter.perform(self.plan.build())?;
+        drain(&self.rules);
+        drain(&self.interfaces);
+        Ok(())
+    }
+
+    fn watch(mut self) {
+        let mut again = None;
+        loop {
+            self.wait(again);
+            if self.shared.is_ended.load(Ordering::Relaxed) {
+                // Left behind it would gate nothing that is here.
+                let _ = self.netfilter.perform(Plan::remove());
+                return;
+            }
+            let result = self.obey().and_then(|()| self.inspect());
+            self.shared.is_in_force.store(result.is_ok(), Ordering::Relaxed);
+            match result {
+                Ok(()) => again = None,
+                Err(error) => {
+                    if again.is_none() {
+                        (self.tell)(Notice::Failed(error));
+                    }
+                    again = Some(AGAIN);
+                }
+            }
+        }
+    }
+
+    fn wait(&self, limit: Option<Timespec>) {
+        let mut sources = [
+            PollFd::new(&self.bell, PollFlags::IN),
+            PollFd::new(&self.rules, PollFlags::IN),
+            PollFd::new(&self.interfaces, PollFlags::IN),
+        ];
+        // Woken in vain, the thread finds nothing to do.
+        let _ = poll(&mut sources, limit.as_ref());
+    }
+
+    /// Does what others have asked for.
+    fn obey(&mut self) -> io::Result<()> {
+        let mut length = None;
+        let mut bytes = [0; 8];
+        while let Ok(read) = self.bell.recv(&mut bytes) {
+            if read == bytes.len() {
+                length = Some(Duration::from_millis(u64::from_ne_bytes(bytes)));
+            }
+        }
+        if let Some(length) = length.filter(|length| *length != self.plan.length) {
+            self.plan.length = length;
+            self.try_change(self.plan.change_length())?;
+        }
+        let addresses = self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if addresses != self.plan.addresses {
+            let change = self.plan.exchange_addresses(&addresses);
+            self.plan.addresses = addresses;
+            self.try_change(change)?;
+        }
+        Ok(())
+    }
+
+    /// A change of a table that somebody has removed is done by building it again.
+    fn try_change(&mut self, change: Transaction) -> io::Result<()> {
+        self.netfilter.perform(change).or_else(|_| self.rebuild())
+    }
+
+    /// Looks whether the table is as it shall be.
+    fn inspect(&mut self) -> io::Result<()> {
+        drain(&self.rules);
+        drain(&self.interfaces);
+        let interfaces = gated()?;
+        for gone in self.plan.interfaces.iter().filter(|before| !interfaces.contains(before)) {
+            let mut transaction = Transaction::begin();
+            Plan::remove_interface(&mut transaction, gone);
+            // Some kernels have removed the chains together with the interface.
+            let _ = self.netfilter.perform(transaction);
+        }
+        let before = std::mem::replace(&mut self.plan.interfaces, interfaces);
+        for new in self.plan.interfaces.iter().filter(|interface| !before.contains(interface)) {
+            let mut transaction = Transaction::begin();
+            Plan::add_interface(&mut transaction, new);
+            // What does not succeed shows in the count.
+            let _ = self.netfilter.perform(transaction);
+        }
+        let rules =
+            self.netfilter.count_rules(TABLE).or_else(|error| match Errno::from_io_error(&error) {
+                Some(Errno::NOENT) => Ok(0),
+                _ => Err(error),
+            })?;
+        if rules == self.plan.rules() { Ok(()) } else { self.rebuild() }
+    }
+
+    fn rebuild(&mut self) -> io::Result<()> {
+        self.build()?;
+        self.shared.rebuilt.fetch_add(1, Ordering::Relaxed);
+        (self.tell)(Notice::Rebuilt);
+        Ok(())
+    }
+}
+
+/// The interfaces that a packet can come by from outside.
+fn gated() -> io::Result<Vec<(u32, String)>> {
+    let mut interfaces = interface::all()?;
+    interfaces.retain(|(index, _)| *index != LOOPBACK);
+    interfaces.sort();
+    Ok(interfaces)
+}
+
+/// Index of the loopback interface, the same in every network namespace.
+const LOOPBACK: u32 = 1;
+/// Pause before what failed is tried again.
+const AGAIN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const STACK_SIZE: usize = 256 * 1024;

@@ -1,0 +1,100 @@
+//! The heart's hand on the lease: one marked datagram for each step, and the kernel's answer in the same system call.
+//!
+//! The datagram goes to its own socket over the loopback interface. Granted, it is taken away by the table on its way
+//! out, which the sender is told (`ENOBUFS`); refused, or where there is no table, it arrives. Nothing is allocated, no
+//! answer is waited for.
+
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hb_sys::interface::report_drops;
+use rustix::io::Errno;
+use socket2::SockRef;
+
+use super::table::Step;
+
+/// What the kernel said.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done.
+    Granted,
+    /// It is not: the lease has expired, the second step of an acquisition came too late, or the table is gone.
+    Refused,
+}
+
+/// The sockets, one for each step, with the marks of this run.
+#[derive(Debug)]
+pub struct Latch {
+    sockets: [UdpSocket; Step::ALL.len()],
+    /// For a table that is built again.
+    is_engaged: Arc<AtomicBool>,
+}
+
+impl Latch {
+    /// `mark` is the first of the marks.
+    pub(super) fn open(mark: u32, is_engaged: Arc<AtomicBool>) -> io::Result<Self> {
+        let open = |step: Step| {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            socket.connect(socket.local_addr()?)?;
+            socket.set_nonblocking(true)?;
+            report_drops(&socket)?;
+            SockRef::from(&socket).set_mark(mark.wrapping_add(step as u32))?;
+            Ok::<_, io::Error>(socket)
+        };
+        let [renew, arm, acquire, release] = Step::ALL;
+        Ok(Self { sockets: [open(renew)?, open(arm)?, open(acquire)?, open(release)?], is_engaged })
+    }
+
+    /// Lets the lease live on for its length from now; refused when it lives no longer.
+    pub fn renew(&self) -> Answer {
+        self.ask(Step::Renew)
+    }
+
+    /// First step of an acquisition. From here on the addresses are gated, whether the second step comes or not.
+    pub fn arm(&self) -> Answer {
+        self.is_engaged.store(true, Ordering::Relaxed);
+        self.ask(Step::Arm)
+    }
+
+    /// Second step, not later than 50 ms after the first.
+    pub fn acquire(&self) -> Answer {
+        self.ask(Step::Acquire)
+    }
+
+    /// None of the addresses is on this machine any more: nothing is gated.
+    pub fn release(&self) -> Answer {
+        self.is_engaged.store(false, Ordering::Relaxed);
+        self.ask(Step::Release)
+    }
+
+    /// A mutant: see [`super::Renewal::ByATimer`].
+    pub(super) fn renew_by_a_timer(&self, mark: u32) -> io::Result<()> {
+        let latch = Self::open(mark, Arc::clone(&self.is_engaged))?;
+        let renew = move || {
+            loop {
+                let _ = latch.renew();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        };
+        std::thread::Builder::new().spawn(renew).map(drop)
+    }
+
+    fn ask(&self, step: Step) -> Answer {
+        let [renew, arm, acquire, release] = &self.sockets;
+        let socket = match step {
+            Step::Renew => renew,
+            Step::Arm => arm,
+            Step::Acquire => acquire,
+            Step::Release => release,
+        };
+        match socket.send(&[]) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => Answer::Granted,
+            // Whatever else came of it, it was not granted.
+            Ok(_) | Err(_) => Answer::Refused,
+        }
+    }
+}

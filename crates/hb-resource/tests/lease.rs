@@ -1,0 +1,218 @@
+//! The kernel's gate on real interfaces, each test in a network of its own.
+
+#![cfg(test)]
+
+#[path = "support/network.rs"]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's attributes are an open set")]
+#[expect(dead_code, reason = "shared with the tests of addresses")]
+mod network;
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use hb_resource::lease::{Answer, Lease, Notice, Renewal, remove};
+use hb_sys::packet::{ETHERTYPE_ARP, PacketSocket};
+use network::{Network, in_own_network};
+
+const FLOATING: Ipv4Addr = Ipv4Addr::new(10, 79, 0, 100);
+const LENGTH: Duration = Duration::from_millis(200);
+
+/// The floating address is on e0; p0, at the other end, is where clients are.
+fn prepare(network: &Network) {
+    network.veth("e0", "p0");
+    network.add_address("e0", "10.79.0.100/24");
+}
+
+fn open(renewal: Renewal) -> (Lease, Receiver<Notice>) {
+    let (sender, notices) = channel();
+    let tell = Box::new(move |notice| sender.send(notice).unwrap_or_default());
+    (Lease::open([FLOATING].into(), LENGTH, renewal, tell).unwrap(), notices)
+}
+
+fn acquire(lease: &Lease) {
+    assert_eq!((lease.latch.arm(), lease.latch.acquire()), (Answer::Granted, Answer::Granted));
+}
+
+/// Whether a question of p0 for the floating address is answered.
+fn is_answered(network: &Network) -> bool {
+    let socket = PacketSocket::open().unwrap();
+    let index = network.index("p0");
+    socket.bind(index, ETHERTYPE_ARP).unwrap();
+    let mac = network.mac("p0");
+    let client = Ipv4Addr::new(10, 79, 0, 7).octets();
+    let begin: &[u8] = &[0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1];
+    let question = [&[0xff; 6], &*mac, begin, &*mac, &client, &[0; 6], &FLOATING.octets()].concat();
+    socket.send(index, &question).unwrap();
+    let until = Instant::now() + Duration::from_millis(60);
+    let mut frame = [0; 128];
+    while Instant::now() < until {
+        while socket.receive(&mut frame).is_ok() {
+            if frame[20..22] == [0, 2] && frame[28..32] == FLOATING.octets() {
+                return true;
+            }
+        }
+        sleep(Duration::from_millis(1));
+    }
+    false
+}
+
+#[test]
+fn the_gate_is_open_as_long_as_the_lease_lives() {
+    in_own_network("the_gate_is_open_as_long_as_the_lease_lives", |network| {
+        prepare(network);
+        let (lease, _) = open(Renewal::WhileItLives);
+        assert!(is_answered(network), "nothing is gated before the first step");
+        assert_eq!(lease.latch.renew(), Answer::Refused);
+        assert_eq!(lease.latch.arm(), Answer::Granted);
+        assert!(!is_answered(network), "armed is not acquired");
+        sleep(Duration::from_millis(60));
+        assert_eq!(lease.latch.acquire(), Answer::Refused, "the second step came too late");
+        acquire(&lease);
+        assert!(is_answered(network));
+        for _ in 0..10 {
+            sleep(LENGTH / 4);
+            assert_eq!(lease.latch.renew(), Answer::Granted);
+        }
+        assert!(is_answered(network));
+        sleep(LENGTH + Duration::from_millis(8));
+        assert!(!is_answered(network));
+        assert_eq!(lease.latch.renew(), Answer::Refused, "what has run out is not renewed");
+        acquire(&lease);
+        assert!(is_answered(network));
+        assert_eq!(lease.latch.release(), Answer::Granted);
+        assert!(is_answered(network), "released means that nothing is gated");
+        lease.keeper.finish();
+        assert_eq!(lease.latch.renew(), Answer::Refused);
+    });
+}
+
+#[test]
+fn a_lease_runs_out_on_time() {
+    in_own_network("a_lease_runs_out_on_time", |network| {
+        prepare(network);
+        let (lease, _) = open(Renewal::WhileItLives);
+        for _ in 0..5 {
+            acquire(&lease);
+            let begin = Instant::now();
+            let mut last = Duration::ZERO;
+            loop {
+                let asked = begin.elapsed();
+                if !is_answered(network) {
+                    break;
+                }
+                last = asked;
+            }
+            // A timer of the kernel has 4 ms.
+            assert!(last < LENGTH + Duration::from_millis(8), "{last:?}");
+            assert!(begin.elapsed() > LENGTH, "{:?}", begin.elapsed());
+        }
+    });
+}
+
+#[test]
+fn the_mutant_renews_what_has_run_out() {
+    in_own_network("the_mutant_renews_what_has_run_out", |network| {
+        prepare(network);
+        let (lease, _) = open(Renewal::Always);
+        acquire(&lease);
+        sleep(LENGTH + Duration::from_millis(8));
+        assert_eq!(lease.latch.renew(), Answer::Granted);
+        assert!(is_answered(network));
+    });
+}
+
+#[test]
+fn a_removed_table_comes_back_and_new_interfaces_are_gated() {
+    in_own_network("a_removed_table_comes_back_and_new_interfaces_are_gated", |network| {
+        prepare(network);
+        let (lease, notices) = open(Renewal::WhileItLives);
+        acquire(&lease);
+        let begin = Instant::now();
+        remove().unwrap();
+        let notice = notices.recv_timeout(Duration::from_secs(1)).unwrap();
+        println!("measured, back after {} us", begin.elapsed().as_micros());
+        assert!(matches!(notice, Notice::Rebuilt), "{notice:?}");
+        assert_eq!((lease.keeper.rebuilt(), lease.keeper.is_in_force()), (1, true));
+        assert_eq!(lease.latch.renew(), Answer::Refused);
+        assert!(!is_answered(network), "whoever built it anew has not renewed");
+        acquire(&lease);
+
+        network.veth("e1", "p1");
+        assert_eq!(lease.latch.release(), Answer::Granted);
+        assert_eq!(lease.latch.arm(), Answer::Granted);
+        network.remove_address("10.79.0.100");
+        network.add_address("e1", "10.79.0.100/24");
+        let mac = network.mac("p1");
+        assert!(!mac.is_empty());
+        lease.keeper.gate([Ipv4Addr::new(10, 79, 0, 101)]);
+        acquire(&lease);
+        let lengthener = lease.keeper.lengthener().unwrap();
+        lengthener.set(Duration::from_secs(5)).unwrap();
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until && lease.latch.renew() == Answer::Granted {
+            sleep(LENGTH / 4);
+        }
+        sleep(LENGTH * 3);
+        assert_eq!(lease.latch.renew(), Answer::Granted, "it is longer now");
+        assert_eq!(lease.keeper.rebuilt(), 1, "all that was done without building anew");
+    });
+}
+
+#[test]
+fn other_tables_are_not_touched() {
+    in_own_network("other_tables_are_not_touched", |network| {
+        let nft = |arguments: &[&str]| {
+            let output = Command::new("nft").args(arguments).output().expect("nft (package nftables) runs");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        prepare(network);
+        nft(&["add", "table", "inet", "theirs"]);
+        nft(&["add", "chain", "inet", "theirs", "input", "{ type filter hook input priority 0; }"]);
+        nft(&["add", "rule", "inet", "theirs", "input", "tcp", "dport", "9", "drop"]);
+        let before = nft(&["list", "ruleset"]);
+        let (lease, notices) = open(Renewal::WhileItLives);
+        acquire(&lease);
+        let ours = nft(&["list", "table", "netdev", "hb-lease"]);
+        assert!(ours.contains("10.79.0.100") && ours.contains("\"e0\""), "{ours}");
+        let table = nft(&["list", "table", "inet", "theirs"]);
+        assert_eq!(table, before);
+        nft(&["flush", "ruleset"]);
+        assert!(matches!(notices.recv_timeout(Duration::from_secs(1)), Ok(Notice::Rebuilt)));
+        assert!(!is_answered(network));
+        acquire(&lease);
+        assert!(is_answered(network));
+        // One rule of ours less is no whole table either.
+        nft(&["flush", "chain", "netdev", "hb-lease", "inward"]);
+        assert!(matches!(notices.recv_timeout(Duration::from_secs(1)), Ok(Notice::Rebuilt)));
+        assert_eq!(lease.latch.release(), Answer::Granted);
+        lease.keeper.finish();
+        assert_eq!(nft(&["list", "ruleset"]), "", "nothing of ours is left");
+    });
+}
+
+#[test]
+fn what_a_renewal_costs() {
+    in_own_network("what_a_renewal_costs", |network| {
+        prepare(network);
+        let many = (0..500_u32).map(|number| Ipv4Addr::from_bits(FLOATING.to_bits() + number)).collect();
+        let begin = Instant::now();
+        let lease = Lease::open(many, LENGTH, Renewal::WhileItLives, Box::new(|_| {})).unwrap();
+        println!("measured, a table for 500 addresses is made in {} us", begin.elapsed().as_micros());
+        acquire(&lease);
+        let mut times: Vec<_> = (0..2000)
+            .map(|_| {
+                let begin = Instant::now();
+                assert_eq!(lease.latch.renew(), Answer::Granted);
+                begin.elapsed()
+            })
+            .collect();
+        times.sort();
+        let micros = |at: usize| times[at].as_nanos() / 100;
+        println!("measured, a renewal in tenths of us: median {}, 99 % {}", micros(1000), micros(1980));
+        assert!(times[1000] < Duration::from_micros(100), "{:?}", times[1000]);
+    });
+}
