@@ -72,7 +72,7 @@ impl Leasing {
                 told.line(Level::Error, &text);
             }
         };
-        let lease = Lease::open(addresses(checked, groups), length, planted(), Box::new(tell))
+        let lease = Lease::open(addresses(checked, groups), length, planted(log), Box::new(tell))
             .map_err(|error| problem(log, &chain(&error)))?;
         let Lease { latch, keeper } = lease;
         let lengthener = keeper.lengthener().map_err(|error| problem(log, &chain(&error)))?;
@@ -145,10 +145,12 @@ fn problem(log: &Log, reason: &str) -> String {
 }
 
 /// Mutants for the tests of the laboratory, by an environment variable that is meant for nothing else.
-fn planted() -> Renewal {
-    match std::env::var("HB_MUTANT").as_deref() {
+fn planted(log: &Log) -> Renewal {
+    let renewal = match std::env::var("HB_MUTANT").as_deref() {
         Ok("renew-always") => Renewal::Always,
         Ok("renew-by-timer") => Renewal::ByATimer,
-        _ => Renewal::WhileItLives,
-    }
+        _ => return Renewal::WhileItLives,
+    };
+    log.line(Level::Crit, "HB_MUTANT is set: the lease is broken on purpose, for a test, and protects nobody");
+    renewal
 }

@@ -44,14 +44,5 @@ pub(crate) fn agent() -> Agent {
 }
 
 pub(crate) fn program() -> PathBuf {
-    let directory = env::var_os("HB_BIN_DIR").map_or_else(
-        || {
-            let test = env::current_exe().unwrap();
-            test.parent().and_then(|deps| deps.parent()).unwrap().to_owned()
-        },
-        PathBuf::from,
-    );
-    let path = directory.join("hb-node");
-    assert!(path.is_file(), "{} is not there; build it (or set HB_BIN_DIR)", path.display());
-    path
+    hb_lab::built_program("hb-node").unwrap_or_else(|error| panic!("{error}"))
 }
