@@ -151,6 +151,9 @@ fn planted(log: &Log) -> Renewal {
         Ok("renew-by-timer") => Renewal::ByATimer,
         _ => return Renewal::WhileItLives,
     };
-    log.line(Level::Crit, "HB_MUTANT is set: the lease is broken on purpose, for a test, and protects nobody");
+    log.line(
+        Level::Crit,
+        "HB_MUTANT is set: the lease is broken on purpose, for a test, and protects nobody",
+    );
     renewal
 }
