@@ -54,7 +54,11 @@ impl Engine {
         if seq < self.failover.partner.newest {
             // Lost, sent again, and overtaken by a newer one. Only the question in it still stands.
             if message.has("hb-ask") {
+                let asked = self.has_asked();
                 self.partner_lost_us(seq);
+                if asked && self.failover.standby == Standby::Not {
+                    self.take_question_back();
+                }
                 self.announce_state();
             }
             return;
@@ -135,8 +139,7 @@ impl Engine {
     /// still to be sorted out. What we had begun to release we yield. If it said so before we asked, and we only hear it
     /// now, it will refuse to answer.
     fn partner_lost_us(&mut self, seq: u64) {
-        let unanswered = self.failover.standby == Standby::Giving && !self.is_giving();
-        if (seq > self.failover.floor || unanswered) && self.forget_standby() {
+        if (seq > self.failover.floor || self.has_asked()) && self.forget_standby() {
             self.report(Event::StandbyRefused { why: "the other node had given this one up" });
         }
         // What it asked before that is no longer asked.

@@ -132,7 +132,7 @@ impl Engine {
         if late && (self.failover.is_quiet() || only_yields) {
             // We had given up waiting; the peer waits for our `done` and would do so for an hour.
             self.report(Event::StandbyBegins { giver: self.config.local, set });
-        } else if self.failover.standby != Standby::Giving || self.is_giving() {
+        } else if !self.has_asked() {
             return self.report(Event::StandbyRefused { why: "an answer that nobody waits for" });
         } else if !classic && set != self.failover.standby_set {
             // To a question of an earlier hand-over; a peer of ours answers this one as well.
@@ -144,6 +144,19 @@ impl Engine {
         self.failover.standby_deadline = Some(self.now.tick.plus(HANDOVER_WAIT));
         self.announce(false, Some("standby"));
         self.release(set, Goal::Give, "hand-over to the other node");
+    }
+
+    /// Whether we have asked for a hand-over and nobody has answered.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.failover.standby == Standby::Giving && !self.is_giving()
+    }
+
+    /// Our question was forgotten at a word that is older than the newest: what was said before we asked stands.
+    pub(crate) fn take_question_back(&mut self) {
+        self.failover.partner.stable = true;
+        if self.failover.needs_failback {
+            self.failover.failback_retry = Some(self.now.tick.plus(super::FAILBACK_RETRY));
+        }
     }
 
     pub(crate) fn is_giving(&self) -> bool {

@@ -268,3 +268,17 @@ fn what_was_asked_before_a_verdict_is_no_longer_asked() {
     give(&mut engine, 6, 16, step("local", "me"));
     assert_eq!(result(&mut engine), "ask local other");
 }
+
+#[test]
+fn a_question_that_an_overtaken_word_ends_leaves_nothing_open() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    give(&mut engine, 4, 20, resource("local", "1", None));
+    happen(&mut engine, "own standby");
+    drain(&mut engine);
+    let earlier = with(resource("all", "1", None), "hb-taken", "foreign");
+    give(&mut engine, 5, 15, with(earlier, "hb-ask", "1"));
+    assert_eq!(result(&mut engine), "say local 1");
+    assert_eq!(engine.failover.standby, Standby::Not, "it refuses to answer");
+    assert!(engine.failover.is_stable(), "it said so before it was asked");
+}
