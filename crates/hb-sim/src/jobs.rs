@@ -62,6 +62,7 @@ impl World<'_> {
         self.tell(index, || format!("ended  {action:?}{}", if fails { ": failed" } else { "" }));
         match action {
             Action::Start(_) if fails && !residue => self.set_running(index, group_of(action), false),
+            Action::Start(_) if !fails => self.watch_taken(index),
             Action::Stop(_) if !fails => self.set_running(index, group_of(action), false),
             Action::Start(_) | Action::Stop(_) | Action::Announce(_) => {}
         }

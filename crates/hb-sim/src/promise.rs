@@ -33,6 +33,8 @@ pub struct Cell {
     pub runs: u64,
     /// From the power cut to the verdict: median, 99 %, most.
     pub detection: [Duration; 3],
+    /// From the verdict until everything is served: median, 99 %, most. The jobs take 5 to 20 ms.
+    pub takeover: [Duration; 3],
     /// Living nodes declared dead, in all runs.
     pub wrong: u64,
     /// How long the nodes lived together under loss, in all runs.
@@ -68,20 +70,23 @@ fn play((loss, keepalive, factor): (u64, u32, u32), runs: u64) -> Cell {
         deadtime,
         runs,
         detection: [Duration::ZERO; 3],
+        takeover: [Duration::ZERO; 3],
         wrong: 0,
         together: Duration::ZERO,
         overlap: Duration::ZERO,
     };
-    let mut detections = Vec::new();
+    let (mut detections, mut takeovers) = (Vec::new(), Vec::new());
     for seed in 0..runs {
         let scenario = scenario(seed, loss, keepalive, deadtime);
         let report = run(&scenario, false);
         detections.extend_from_slice(&report.numbers.detections);
+        takeovers.extend_from_slice(&report.numbers.takeovers);
         cell.wrong += report.numbers.wrong_verdicts;
         cell.overlap += report.numbers.overlap;
         cell.together += keepalive * BEFORE;
     }
     cell.detection = [0.5, 0.99, 1.0].map(|share| quantile(&mut detections, share));
+    cell.takeover = [0.5, 0.99, 1.0].map(|share| quantile(&mut takeovers, share));
     cell
 }
 
@@ -117,16 +122,17 @@ fn scenario(seed: u64, loss: u64, keepalive: Duration, deadtime: Duration) -> Sc
 #[must_use]
 pub fn text(cells: &[Cell]) -> String {
     let mut text = String::from(
-        "# loss %  keepalive ms  deadtime ms    runs  detection ms p50    p99    max  wrong verdicts  per day  two owners ms\n",
+        "# loss %  keepalive ms  deadtime ms    runs  detection ms p50    p99    max  takeover ms p50  p99  max  wrong verdicts  per day  two owners ms\n",
     );
     for cell in cells {
         let [p50, p99, most] = cell.detection.map(|time| time.as_millis());
+        let [taken50, taken99, taken] = cell.takeover.map(|time| time.as_millis());
         let days = cell.together.as_secs_f64() / 86_400.0;
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         let (percent, per_day) = (cell.loss as f64 / 10_000.0, cell.wrong as f64 / days);
         let _ = writeln!(
             text,
-            "{percent:>8.1} {:>13} {:>12} {:>7} {p50:>17} {p99:>6} {most:>6} {:>15} {per_day:>8.1} {:>14}",
+            "{percent:>8.1} {:>13} {:>12} {:>7} {p50:>17} {p99:>6} {most:>6} {taken50:>16} {taken99:>4} {taken:>4} {:>15} {per_day:>8.1} {:>14}",
             cell.keepalive.as_millis(),
             cell.deadtime.as_millis(),
             cell.runs,

@@ -72,6 +72,8 @@ pub struct Numbers {
     pub overlap_after_healing: Duration,
     /// From a power cut to the verdict.
     pub detections: Vec<Duration>,
+    /// From that verdict until the other node serves everything.
+    pub takeovers: Vec<Duration>,
     /// Most messages of one node in one second.
     pub busiest_second: u32,
     /// Most outputs of one input.
@@ -93,6 +95,7 @@ impl Numbers {
         self.overlap += other.overlap;
         self.overlap_after_healing = self.overlap_after_healing.max(other.overlap_after_healing);
         self.detections.extend_from_slice(&other.detections);
+        self.takeovers.extend_from_slice(&other.takeovers);
         self.busiest_second = self.busiest_second.max(other.busiest_second);
         self.longest_answer = self.longest_answer.max(other.longest_answer);
         self.simulated += other.simulated;

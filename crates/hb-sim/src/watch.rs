@@ -55,6 +55,8 @@ struct Watched {
     started: Tick,
     /// When it lost power, if that was not during another fault of it.
     dead_since: Option<u64>,
+    /// When it declared the other one dead, which then was off; until it serves everything.
+    taking_since: Option<u64>,
     seq: u64,
     generation: u64,
     giver: bool,
@@ -78,6 +80,7 @@ impl Watch {
             active: false,
             started: Tick::from_nanos(0),
             dead_since: None,
+            taking_since: None,
             seq: 0,
             generation: 0,
             giver: false,
@@ -139,6 +142,7 @@ impl Watch {
         watched.active = false;
         watched.started = tick;
         watched.dead_since = None;
+        watched.taking_since = None;
         watched.seq = 0;
         watched.giver = false;
         watched.said = HoldSet::NONE;

@@ -90,6 +90,8 @@ impl World<'_> {
             }
             if let Some(died) = self.watch.nodes[node].dead_since.take() {
                 self.numbers.detections.push(Duration::from_nanos(self.now - died));
+                let serves_all = self.hosts[index].running.iter().all(|runs| *runs);
+                self.watch.nodes[index].taking_since = (!serves_all).then_some(self.now);
             }
         }
     }

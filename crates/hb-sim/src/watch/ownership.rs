@@ -19,6 +19,15 @@ impl World<'_> {
         }
     }
 
+    /// A start has ended well on a node: does it serve everything after a verdict?
+    pub(crate) fn watch_taken(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        let serves_all = host.running.iter().all(|runs| *runs) && host.jobs.is_empty();
+        if let Some(since) = self.watch.nodes[index].taking_since.take_if(|_| serves_all) {
+            self.numbers.takeovers.push(Duration::from_nanos(self.now - since));
+        }
+    }
+
     /// Time passes: counts how much of it some group has two owners.
     pub(crate) fn count_overlap(&mut self, passed: u64) {
         let groups = self.setup().groups.len();

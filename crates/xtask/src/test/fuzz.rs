@@ -1,5 +1,6 @@
 //! The fuzz targets: built and run for a while each. A target that crashes, hangs or swells is a failure.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,24 +32,38 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     let mut list = tools::cargo(context);
     let answer = command::answer(list.current_dir(&context.workspace.root).args(["fuzz", "list"]))?;
     let targets: Vec<&str> = answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let time = time_for_each(context.depth, targets.len());
+    let time = time_for_each(context.depth);
     context.demand(&mut fuzz(context, &["build"]), "fuzz-build", minutes(15))?;
     let mut counts = Counts::default();
-    for target in &targets {
-        let mut run = fuzz(context, &["run", target]);
-        run.args(corpora(context, target)?)
-            .arg("--")
-            .arg(format!("-max_total_time={}", time.as_secs()))
-            .args(["-timeout=10", "-rss_limit_mb=1024"]);
-        if context.depth != Depth::Slow {
-            // The same inputs at each run: a change that breaks one is blamed, not the dice. `--slow` looks for new ones.
-            run.args(["-seed=1", if *target == "engine" { "-runs=1500" } else { "-runs=20000" }]);
+    for together in targets.chunks(AT_ONCE) {
+        let ends: Vec<_> = std::thread::scope(|scope| {
+            let runs: Vec<_> =
+                together.iter().map(|target| scope.spawn(|| run_one(context, target, time))).collect();
+            runs.into_iter().map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        for end in ends {
+            end.map_err(|failure| Failure { counts: Counts { failed: 1, ..counts }, ..failure })?;
+            counts += Counts::one_passed();
         }
-        let run = context.demand(&mut run, &format!("fuzz-{target}"), time + minutes(5));
-        run.map_err(|failure| Failure { counts: Counts { failed: 1, ..counts }, ..failure })?;
-        counts += Counts::one_passed();
     }
     Ok(Done { counts, note: format!("{}, {} s each", targets.join(", "), time.as_secs()) })
+}
+
+fn run_one(context: &Context, target: &str, time: Duration) -> Result<(), Failure> {
+    let mut run = fuzz(context, &["run", target]);
+    run.args(corpora(context, target)?)
+        .arg("--")
+        .arg(format!("-max_total_time={}", time.as_secs()))
+        .args(["-timeout=10", "-rss_limit_mb=1024"]);
+    if context.depth != Depth::Slow {
+        // The same inputs in the same order at each run: a change that breaks one is blamed, not the dice. `--slow`
+        // looks for new ones.
+        run.arg("-seed=1");
+        if target == "engine" {
+            run.arg("-runs=1500");
+        }
+    }
+    context.demand(&mut run, &format!("fuzz-{target}"), time + minutes(5)).map(drop)
 }
 
 /// Where a run starts: a folder of its own for what it finds, then seeds, then the packets of the tests where
@@ -71,29 +86,13 @@ fn fuzz(context: &Context, arguments: &[&str]) -> std::process::Command {
     cargo
 }
 
-/// Half a minute each, less if there are many: CI has a budget.
-fn time_for_each(depth: Depth, targets: usize) -> Duration {
-    if depth == Depth::Slow {
-        return minutes(10);
-    }
-    let share = WHOLE_TIME.as_secs() / u64::try_from(targets.max(1)).unwrap_or(u64::MAX);
-    Duration::from_secs(share.clamp(10, 30))
+/// CI has a budget.
+fn time_for_each(depth: Depth) -> Duration {
+    if depth == Depth::Slow { minutes(10) } else { Duration::from_secs(30) }
 }
 
 /// Targets whose inputs are packets.
 const PACKETS: [&str; 3] = ["netstring", "classic", "open"];
 const FUZZ: Tool = Tool { subcommand: "fuzz", package: "cargo-fuzz@0.13.2" };
-const WHOLE_TIME: Duration = Duration::from_secs(150);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_is_shared() {
-        assert_eq!(time_for_each(Depth::Full, 1), Duration::from_secs(30));
-        assert_eq!(time_for_each(Depth::Full, 6), Duration::from_secs(25));
-        assert_eq!(time_for_each(Depth::Full, 100), Duration::from_secs(10));
-        assert_eq!(time_for_each(Depth::Slow, 100), minutes(10));
-    }
-}
+/// Targets that run side by side.
+const AT_ONCE: usize = 2;
