@@ -61,6 +61,8 @@ impl Receiver {
     pub(crate) fn begin_run(&mut self) {
         self.last = Some(0);
         self.missing.clear();
+        // Who starts anew with each message must not choose the digit: he would be answered each time.
+        self.ack_digit = (self.ack_digit + 3) % 10;
     }
 
     pub(crate) fn missing(&self) -> usize {
@@ -271,6 +273,16 @@ mod tests {
         assert_eq!(book.receiver.next_request(), Some(later.plus(DELAY)));
         assert!(book.receiver.give_up(2));
         assert!(!book.receiver.give_up(2));
+    }
+
+    #[test]
+    fn runs_of_one_message_are_acknowledged_one_in_ten() {
+        let mut book = Book::new(4);
+        let acknowledged = (0..20).filter(|_| {
+            book.receiver.begin_run();
+            matches!(book.arrive(1), Arrival::Fresh { acknowledge: Some(_) })
+        });
+        assert_eq!(acknowledged.count(), 2);
     }
 
     #[test]
