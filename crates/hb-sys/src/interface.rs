@@ -4,9 +4,11 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::zeroed;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd as _};
+
+use crate::switch;
 
 /// The IPv4 broadcast address of the interface as it was configured; 0.0.0.0 when it was given none.
 ///
@@ -38,19 +40,7 @@ pub fn netmask(socket: impl AsFd, interface: &str) -> io::Result<Ipv4Addr> {
 /// # Errors
 /// None is known for a socket.
 pub fn set_dont_route(socket: impl AsFd) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    let length = socklen(size_of::<libc::c_int>());
-    // SAFETY: the option is an int; `on` is one and outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_DONTROUTE,
-            (&raw const on).cast(),
-            length,
-        )
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    switch::on(socket, libc::SOL_SOCKET, libc::SO_DONTROUTE)
 }
 
 /// Sets `IP_RECVERR`: a packet that a rule of the kernel takes away on its way out is then told to the sender, as
@@ -59,19 +49,7 @@ pub fn set_dont_route(socket: impl AsFd) -> io::Result<()> {
 /// # Errors
 /// None is known for an IPv4 socket.
 pub fn report_drops(socket: impl AsFd) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    let length = socklen(size_of::<libc::c_int>());
-    // SAFETY: the option is an int; `on` is one and outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_RECVERR,
-            (&raw const on).cast(),
-            length,
-        )
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    switch::on(socket, libc::IPPROTO_IP, libc::IP_RECVERR)
 }
 
 /// Number and name of every interface of the network namespace.
@@ -130,10 +108,6 @@ fn control(socket: &impl AsFd, what: libc::Ioctl, request: &mut libc::ifreq) -> 
     // SAFETY: all requests used in this module take an `ifreq`, whose name ends with NUL, and write only into it.
     let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), what, &raw mut *request) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-fn socklen(size: usize) -> libc::socklen_t {
-    libc::socklen_t::try_from(size).unwrap_or(libc::socklen_t::MAX)
 }
 
 #[cfg(test)]

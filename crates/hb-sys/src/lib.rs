@@ -13,3 +13,4 @@ pub mod packet;
 pub mod process;
 pub mod sched;
 pub mod stamped;
+mod switch;

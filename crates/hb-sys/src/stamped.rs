@@ -5,6 +5,8 @@ use std::mem::{MaybeUninit, size_of, zeroed};
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::time::Duration;
 
+use crate::switch;
+
 /// A datagram that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamped {
@@ -19,18 +21,7 @@ pub struct Stamped {
 /// # Errors
 /// What the kernel says about a descriptor that is no socket.
 pub fn stamp(socket: impl AsFd) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    // SAFETY: the kernel reads one `c_int`, which outlives the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_TIMESTAMPNS,
-            (&raw const on).cast(),
-            length_of::<libc::c_int>(),
-        )
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    switch::on(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
 }
 
 /// Takes the next datagram without waiting.
@@ -76,13 +67,6 @@ fn stamp_in(header: &libc::msghdr) -> Option<Duration> {
 struct Control {
     _align: [libc::cmsghdr; 0],
     _room: [u8; 128],
-}
-
-const fn length_of<T>() -> libc::socklen_t {
-    // The options that are set here have a few bytes.
-    #[expect(clippy::cast_possible_truncation, reason = "a few bytes")]
-    let length = size_of::<T>() as libc::socklen_t;
-    length
 }
 
 #[cfg(test)]
