@@ -20,7 +20,12 @@ pub(crate) fn tick() -> Tick {
 
 /// Seconds since 1970 on the wall clock.
 pub(crate) fn wall_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    wall().as_secs()
+}
+
+/// Time since 1970 on the wall clock.
+pub(crate) fn wall() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }
 
 /// A tick as the kernel wants it for an absolute timer.

@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use hb_config::{Diagnostic, LoadOptions, Loaded, RealHost, Severity};
 
+use crate::clock;
 use crate::log::{Level, Log};
 use crate::options::Options;
 
@@ -24,7 +25,7 @@ pub(crate) fn load_at_rest(options: &Options) -> Option<Loaded> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         let before = stamps(options);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = clock::wall();
         // What was changed in the future was changed before somebody set the clock.
         let missing = |stamp: &Stamp| stamp.rest().checked_sub(now.checked_sub(stamp.changed)?);
         if let Some(missing) = before.iter().flatten().filter_map(missing).max() {

@@ -5,14 +5,13 @@
 //! packet came is then the kernel's. Whatever else comes rings, and from then on every packet wakes the heart until
 //! it has been quiet for a while. A flood of what looks like heartbeats does the same, before a queue runs over.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hb_engine::{Now, Tick};
 
 use super::waiter::Ready;
 use super::{Heart, Port};
 use crate::clock;
-use crate::log::Level;
 
 /// Whether each packet wakes the heart.
 pub(super) struct Attention {
@@ -53,7 +52,7 @@ impl<P: Port> Heart<P> {
                 && let Err(error) = self.waiter.watch(&wire.port, Ready::Wire(index))
             {
                 // It is then only read at each beat.
-                self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", wire.port.name()));
+                self.voice.cannot_wait(wire.port.name(), &error);
             }
         }
     }
@@ -79,8 +78,7 @@ impl<P: Port> Heart<P> {
         if let Some(stamp) = stamp
             && self.attention.relaxed
         {
-            let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let age = wall.saturating_sub(stamp).min(self.engine.keepalive());
+            let age = clock::wall().saturating_sub(stamp).min(self.engine.keepalive());
             let age = u64::try_from(age.as_nanos()).unwrap_or(0);
             now.tick = Tick::from_nanos(now.tick.as_nanos().saturating_sub(age));
         }

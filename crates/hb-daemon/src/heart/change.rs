@@ -91,7 +91,7 @@ impl<P: Port> Heart<P> {
                 && let Err(error) = self.waiter.renumber(&wire.port, Ready::Wire(index))
             {
                 // It is then only read whenever the engine is about to judge.
-                self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", wire.port.name()));
+                self.voice.cannot_wait(wire.port.name(), &error);
             }
             self.wires.push(wire);
         }

@@ -8,7 +8,6 @@ use hb_resource::stop_point::StopPoint;
 use super::lease::is_heartbeat;
 use super::{Heart, JobEnd, Port};
 use crate::clock;
-use crate::log::Level;
 
 impl<P: Port> Heart<P> {
     /// Performs everything that the engine wants done now.
@@ -44,7 +43,7 @@ impl<P: Port> Heart<P> {
                 wire.port.renew();
                 if let Err(error) = self.waiter.watch_medium(&wire.port, index) {
                     // It is then only read whenever the engine is about to judge.
-                    self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", wire.port.name()));
+                    self.voice.cannot_wait(wire.port.name(), &error);
                 }
             }
             let packet = if wire.port.carries_text() { &self.outgoing_text } else { &self.outgoing };

@@ -47,6 +47,11 @@ impl Voice {
         self.log.line(level, text);
     }
 
+    /// A medium cannot be watched: it is then only read at beats.
+    pub(super) fn cannot_wait(&self, link: &str, error: &io::Error) {
+        self.say(Level::Error, &format!("cannot wait for {link}: {error}"));
+    }
+
     /// An event of the engine.
     pub(super) fn event(&mut self, now: Tick, event: &Event) {
         let line = event_text::line(event, &self.names, now.as_nanos());

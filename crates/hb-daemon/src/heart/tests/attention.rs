@@ -1,7 +1,5 @@
 //! When packets wake the heart and when they wait: a medium with a doorbell that the test rings.
 
-use std::time::SystemTime;
-
 use super::*;
 use crate::heart::waiter::Ready;
 
@@ -90,10 +88,9 @@ fn with_long_keepalives_every_packet_wakes_the_heart() {
 
 #[test]
 fn what_waited_came_when_the_kernel_says_but_not_before_the_last_beat() {
-    let wall = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut bench = bench();
     let age = |bench: &Bench<_>, age: Duration| {
-        let (before, stamp) = (clock::tick(), wall().checked_sub(age).unwrap());
+        let (before, stamp) = (clock::tick(), clock::wall().checked_sub(age).unwrap());
         let arrival = bench.heart.arrival(Some(stamp)).tick;
         (before.since(arrival), clock::tick().since(before))
     };
@@ -106,7 +103,7 @@ fn what_waited_came_when_the_kernel_says_but_not_before_the_last_beat() {
         assert!(found <= expected + slack && found + slack >= expected, "{waited:?}: {found:?}");
     }
     // The wall clock was set back meanwhile.
-    let future = wall() + Duration::from_secs(3600);
+    let future = clock::wall() + Duration::from_secs(3600);
     let before = clock::tick();
     assert!(bench.heart.arrival(Some(future)).tick >= before);
 }
