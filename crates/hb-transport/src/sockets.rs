@@ -52,6 +52,10 @@ impl Sockets {
 }
 
 impl Sockets {
+    fn new(send: Socket, receive: Socket, destination: impl Into<SockAddr>) -> Self {
+        Self { send, receive, destination: destination.into(), doorbell: None }
+    }
+
     /// The same with a doorbell, and stamped packets, if this process may have that.
     pub(crate) fn with_doorbell(mut self, spec: &MediumSpec) -> Self {
         self.doorbell =

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{bind, recv, send, socket_with};
 
 /// Messages that are done together.
@@ -124,8 +124,7 @@ impl Netfilter {
     /// # Errors
     /// The kernel's answer, where netlink is forbidden or netfilter is not there.
     pub(super) fn open() -> io::Result<Self> {
-        let socket = open(SocketFlags::CLOEXEC)?;
-        bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        let socket = open(SocketFlags::empty(), Some(netlink::NETFILTER), 0)?;
         set_socket_timeout(&socket, Timeout::Recv, Some(LIMIT))?;
         Ok(Self(socket))
     }
@@ -190,17 +189,12 @@ impl Netfilter {
 
 /// A descriptor that is readable when somebody has changed rules in this network namespace.
 pub(super) fn watch_rules() -> io::Result<OwnedFd> {
-    let socket = open(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    bind(&socket, &SocketAddrNetlink::new(0, GROUP_NFTABLES))?;
-    Ok(socket)
+    open(SocketFlags::NONBLOCK, Some(netlink::NETFILTER), GROUP_NFTABLES)
 }
 
 /// A descriptor that is readable when interfaces have come or gone.
 pub(super) fn watch_interfaces() -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-    bind(&socket, &SocketAddrNetlink::new(0, GROUP_LINK))?;
-    Ok(socket)
+    open(SocketFlags::NONBLOCK, None, GROUP_LINK)
 }
 
 /// Reads everything that waits in a descriptor of those above; never waits.
@@ -210,8 +204,12 @@ pub(super) fn drain(watch: &OwnedFd) {
     while matches!(recv(watch, &mut buffer[..], RecvFlags::DONTWAIT), Ok(_) | Err(Errno::NOBUFS)) {}
 }
 
-fn open(flags: SocketFlags) -> io::Result<OwnedFd> {
-    Ok(socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::NETFILTER))?)
+/// Without a protocol it is that of interfaces (`NETLINK_ROUTE`).
+fn open(flags: SocketFlags, protocol: Option<Protocol>, groups: u32) -> io::Result<OwnedFd> {
+    let flags = flags | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
+    bind(&socket, &SocketAddrNetlink::new(0, groups))?;
+    Ok(socket)
 }
 
 fn message(

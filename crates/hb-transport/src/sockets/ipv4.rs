@@ -22,12 +22,7 @@ pub(super) fn bcast(attempt: &Attempt<'_>) -> Result<Sockets, OpenError> {
     attempt.to("set SO_REUSEADDR", receive.set_reuse_address(true))?;
     attempt.bind_device(&receive)?;
     bind(attempt, &receive, Ipv4Addr::UNSPECIFIED)?;
-    Ok(Sockets {
-        send,
-        receive,
-        destination: SocketAddrV4::new(address, attempt.port).into(),
-        doorbell: None,
-    })
+    Ok(Sockets::new(send, receive, SocketAddrV4::new(address, attempt.port)))
 }
 
 pub(super) fn mcast(
@@ -47,7 +42,7 @@ pub(super) fn mcast(
     attempt.bind_device(&receive)?;
     bind(attempt, &receive, group)?;
     attempt.to("join the multicast group", receive.join_multicast_v4(&group, &address))?;
-    Ok(Sockets { send, receive, destination: SocketAddrV4::new(group, attempt.port).into(), doorbell: None })
+    Ok(Sockets::new(send, receive, SocketAddrV4::new(group, attempt.port)))
 }
 
 pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv4Addr) -> Result<Sockets, OpenError> {
@@ -61,7 +56,7 @@ pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv4Addr) -> Result<Sockets, Op
     attempt.bind_device(&receive)?;
     attempt.to("set SO_REUSEPORT", receive.set_reuse_port(true))?;
     bind(attempt, &receive, Ipv4Addr::UNSPECIFIED)?;
-    Ok(Sockets { send, receive, destination: SocketAddrV4::new(peer, attempt.port).into(), doorbell: None })
+    Ok(Sockets::new(send, receive, SocketAddrV4::new(peer, attempt.port)))
 }
 
 fn bind(attempt: &Attempt<'_>, socket: &Socket, address: Ipv4Addr) -> Result<(), OpenError> {

@@ -30,12 +30,7 @@ pub(super) fn mcast(
     bind(attempt, &receive)?;
     attempt.to("join the multicast group", receive.join_multicast_v6(&group, index))?;
     // A link-local group needs the interface.
-    Ok(Sockets {
-        send,
-        receive,
-        destination: SocketAddrV6::new(group, attempt.port, 0, index).into(),
-        doorbell: None,
-    })
+    Ok(Sockets::new(send, receive, SocketAddrV6::new(group, attempt.port, 0, index)))
 }
 
 pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv6Addr) -> Result<Sockets, OpenError> {
@@ -50,12 +45,7 @@ pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv6Addr) -> Result<Sockets, Op
     attempt.bind_device(&receive)?;
     attempt.to("set SO_REUSEPORT", receive.set_reuse_port(true))?;
     bind(attempt, &receive)?;
-    Ok(Sockets {
-        send,
-        receive,
-        destination: SocketAddrV6::new(peer, attempt.port, 0, scope).into(),
-        doorbell: None,
-    })
+    Ok(Sockets::new(send, receive, SocketAddrV6::new(peer, attempt.port, 0, scope)))
 }
 
 fn queues(attempt: &Attempt<'_>, socket: &Socket) -> Result<(), OpenError> {
