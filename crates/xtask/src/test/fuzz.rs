@@ -96,3 +96,14 @@ const PACKETS: [&str; 3] = ["netstring", "classic", "open"];
 const FUZZ: Tool = Tool { subcommand: "fuzz", package: "cargo-fuzz@0.13.2" };
 /// Targets that run side by side.
 const AT_ONCE: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_its_time() {
+        assert_eq!(time_for_each(Depth::Full), Duration::from_secs(30));
+        assert_eq!(time_for_each(Depth::Slow), minutes(10));
+    }
+}
