@@ -52,6 +52,17 @@ impl Cable {
         self.cut.store(on, Ordering::Relaxed);
     }
 
+    /// Cut, the line is told dead in time, and mended it is told up in time.
+    pub(crate) async fn cut_is_told(&self, scene: &Scene) {
+        self.cut(true);
+        let time = scene.link_is(DEVICE, false).await;
+        assert!(time < DEADTIME + SLACK, "told dead after {time:?}");
+        self.cut(false);
+        let time = scene.link_is(DEVICE, true).await;
+        // A message that was cut through is lost, and the line takes its time for the next one.
+        assert!(time < KEEPALIVE * 4 + SLACK, "told up after {time:?}");
+    }
+
     /// The devices hang up and are gone.
     pub(crate) async fn pull(mut self, scene: &Scene) {
         for node in [scene.alpha(), scene.beta()] {
@@ -201,13 +212,7 @@ async fn cut_and_pulled_out() {
     let scene = Scene::build(Pair::Ours, [&lines, &lines]).await;
     let cable = Cable::plug(&scene).await;
     scene.start(&["eth0", DEVICE]).await;
-    cable.cut(true);
-    let time = scene.link_is(DEVICE, false).await;
-    assert!(time < DEADTIME + SLACK, "told dead after {time:?}");
-    cable.cut(false);
-    let time = scene.link_is(DEVICE, true).await;
-    // A message that was cut through is lost, and the line takes its time for the next one.
-    assert!(time < KEEPALIVE * 4 + SLACK, "told up after {time:?}");
+    cable.cut_is_told(&scene).await;
 
     cable.pull(&scene).await;
     scene.link_is(DEVICE, false).await;
