@@ -18,6 +18,7 @@ impl Engine {
         ahead(Some(self.local.next_heartbeat)).hash(hasher);
         ahead(self.local.ask_again).hash(hasher);
         ahead(self.local.doubt.map(|doubt| doubt.until)).hash(hasher);
+        ago(self.local.woke).hash(hasher);
         let me = usize::from(self.config.local.0);
         for (_, node) in self.nodes.iter().enumerate().filter(|(index, _)| *index != me) {
             let last = node.receiver.last().unwrap_or(0);

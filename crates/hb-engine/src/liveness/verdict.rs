@@ -1,6 +1,7 @@
 //! Verdicts about others: late, dead, returned; and the doubt about ourselves that comes first.
 //!
-//! A node that woke late judges nobody before it has listened again (design, invariant 3).
+//! A node that woke late judges nobody before it has listened again (design, invariant 3), and after a sleep in which it may
+//! have been judged itself it listens for a whole dead time: what it holds may be served by others now.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -163,6 +164,7 @@ impl Engine {
             }
         }
         if long {
+            self.local.woke = Some(now);
             self.announce_again();
         }
     }
@@ -190,8 +192,13 @@ impl Engine {
         if peer.is_dead() {
             return None;
         }
-        let since = peer.last_status.unwrap_or(self.local.started);
+        let since = self.awake_since(peer.last_status.unwrap_or(self.local.started));
         Some(since.plus(self.deadtime_of(node)))
+    }
+
+    /// From when on silence counts, of somebody who was last heard at that time.
+    fn awake_since(&self, heard: Tick) -> Tick {
+        self.local.woke.map_or(heard, |woke| woke.max(heard))
     }
 
     pub(crate) fn deadtime_of(&self, node: NodeId) -> Duration {
@@ -214,7 +221,7 @@ impl Engine {
 
     fn next_link_death(&self, node: NodeId) -> Option<Tick> {
         let deadtime = self.deadtime_of(node);
-        self.node(node).links.iter().flatten().map(|heard| heard.plus(deadtime)).min()
+        self.node(node).links.iter().flatten().map(|heard| self.awake_since(*heard).plus(deadtime)).min()
     }
 
     fn declare_dead(&mut self, node: NodeId) {
@@ -236,9 +243,12 @@ impl Engine {
     fn judge_links(&mut self, node: NodeId) {
         let now = self.now.tick;
         let deadtime = self.deadtime_of(node);
+        let woke = self.local.woke;
         let mut index: u16 = 0;
         while let Some(heard) = self.node_mut(node).links.get_mut(usize::from(index)) {
-            if heard.is_some_and(|heard| heard.plus(deadtime) <= now) {
+            if heard
+                .is_some_and(|heard| Some(heard).max(woke).is_some_and(|since| since.plus(deadtime) <= now))
+            {
                 *heard = None;
                 self.report(Event::LinkDown { node, link: LinkId(index) });
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hb_engine::{Event, Input, LinkId, NodeId};
 use hb_wire::Message;
 
-use crate::{Node, events, from_peer, sent, stamp, status};
+use crate::{DEADTIME, Node, events, from_peer, sent, stamp, status};
 
 const PEER: NodeId = NodeId(1);
 
@@ -156,7 +156,23 @@ fn less_than_a_keepalive_is_not_late() {
 }
 
 #[test]
-fn doubt_lasts_two_keepalives_after_the_last_late_wake() {
+fn doubt_lasts_two_keepalives_after_a_short_sleep() {
+    let mut node = Node::new();
+    node.give(status(1, "active"));
+    node.give(from_peer("repnodes", 2));
+    node.pass(Duration::from_secs(8));
+    node.now = node.now.plus(Duration::from_secs(4));
+    node.engine.handle(stamp(node.now), Input::Wake);
+    let mut outputs = node.outputs();
+    assert!(events(&outputs).iter().any(|event| matches!(event, Event::WokeLate { .. })));
+    outputs.extend(node.pass(Duration::from_millis(1900)));
+    assert!(!events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })));
+    let outputs = node.pass(Duration::from_millis(200));
+    assert!(events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })));
+}
+
+#[test]
+fn doubt_lasts_a_dead_time_after_the_last_long_sleep() {
     let mut node = Node::new();
     node.give(status(1, "active"));
     node.give(from_peer("repnodes", 2));
@@ -166,7 +182,7 @@ fn doubt_lasts_two_keepalives_after_the_last_late_wake() {
         node.engine.handle(stamp(node.now), Input::Wake);
         let outputs = node.outputs();
         told += events(&outputs).iter().filter(|event| matches!(event, Event::WokeLate { .. })).count();
-        let outputs = node.pass(Duration::from_millis(1900));
+        let outputs = node.pass(DEADTIME.saturating_sub(Duration::from_millis(100)));
         assert!(!events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })));
     }
     assert_eq!(told, 2, "each of two long sleeps begins the doubt anew");
