@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, NETWORK};
 use crate::probe::Sight;
 use crate::probe::runner::now_ns;
-use crate::{LabError, Node};
+use crate::{Direction, LabError, Node};
 
 /// What befalls alpha, which holds the probed address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +36,8 @@ pub enum Fault {
     Freeze,
     /// As `Hang`, but it goes on for some milliseconds only and hangs again for as long.
     HangTwice,
+    /// As `Hang`, and from then until half a dead time after it goes on no heartbeat of the other node comes in.
+    HangDeaf,
     /// Somebody throws away all rules of the kernel's packet filter; the daemon hangs a second later, as in `Hang`.
     FlushHang,
     /// The daemon hangs; the other one stops itself while it takes over, goes on much later, and the first one long before
@@ -57,7 +59,7 @@ const STOP_POINTS: [(&str, &str); 8] = [
 
 impl Fault {
     /// All faults, in the order in which they are explained.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Crash,
         Self::Stop,
         Self::Kill9,
@@ -69,6 +71,7 @@ impl Fault {
         Self::HangThread,
         Self::Freeze,
         Self::HangTwice,
+        Self::HangDeaf,
         Self::FlushHang,
         Self::StopPoint(0),
         Self::StopPoint(1),
@@ -95,6 +98,7 @@ impl Fault {
             Self::HangThread => "hang-thread",
             Self::Freeze => "freeze",
             Self::HangTwice => "hang-twice",
+            Self::HangDeaf => "hang-deaf",
             Self::FlushHang => "flush-hang",
             Self::StopPoint(number) => {
                 STOP_POINTS.get(usize::from(number)).map_or("stop-nowhere", |(_, name)| name)
@@ -163,6 +167,10 @@ pub(crate) async fn inject(cluster: &Cluster, fault: Fault, run: u32) -> Result<
         Fault::Kill9Both => alpha.kill_all().await?,
         Fault::Kill9Guard => alpha.kill_guard_then_heart().await?,
         Fault::Hang | Fault::HangTwice => alpha.hang().await?,
+        Fault::HangDeaf => {
+            deafen(cluster, true).await?;
+            alpha.hang().await?;
+        }
         Fault::FlushHang => {
             alpha.host().run(&["nft", "flush", "ruleset"], QUIET).await?;
             sleep(FLUSHED).await;
@@ -203,6 +211,15 @@ pub(crate) async fn inject(cluster: &Cluster, fault: Fault, run: u32) -> Result<
             alpha.go_on().await?;
             quiet(cluster, RETURN).await?
         }
+        Fault::HangDeaf => {
+            sleep(long).await;
+            alpha.go_on().await?;
+            sleep(deadtime / 2).await;
+            deafen(cluster, false).await?;
+            // Only now does the node that slept learn what became of its address.
+            sleep(deadtime).await;
+            quiet(cluster, RETURN).await?
+        }
         Fault::Hang | Fault::HangHeart | Fault::FlushHang => {
             sleep(long).await;
             alpha.go_on().await?;
@@ -227,6 +244,13 @@ pub(crate) async fn inject(cluster: &Cluster, fault: Fault, run: u32) -> Result<
         }
     };
     Ok(Outcome { at_ns, sight: cluster.probe.look().await?, settled })
+}
+
+/// Whether beta's heartbeats reach alpha; alpha's reach beta all the time.
+async fn deafen(cluster: &Cluster, is_deaf: bool) -> Result<(), LabError> {
+    let heartbeats = format!("udp dport {}", cluster.files.value("udpport").unwrap_or("694"));
+    let percent = if is_deaf { 100 } else { 0 };
+    cluster.alpha().host().lose(NETWORK, Direction::Incoming, percent, &heartbeats).await
 }
 
 /// Waits until one node serves quietly; that it does not come to that is a result, not an error.

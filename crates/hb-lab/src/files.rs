@@ -84,12 +84,17 @@ impl ClusterFiles {
     /// The value of a directive that `ha.cf` has, as a time.
     #[must_use]
     pub fn time(&self, directive: &str) -> Option<Duration> {
+        let value = self.value(directive)?;
+        let ms = value.strip_suffix("ms").map(|number| number.parse().ok().map(Duration::from_millis));
+        ms.unwrap_or_else(|| value.parse().ok().map(Duration::from_secs))
+    }
+
+    /// The first word after a directive of `ha.cf`, of the last line that has it.
+    pub(crate) fn value(&self, directive: &str) -> Option<&str> {
         let lines = self.ha_cf.lines().map(|line| line.split('#').next().unwrap_or_default());
         let mut words =
             lines.map(str::split_whitespace).filter_map(|mut words| Some((words.next()?, words.next()?)));
-        let value = words.rfind(|(name, _)| *name == directive)?.1;
-        let ms = value.strip_suffix("ms").map(|number| number.parse().ok().map(Duration::from_millis));
-        ms.unwrap_or_else(|| value.parse().ok().map(Duration::from_secs))
+        words.rfind(|(name, _)| *name == directive).map(|(_, value)| value)
     }
 
     /// The addresses in `haresources`: first resource of each line that begins with one.

@@ -38,6 +38,7 @@ within_the_dead_time! {
     heart_hung: Fault::HangHeart;
     thread_hung: Fault::HangThread;
     frozen: Fault::Freeze;
+    hung_and_deaf: Fault::HangDeaf;
     hung_after_a_flush: Fault::FlushHang;
 }
 

@@ -20,10 +20,10 @@ fn with_mutant(name: &str, mutant: &str) {
     assert!(status.success(), "{mutant}: {status}");
 }
 
-/// The worst of some runs; in some of them the mutant may be lucky.
-fn both_answer_ms(fault: Fault, runs: u32) -> f64 {
+/// How long two nodes answered in one run: both faults leave a mutant no luck.
+fn both_answer_ms(fault: Fault) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let all = runtime.block_on(series(fault, Peers::Ours, runs));
+    let all = runtime.block_on(series(fault, Peers::Ours, 1));
     all.iter().map(|one| one.both_answer_ms).fold(0.0, f64::max)
 }
 
@@ -32,7 +32,7 @@ fn a_renewal_after_the_end_is_caught() {
     if std::env::var_os(MUTANT).is_none() {
         return with_mutant("mutants::a_renewal_after_the_end_is_caught", "renew-always");
     }
-    assert!(both_answer_ms(Fault::HangTwice, 5) > 0.0);
+    assert!(both_answer_ms(Fault::HangDeaf) > 100.0);
 }
 
 #[test]
@@ -40,5 +40,5 @@ fn a_renewal_by_a_thread_is_caught() {
     if std::env::var_os(MUTANT).is_none() {
         return with_mutant("mutants::a_renewal_by_a_thread_is_caught", "renew-by-timer");
     }
-    assert!(both_answer_ms(Fault::HangThread, 1) > 500.0);
+    assert!(both_answer_ms(Fault::HangThread) > 500.0);
 }
