@@ -167,6 +167,9 @@ pub(crate) struct Lab {
     /// Path of hb-node; else beside this program
     #[arg(long, value_name = "PATH")]
     pub(crate) hb_node: Option<PathBuf>,
+    /// IPv6 addresses float instead of those of the files
+    #[arg(long)]
+    pub(crate) ipv6: bool,
     /// Directory with ha.cf, haresources and authkeys for the lab's nodes
     #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,

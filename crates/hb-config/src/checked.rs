@@ -167,7 +167,7 @@ pub struct LeaseSettings {
     /// Whether any are. Default yes.
     pub enabled: bool,
     /// Addresses that are not. Default none.
-    pub except: Vec<Ipv4Addr>,
+    pub except: Vec<IpAddr>,
 }
 
 impl Default for LeaseSettings {
@@ -314,29 +314,29 @@ pub struct Resource {
 /// What a resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceKind {
-    /// An IPv4 address to be put up without a script: a bare one, or `IPaddr` or `IPaddr2` with good parameters, unless
-    /// `hb.toml` says that scripts put addresses up.
+    /// An address to be put up without a script: a bare one, or `IPaddr`, `IPaddr2` or `IPv6addr` with good parameters,
+    /// unless `hb.toml` says that scripts put addresses up.
     Address(AddressSpec),
     /// A script, `IPaddr` with parameters that it will refuse included.
     Script {
-        /// Name, looked up in `resource.d` and `init.d`; `IPaddr` for a bare address.
+        /// Name, looked up in `resource.d` and `init.d`; `IPaddr` or `IPv6addr` for a bare address.
         name: String,
         /// Arguments before `start`, `stop` or `status`; none is empty.
         arguments: Vec<String>,
     },
 }
 
-/// An IPv4 address to put up (`failover.md` 1.3).
+/// An address to put up (`failover.md` 1.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressSpec {
     /// The address.
-    pub address: Ipv4Addr,
-    /// Length of the network mask, 1 to 32; nothing: that of the route.
+    pub address: IpAddr,
+    /// Length of the network mask, 1 to 32, or of the prefix, 1 to 128; nothing: that of the route.
     pub prefix: Option<u8>,
     /// Interface; nothing: that of the route.
     pub interface: Option<String>,
     /// Label written behind the interface's name; 3.0.6 drops it.
     pub label: Option<String>,
-    /// Broadcast address; nothing: computed from the mask.
+    /// Broadcast address of an IPv4 network; nothing: computed from the mask.
     pub broadcast: Option<Ipv4Addr>,
 }

@@ -3,7 +3,7 @@
 //! When it is renewed is the heart's (`heart/lease`), how it works `hb-resource`'s.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hb_config::Checked;
@@ -22,7 +22,7 @@ pub(crate) struct Leasing {
     /// Why there is none.
     problem: Option<String>,
     /// Addresses that are not leased.
-    except: Vec<Ipv4Addr>,
+    except: Vec<IpAddr>,
 }
 
 impl Leasing {
@@ -132,7 +132,7 @@ impl Leasing {
 }
 
 /// The addresses that are leased.
-fn addresses(checked: &Checked, groups: &[GroupSpec]) -> BTreeSet<Ipv4Addr> {
+fn addresses(checked: &Checked, groups: &[GroupSpec]) -> BTreeSet<IpAddr> {
     let addresses = groups.iter().flat_map(GroupSpec::addresses).map(|address| address.address);
     addresses.filter(|address| !checked.lease.except.contains(address)).collect()
 }

@@ -1,6 +1,6 @@
 //! The standard scene: two nodes, a client, the service on both nodes, and a probe at the client.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -52,6 +52,10 @@ impl Cluster {
         let alpha = Node::new(lab.add_host(spec("alpha", 1)).await?, alpha, &files)?;
         let beta = Node::new(lab.add_host(spec("beta", 2)).await?, beta, &files)?;
         let client = lab.add_host(spec("client", 9)).await?;
+        let has_ipv6 = floating.iter().any(|floating| floating.address.is_ipv6());
+        if has_ipv6 {
+            client.add_address(&client.link(NETWORK)?.address6()).await?;
+        }
         let spec = ProbeSpec::new(NETWORK, probed);
         let probe = Probe::start(&client, &[alpha.host(), beta.host()], &spec).await?;
         let cluster = Self { lab, nodes: [alpha, beta], client, probe, floating, files };
@@ -152,12 +156,16 @@ impl Cluster {
         }
     }
 
-    /// After a [`Host::boot`]: the service runs again.
+    /// After a [`Host::boot`]: the service runs again; where an IPv6 address floats the host has one of its own again.
     ///
     /// # Errors
     /// When it cannot be started.
     pub async fn start_service(&self, node: &Node) -> Result<(), LabError> {
         let addresses: Vec<_> = self.floating.iter().map(|floating| floating.address).collect();
+        if addresses.iter().any(IpAddr::is_ipv6) {
+            // Floating addresses find their interface by it.
+            node.host().add_address(&node.host().link(NETWORK)?.address6()).await?;
+        }
         start_echo(node.host(), &addresses, ECHO_PORT).await.map(drop)
     }
 

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -19,7 +19,7 @@ use crate::probe::packet;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct EchoSpec {
     pub(crate) node: String,
-    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) port: u16,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn run(argument: &OsStr) -> Result<(), String> {
     let sockets = spec
         .addresses
         .iter()
-        .map(|address| open(SocketAddrV4::new(*address, spec.port)))
+        .map(|address| open(SocketAddr::new(*address, spec.port)))
         .collect::<io::Result<Vec<_>>>()
         .map_err(chain("bind the echo's sockets"))?;
     loop {
@@ -49,9 +49,13 @@ pub(crate) fn run(argument: &OsStr) -> Result<(), String> {
     }
 }
 
-fn open(address: SocketAddrV4) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_freebind_v4(true)?;
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_freebind_v6(true)?;
+    } else {
+        socket.set_freebind_v4(true)?;
+    }
     socket.set_nonblocking(true)?;
     roomy(&socket);
     socket.bind(&SockAddr::from(address))?;

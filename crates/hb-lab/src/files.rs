@@ -3,7 +3,7 @@
 //! Knows as much of Heartbeat's file formats as it takes to set a directive and to find the addresses; what is
 //! valid is decided by the programs that read them.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct Floating {
     /// Name of its home node.
     pub home: String,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
 }
 
 impl ClusterFiles {
@@ -50,6 +50,14 @@ impl ClusterFiles {
             std::fs::read_to_string(&path).map_err(LabError::file("read", path))
         };
         Ok(Self { ha_cf: read("ha.cf")?, haresources: read("haresources")?, authkeys: read("authkeys")? })
+    }
+
+    /// With an IPv6 address for each node instead of the resources, written as 3.0.6 needs it.
+    #[must_use]
+    pub fn with_ipv6(self) -> Self {
+        let haresources = "alpha IPv6addr::fd00:a4d:0:0:0:0:0:100/64/eth0\n\
+                           beta IPv6addr::fd00:a4d:0:0:0:0:0:101/64/eth0\n";
+        Self { haresources: haresources.to_owned(), ..self }
     }
 
     /// Without the groups whose home is not alpha.
@@ -106,7 +114,9 @@ impl ClusterFiles {
                 let mut words = line.split_whitespace();
                 let home = words.next()?.to_owned();
                 let resource = words.next()?;
-                let address = resource.rsplit("::").next()?.split('/').next()?.parse().ok()?;
+                let named = ["IPv6addr::", "IPaddr::", "IPaddr2::"];
+                let address = named.iter().find_map(|name| resource.strip_prefix(name)).unwrap_or(resource);
+                let address = address.split('/').next()?.parse().ok()?;
                 Some(Floating { home, address })
             })
             .collect()
@@ -153,8 +163,11 @@ mod tests {
     #[test]
     fn addresses_are_found_in_every_form() {
         let floating =
-            |home: &str, last| Floating { home: home.to_owned(), address: Ipv4Addr::new(10, 77, 0, last) };
+            |home: &str, last| Floating { home: home.to_owned(), address: IpAddr::from([10, 77, 0, last]) };
         assert_eq!(files().floating(), [floating("alpha", 100), floating("beta", 101)]);
+        let with_ipv6: Vec<_> =
+            files().with_ipv6().floating().iter().map(|one| one.address.to_string()).collect();
+        assert_eq!(with_ipv6, ["fd00:a4d::100", "fd00:a4d::101"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! answers, and nothing stops that one. What runs in the host is decided elsewhere.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -217,7 +217,17 @@ impl Link {
     }
 
     fn address(&self) -> InterfaceAddress {
-        InterfaceAddress { interface: self.interface.clone(), address: self.address, prefix: self.prefix }
+        let (interface, address) = (self.interface.clone(), IpAddr::V4(self.address));
+        InterfaceAddress { interface, address, prefix: self.prefix }
+    }
+
+    /// An IPv6 address that belongs to the other one: 10.77.0.9 and `fd00:a4d::9`. The host has it only where a test asks
+    /// for it ([`Host::add_address`]).
+    #[must_use]
+    pub fn address6(&self) -> InterfaceAddress {
+        let [first, second, third, last] = self.address.octets().map(u16::from);
+        let address = Ipv6Addr::new(0xfd00, first << 8 | second, third, 0, 0, 0, 0, last);
+        InterfaceAddress { interface: self.interface.clone(), address: address.into(), prefix: 64 }
     }
 }
 

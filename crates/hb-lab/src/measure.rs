@@ -73,29 +73,30 @@ pub async fn measure(
     one(&cluster, fault, run).await
 }
 
-/// Runs of one fault in the same cluster: before each one everything is at home again. Only for faults after which the machine
-/// of a node still has power; the results are told to `each` as soon as they are known.
+/// Faults one after the other in the same cluster: before each one everything is at home again. Only for faults after which
+/// the machine of a node still has power, and which need no other preparation than the first one; the results are told to
+/// `each` as soon as they are known.
 ///
 /// # Errors
 /// As [`measure`].
 pub async fn measure_series(
     options: &LabOptions,
     agent: Agent,
-    fault: Fault,
-    runs: u32,
+    faults: &[Fault],
     mut each: impl FnMut(&Measurement),
 ) -> Result<Vec<Measurement>, LabError> {
-    let cluster = build(options, agent, fault).await?;
+    let Some(first) = faults.first() else { return Ok(Vec::new()) };
+    let cluster = build(options, agent, *first).await?;
     cluster.start(START).await?;
     for node in &cluster.nodes {
         fault::grown_up(node).await;
     }
     let mut all = Vec::new();
-    for run in 1..=runs {
+    for (run, fault) in (1..).zip(faults) {
         if run > 1 {
             cluster.come_home(START).await?;
         }
-        let measurement = one(&cluster, fault, run).await?;
+        let measurement = one(&cluster, *fault, run).await?;
         each(&measurement);
         all.push(measurement);
     }

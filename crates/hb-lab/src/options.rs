@@ -59,6 +59,8 @@ pub struct LabOptions {
     pub hb_node: Option<PathBuf>,
     /// Directory with other cluster files than those of `examples/conf/two-node`.
     pub files: Option<PathBuf>,
+    /// IPv6 addresses float instead of those of the files.
+    pub ipv6: bool,
 }
 
 impl Default for LabOptions {
@@ -72,6 +74,7 @@ impl Default for LabOptions {
             peers: Peers::Ours,
             hb_node: None,
             files: None,
+            ipv6: false,
         }
     }
 }
@@ -97,6 +100,7 @@ impl LabOptions {
             Some(directory) => ClusterFiles::load(directory)?,
             None => ClusterFiles::two_node(),
         };
+        let files = if self.ipv6 { files.with_ipv6() } else { files };
         let unfit = |name| LabError::Unfit(format!("ha.cf has no {name}, and none was given"));
         let keepalive =
             self.keepalive.or_else(|| files.time("keepalive")).ok_or_else(|| unfit("keepalive"))?;

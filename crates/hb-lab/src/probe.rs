@@ -4,7 +4,7 @@
 //! matter. Direct probes are frames to every node's MAC address, so two nodes that both answer are seen even
 //! when the client would reach only one. The probe runs inside the client's host; this is the handle on it.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,8 @@ pub use tally::{Beat, Interval, Sight, Spell};
 pub struct ProbeSpec {
     /// The network in which client and nodes are.
     pub network: String,
-    /// The floating address.
-    pub target: Ipv4Addr,
+    /// The floating address. For one of IPv6 the hosts need [`Link::address6`](crate::Link::address6).
+    pub target: IpAddr,
     /// UDP port of the [`start_echo`] responders.
     pub port: u16,
     /// Routed probes a second.
@@ -42,8 +42,14 @@ pub struct ProbeSpec {
 impl ProbeSpec {
     /// 4 000 routed probes and 1 000 rounds of direct ones a second to `target`, port [`ECHO_PORT`].
     #[must_use]
-    pub fn new(network: &str, target: Ipv4Addr) -> Self {
-        Self { network: network.to_owned(), target, port: ECHO_PORT, rate: 4000, direct_rate: 1000 }
+    pub fn new(network: &str, target: impl Into<IpAddr>) -> Self {
+        Self {
+            network: network.to_owned(),
+            target: target.into(),
+            port: ECHO_PORT,
+            rate: 4000,
+            direct_rate: 1000,
+        }
     }
 }
 
@@ -54,9 +60,9 @@ pub const ECHO_PORT: u16 = 7007;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RunnerSpec {
     pub(crate) interface: String,
-    pub(crate) from: Ipv4Addr,
+    pub(crate) from: IpAddr,
     pub(crate) from_mac: [u8; 6],
-    pub(crate) to: Ipv4Addr,
+    pub(crate) to: IpAddr,
     pub(crate) port: u16,
     pub(crate) rate: u32,
     pub(crate) direct_rate: u32,
@@ -82,7 +88,7 @@ impl Probe {
             .collect::<Result<_, LabError>>()?;
         let runner = RunnerSpec {
             interface: link.interface.clone(),
-            from: link.address,
+            from: if spec.target.is_ipv6() { link.address6().address } else { link.address.into() },
             from_mac: link.mac,
             to: spec.target,
             port: spec.port,
@@ -159,7 +165,7 @@ impl Probe {
 ///
 /// # Errors
 /// When it cannot be started there.
-pub async fn start_echo(host: &Host, addresses: &[Ipv4Addr], port: u16) -> Result<Process, LabError> {
+pub async fn start_echo(host: &Host, addresses: &[IpAddr], port: u16) -> Result<Process, LabError> {
     let spec = EchoSpec { node: host.name().to_owned(), addresses: addresses.to_vec(), port };
     spawn(host, "echo", &[json(&spec)?]).await
 }

@@ -3,7 +3,7 @@
 //! Three servers (keeper, a host's init, the probe) and one client (the program that uses the lab). Both ends
 //! are the same build of the same program, so the format may change at any time.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -139,13 +139,13 @@ pub(crate) struct Bind {
     pub(crate) target: PathBuf,
 }
 
-/// An IPv4 address on an interface.
+/// An address on an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceAddress {
     /// Name of the interface, such as `eth0`.
     pub interface: String,
     /// The address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Length of the network prefix in bits.
     pub prefix: u8,
 }

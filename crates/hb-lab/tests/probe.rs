@@ -22,7 +22,7 @@ struct Scene {
 }
 
 fn floating() -> InterfaceAddress {
-    InterfaceAddress { interface: "eth0".to_owned(), address: FLOATING, prefix: 24 }
+    InterfaceAddress { interface: "eth0".to_owned(), address: FLOATING.into(), prefix: 24 }
 }
 
 /// Two nodes and a client; alpha holds the address, and the client sees it.
@@ -37,7 +37,7 @@ async fn scene() -> Scene {
     }
     let [alpha, beta, client] = hosts.try_into().unwrap();
     for node in [&alpha, &beta] {
-        start_echo(node, &[FLOATING], ECHO_PORT).await.unwrap();
+        start_echo(node, &[FLOATING.into()], ECHO_PORT).await.unwrap();
     }
     alpha.add_address(&floating()).await.unwrap();
     let probe = Probe::start(&client, &[&alpha, &beta], &ProbeSpec::new("front", FLOATING)).await.unwrap();

@@ -4,7 +4,8 @@
 //! The state is the kernel's, nothing is remembered here. That an address which somebody else removes comes back
 //! belongs here too, once the kernel's notifications are followed.
 
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::netlink::{Held, Link, Netlink, NetlinkError};
-use crate::placement::{Placement, PlacementError, Route, free_label, mask, place};
+use crate::placement::{Placement, PlacementError, Route, free_label, network, place};
 use crate::spec::AddressSpec;
 
 /// Why an address could not be put up or taken down.
@@ -22,6 +23,8 @@ pub(crate) enum AddressError {
     Placement(#[from] PlacementError),
     #[error("there is no interface `{0}`")]
     NoInterface(String),
+    #[error("IPv6 is switched off on {0} (net.ipv6.conf.{0}.disable_ipv6)")]
+    WithoutIpv6(String),
     #[error("{0}")]
     Netlink(#[from] NetlinkError),
     #[error("the kernel did not answer within {} s", LIMIT.as_secs())]
@@ -54,7 +57,7 @@ impl Addresses {
         within_limit(async {
             let _turn = self.turn.lock().await;
             let is_complete = spec.interface.is_some() && spec.prefix.is_some();
-            let routes = if is_complete { Vec::new() } else { self.netlink.routes().await? };
+            let routes = if is_complete { Vec::new() } else { self.netlink.routes(spec.address).await? };
             // Asked side by side, so that both answers come back in one go: this is the way of a takeover.
             let (found, held) = tokio::try_join!(self.find_place(spec, &routes), self.addresses())?;
             let (link, placement) = found;
@@ -63,8 +66,10 @@ impl Addresses {
                 .any(|held| held.address() == Some(spec.address) && held.interface() == placement.interface);
             if !was_there {
                 let taken: Vec<&str> = held.iter().filter_map(Held::label).collect();
-                let label = free_label(&link.name, &taken);
-                self.netlink.add(spec.address, placement, label.as_deref()).await?;
+                // The label is for ifconfig's aliases, which IPv6 has not.
+                let label = free_label(&link.name, &taken).filter(|_| spec.address.is_ipv4());
+                let added = self.netlink.add(spec.address, placement, label.as_deref()).await;
+                added.map_err(|error| without_ipv6(error, spec, &link))?;
             }
             if !link.up {
                 // As ifconfig does when it is given an address.
@@ -93,7 +98,7 @@ impl Addresses {
     }
 
     /// The interfaces that the address is on.
-    pub(crate) async fn links_with(&self, address: Ipv4Addr) -> Result<Vec<Link>, AddressError> {
+    pub(crate) async fn links_with(&self, address: IpAddr) -> Result<Vec<Link>, AddressError> {
         within_limit(async {
             let mut links = Vec::new();
             for held in self.netlink.addresses().await? {
@@ -108,10 +113,7 @@ impl Addresses {
 
     /// Removes what an earlier life left: addresses with our mark, and those that a spec describes. Returns each
     /// address with the index of its interface.
-    pub(crate) async fn clean_up(
-        &self,
-        specs: &[&AddressSpec],
-    ) -> Result<Vec<(Ipv4Addr, u32)>, AddressError> {
+    pub(crate) async fn clean_up(&self, specs: &[&AddressSpec]) -> Result<Vec<(IpAddr, u32)>, AddressError> {
         within_limit(async {
             let _turn = self.turn.lock().await;
             let mut wanted = Vec::new();
@@ -205,12 +207,23 @@ fn belongs(held: &Held, spec: &AddressSpec, named: Named) -> bool {
 
 /// Whether the kernel would remove `other` together with the primary address `victim`.
 fn depends(other: &Held, victim: &Held) -> bool {
-    let network = |held: &Held| held.peer().map(|peer| peer.to_bits() & mask(held.prefix()));
+    let network_of = |held: &Held| held.peer().map(|peer| network(peer, held.prefix()));
     !victim.is_secondary()
         && other.is_secondary()
         && other.interface() == victim.interface()
         && other.prefix() == victim.prefix()
-        && network(other) == network(victim)
+        && network_of(other) == network_of(victim)
+}
+
+/// The kernel says `EACCES` where IPv6 is switched off, which nobody would understand.
+fn without_ipv6(error: NetlinkError, spec: &AddressSpec, link: &Link) -> AddressError {
+    let NetlinkError::Refused { source, .. } = &error else { return error.into() };
+    let is_forbidden = source.kind() == io::ErrorKind::PermissionDenied && spec.address.is_ipv6();
+    let file = format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", link.name);
+    if is_forbidden && std::fs::read_to_string(file).is_ok_and(|text| text.trim() == "1") {
+        return AddressError::WithoutIpv6(link.name.clone());
+    }
+    error.into()
 }
 
 fn no_interface(name: &str) -> AddressError {

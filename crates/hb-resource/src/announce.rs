@@ -1,10 +1,10 @@
 //! When an address is announced: at once, and again with growing pauses (field.md N3).
 //!
-//! The frames are made in [`crate::arp`]. Announcements end with the group, see [`Series`]; refreshing them for as
+//! The frames are made in [`crate::arp`] and [`crate::neighbour`]. Announcements end with the group, see [`Series`]; refreshing them for as
 //! long as the address is held, and answering foreign claims, has its place in [`Announcer::begin`].
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::arp::{self, Mac};
+use crate::neighbour;
 use crate::netlink::Link;
 use crate::report::{Level, Reporter};
 
@@ -43,8 +44,9 @@ impl Announcer {
         Ok(Self { socket: Rc::new(PacketSocket::open()?), report })
     }
 
-    /// Announces the address on the interface before it returns, then repeats. `None` where no ARP is spoken.
-    pub(crate) fn begin(&self, link: &Link, address: Ipv4Addr) -> Option<Series> {
+    /// Announces the address on the interface before it returns, then repeats. `None` where neither
+    /// ARP nor neighbour discovery is spoken.
+    pub(crate) fn begin(&self, link: &Link, address: IpAddr) -> Option<Series> {
         let mac = link.mac?;
         let first = Instant::now();
         self.announce(link, mac, address);
@@ -58,13 +60,31 @@ impl Announcer {
         Some(Series(repetitions.abort_handle()))
     }
 
-    /// One request and one reply. A failure is told and nothing else: the repetitions may fare better.
-    fn announce(&self, link: &Link, mac: Mac, address: Ipv4Addr) {
-        for frame in [arp::request(mac, address), arp::reply(mac, address)] {
-            if let Err(error) = self.socket.send(link.index, &frame) {
-                let text = format!("Cannot announce {address} on {}: {error}", link.name);
-                self.report.note(Level::Warning, text);
+    /// One request and one reply, or for IPv6 one advertisement. A failure is told and nothing else: the repetitions may
+    /// fare better.
+    fn announce(&self, link: &Link, mac: Mac, address: IpAddr) {
+        match address {
+            IpAddr::V4(ip) => {
+                self.send(link, address, &arp::request(mac, ip));
+                self.send(link, address, &arp::reply(mac, ip));
+            }
+            IpAddr::V6(ip) => {
+                self.send(link, address, &neighbour::advertisement(mac, ip, is_router(&link.name)));
             }
         }
     }
+
+    fn send(&self, link: &Link, address: IpAddr, frame: &[u8]) {
+        if let Err(error) = self.socket.send(link.index, frame) {
+            let text = format!("Cannot announce {address} on {}: {error}", link.name);
+            self.report.note(Level::Warning, text);
+        }
+    }
+}
+
+/// Whether the kernel says in its own advertisements that this machine is a router: another answer from here would have
+/// hosts drop their routes by it.
+fn is_router(interface: &str) -> bool {
+    let file = format!("/proc/sys/net/ipv6/conf/{interface}/forwarding");
+    std::fs::read_to_string(file).is_ok_and(|text| text.trim() != "0")
 }

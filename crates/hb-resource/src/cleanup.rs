@@ -37,7 +37,7 @@ impl From<AddressError> for CleanupError {
 ///
 /// # Errors
 /// See [`CleanupError`].
-pub fn cleanup(groups: &[GroupSpec]) -> Result<Vec<std::net::Ipv4Addr>, CleanupError> {
+pub fn cleanup(groups: &[GroupSpec]) -> Result<Vec<std::net::IpAddr>, CleanupError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let specs: Vec<_> = groups.iter().flat_map(GroupSpec::addresses).collect();

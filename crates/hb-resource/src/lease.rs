@@ -1,6 +1,6 @@
 //! The lease: the kernel, not this process, holds the right to answer for the floating addresses.
 //!
-//! A table of `nf_tables` lets packets and ARP for them through only while a lease lives. The heart renews it with one
+//! A table of `nf_tables` lets packets, ARP and neighbour discovery for them through only while a lease lives. The heart renews it with one
 //! datagram right after each heartbeat; a heart that hangs, or was killed, lets it run out, and the addresses are dark
 //! before another node takes them. A lease that has run out cannot be renewed, only acquired anew, in two steps.
 //!
@@ -19,7 +19,7 @@ mod table;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -79,7 +79,7 @@ impl Lease {
     /// # Errors
     /// See [`LeaseError`]; no table is left then.
     pub fn open(
-        addresses: BTreeSet<Ipv4Addr>,
+        addresses: BTreeSet<IpAddr>,
         length: Duration,
         renewal: Renewal,
         tell: Box<dyn Fn(Notice) + Send>,

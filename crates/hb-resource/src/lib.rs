@@ -19,6 +19,7 @@ mod config;
 mod group;
 pub mod guard;
 pub mod lease;
+mod neighbour;
 mod netlink;
 mod placement;
 mod report;

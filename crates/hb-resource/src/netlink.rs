@@ -1,18 +1,20 @@
-//! The kernel's tables of links, IPv4 addresses and routes, over rtnetlink.
+//! The kernel's tables of links, addresses and routes, over rtnetlink.
 //!
 //! Reads and changes; decides nothing. Every change waits for the kernel's answer. Dumps that the kernel calls
 //! inconsistent (a table changed meanwhile) are read again.
 
 use std::cell::RefCell;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::StreamExt as _;
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage,
     NetlinkPayload,
 };
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
+};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteHeader, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -77,22 +79,26 @@ impl Netlink {
         self.link(message).await
     }
 
-    /// All IPv4 addresses of the machine.
+    /// All IPv4 and IPv6 addresses of the machine.
     pub(crate) async fn addresses(&self) -> Result<Vec<Held>, NetlinkError> {
-        let mut message = AddressMessage::default();
-        message.header.family = AddressFamily::Inet;
+        // Without a family all of them are told.
+        let message = AddressMessage::default();
         let rows = self.dump("read the addresses", RouteNetlinkMessage::GetAddress(message)).await?;
         let held = rows.into_iter().filter_map(|row| {
             let RouteNetlinkMessage::NewAddress(message) = row else { return None };
-            (message.header.family == AddressFamily::Inet).then_some(Held { message })
+            let family = message.header.family;
+            matches!(family, AddressFamily::Inet | AddressFamily::Inet6).then_some(Held { message })
         });
         Ok(held.collect())
     }
 
-    /// The IPv4 routing table `main`, in the kernel's order.
-    pub(crate) async fn routes(&self) -> Result<Vec<Route>, NetlinkError> {
+    /// The routing table `main` for the family of `address`, in the kernel's order.
+    pub(crate) async fn routes(&self, address: IpAddr) -> Result<Vec<Route>, NetlinkError> {
         let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet;
+        message.header.address_family = match address {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
         message.header.table = RouteHeader::RT_TABLE_MAIN;
         let rows = self.dump("read the routes", RouteNetlinkMessage::GetRoute(message)).await?;
         let routes = rows.iter().filter_map(|row| {
@@ -103,19 +109,31 @@ impl Netlink {
     }
 
     /// Puts an address up, marked as ours. That it is there already counts as success.
+    ///
+    /// For an IPv6 address the kernel is told not to ask first whether somebody has it: that takes a second or more, and
+    /// whoever had it before may still answer.
     pub(crate) async fn add(
         &self,
-        address: Ipv4Addr,
+        address: IpAddr,
         place: Placement,
         label: Option<&str>,
     ) -> Result<(), NetlinkError> {
-        let mut message = AddressMessageBuilder::<Ipv4Addr>::new()
-            .index(place.interface)
-            .address(address, place.prefix)
-            .build();
+        let Placement { interface, prefix, broadcast } = place;
+        let mut message = match address {
+            IpAddr::V4(address) => {
+                AddressMessageBuilder::<Ipv4Addr>::new().index(interface).address(address, prefix).build()
+            }
+            IpAddr::V6(address) => {
+                let builder = AddressMessageBuilder::<Ipv6Addr>::new();
+                let mut message = builder.index(interface).address(address, prefix).build();
+                message.header.flags |= AddressHeaderFlags::Nodad;
+                message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+                message
+            }
+        };
         // The builder computes a broadcast address of its own.
         message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
-        message.attributes.push(AddressAttribute::Broadcast(place.broadcast));
+        message.attributes.extend(broadcast.map(AddressAttribute::Broadcast));
         message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_MARK)));
         message.attributes.extend(label.map(|label| AddressAttribute::Label(label.to_owned())));
         self.new_address(message).await
@@ -311,7 +329,8 @@ mod tests {
     fn two_tables_can_be_read_side_by_side() {
         on_a_thread(async {
             let netlink = Netlink::open().unwrap();
-            let (routes, addresses) = tokio::join!(netlink.routes(), netlink.addresses());
+            let (routes, addresses) =
+                tokio::join!(netlink.routes(Ipv4Addr::LOCALHOST.into()), netlink.addresses());
             routes.unwrap();
             addresses.unwrap();
         });

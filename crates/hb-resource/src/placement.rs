@@ -3,16 +3,17 @@
 //! Decides from plain values; reading routing table and addresses is done by [`crate::netlink`]. Source:
 //! failover.md 1.3, table and "Route choice".
 
-use std::net::Ipv4Addr;
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use thiserror::Error;
 
 use crate::spec::AddressSpec;
 
-/// One row of the IPv4 routing table `main`.
+/// One row of the routing table `main`, of the address's own family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    pub(crate) destination: Ipv4Addr,
+    pub(crate) destination: IpAddr,
     pub(crate) prefix: u8,
     pub(crate) metric: u32,
     /// Index of the interface; of the first one where the route has several. `None`: the row rejects.
@@ -25,7 +26,8 @@ pub(crate) struct Placement {
     /// Index of the interface.
     pub(crate) interface: u32,
     pub(crate) prefix: u8,
-    pub(crate) broadcast: Ipv4Addr,
+    /// IPv6 has none.
+    pub(crate) broadcast: Option<Ipv4Addr>,
 }
 
 /// Why an address has no place on this machine.
@@ -41,6 +43,8 @@ pub(crate) enum PlacementError {
     NotUnicast,
     #[error("only a default route leads there through the given interface, so the netmask must be given too")]
     MaskUnknown,
+    #[error("an address of that kind is on each interface, so the interface must be given")]
+    LinkLocal,
 }
 
 /// Finds the place for `spec`. `named` is the index of the interface that it names, if it names one; `routes` is the
@@ -51,8 +55,14 @@ pub(crate) fn place(
     routes: &[Route],
 ) -> Result<Placement, PlacementError> {
     // The kernel would take some of them.
-    if spec.address.is_unspecified() || spec.address.is_multicast() || spec.address.is_broadcast() {
+    if spec.address.is_unspecified()
+        || spec.address.is_multicast()
+        || spec.address == IpAddr::V4(Ipv4Addr::BROADCAST)
+    {
         return Err(PlacementError::NotUnicast);
+    }
+    if named.is_none() && matches!(spec.address, IpAddr::V6(address) if address.is_unicast_link_local()) {
+        return Err(PlacementError::LinkLocal);
     }
     let (interface, prefix) = match (named, spec.prefix) {
         (Some(interface), Some(prefix)) => (interface, prefix),
@@ -74,13 +84,29 @@ pub(crate) fn place(
             }
         }
     };
-    let broadcast =
-        spec.broadcast.unwrap_or_else(|| Ipv4Addr::from_bits(spec.address.to_bits() | !mask(prefix)));
+    let broadcast = match spec.address {
+        IpAddr::V4(address) => {
+            let last = || Ipv4Addr::from_bits(address.to_bits() | !mask(prefix));
+            Some(spec.broadcast.unwrap_or_else(last))
+        }
+        IpAddr::V6(_) => None,
+    };
     Ok(Placement { interface, prefix, broadcast })
 }
 
+/// The network of this prefix length that an address is in; two addresses of different families are in none together.
+pub(crate) fn network(address: IpAddr, prefix: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & mask(prefix)).into(),
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix.into())).unwrap_or(0);
+            Ipv6Addr::from_bits(address.to_bits() & mask).into()
+        }
+    }
+}
+
 /// The mask of a prefix length, as bits.
-pub(crate) fn mask(prefix: u8) -> u32 {
+fn mask(prefix: u8) -> u32 {
     u32::MAX.checked_shl(32_u32.saturating_sub(prefix.into())).unwrap_or(0)
 }
 
@@ -95,17 +121,18 @@ pub(crate) fn free_label(interface: &str, taken: &[&str]) -> Option<String> {
 }
 
 /// The rule of 3.0.6: row by row, a row that matches replaces the best so far when its metric is not higher *and*
-/// its mask is not shorter. So a lower metric seen first excludes longer prefixes with a worse metric.
-fn choose(address: Ipv4Addr, routes: &[Route]) -> Option<Route> {
-    let mut best: Option<Route> = None;
-    for route in routes {
-        let matches = address.to_bits() & mask(route.prefix) == route.destination.to_bits();
-        let better = best.is_none_or(|best| route.metric <= best.metric && route.prefix >= best.prefix);
-        if matches && better {
-            best = Some(*route);
-        }
+/// its mask is not shorter. So a lower metric seen first excludes longer prefixes with a worse metric. For IPv6, of which
+/// that rule knows nothing, the kernel's: the longest prefix, then the lowest metric.
+fn choose(address: IpAddr, routes: &[Route]) -> Option<Route> {
+    let mut matching = routes.iter().filter(|route| network(address, route.prefix) == route.destination);
+    if address.is_ipv6() {
+        return matching.max_by_key(|route| (route.prefix, Reverse(route.metric))).copied();
     }
-    best
+    let first = *matching.next()?;
+    Some(matching.fold(first, |best, route| {
+        let is_better = route.metric <= best.metric && route.prefix >= best.prefix;
+        if is_better { *route } else { best }
+    }))
 }
 
 /// `IFNAMSIZ` less the final zero byte.

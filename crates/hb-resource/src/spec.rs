@@ -1,46 +1,51 @@
 //! What the actuator is asked to hold: resources and groups, as checked values.
 //!
-//! Also reads the parameter of `IPaddr` in all its forms (failover.md 1.3), so that this crate serves alone. Where
+//! Also reads the parameters of `IPaddr` and `IPv6addr` in all their forms (failover.md 1.3), so that this crate serves alone. Where
 //! a group stands in a file and who prefers it is not known here.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A floating IPv4 address: the parameter of `IPaddr` (failover.md 1.3).
+/// A floating address: the parameter of `IPaddr` (failover.md 1.3), or that of `IPv6addr`.
 ///
 /// ```
 /// let spec: hb_resource::AddressSpec = "192.168.1.53/24/eth0:0".parse()?;
 /// assert_eq!((spec.prefix, spec.interface.as_deref()), (Some(24), Some("eth0")));
+/// let spec: hb_resource::AddressSpec = "fd00::53/64".parse()?;
+/// assert!(spec.address.is_ipv6());
 /// # Ok::<(), hb_resource::AddressSpecError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressSpec {
     /// The address.
-    pub address: Ipv4Addr,
-    /// Length of the network mask, 1 to 32. `None`: that of the route to the address.
+    pub address: IpAddr,
+    /// Length of the network mask, 1 to 32, or of the prefix, 1 to 128. `None`: that of the route to the address.
     pub prefix: Option<u8>,
     /// Name of the interface. `None`: that of the route to the address.
     pub interface: Option<String>,
     /// The part behind the colon of `eth0:label`. Kept for messages only: like in 3.0.6 it is dropped, and the
     /// address is labelled with the interface and the first free number.
     pub label: Option<String>,
-    /// Broadcast address, taken as it is. `None`: the last address of the network.
+    /// Broadcast address of an IPv4 network, taken as it is. `None`: the last address of the network.
     pub broadcast: Option<Ipv4Addr>,
 }
 
-/// Why a parameter of `IPaddr` is refused.
+/// Why a parameter is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AddressSpecError {
-    /// The first part is not an IPv4 address.
-    #[error("`{0}` is not an IPv4 address")]
+    /// The first part is not an address.
+    #[error("`{0}` is not an IP address")]
     Address(String),
     /// The second part is neither 1 to 32 nor a network mask.
     #[error("`{0}` is not a network mask: 1 to 32, or as 255.255.255.0")]
     Mask(String),
+    /// The second part of an IPv6 address is not 1 to 128.
+    #[error("`{0}` is not the length of a prefix: 1 to 128")]
+    Prefix(String),
     /// The third part cannot name an interface.
     #[error("`{0}` is not the name of an interface")]
     Interface(String),
@@ -56,16 +61,22 @@ impl FromStr for AddressSpec {
     type Err = AddressSpecError;
 
     /// Reads `ip`, `ip/mask`, `ip/mask/nic`, `ip/mask/broadcast` or `ip/mask/nic/broadcast`. The mask is a length
-    /// or a dotted quad; the third part is a broadcast address when it begins with a digit.
+    /// or a dotted quad; the third part is a broadcast address when it begins with a digit. For IPv6 `ip`, `ip/prefix`
+    /// or `ip/prefix/nic`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.split('/').peekable();
         let first = parts.next().unwrap_or_default();
         let address = first.parse().map_err(|_| AddressSpecError::Address(first.to_owned()))?;
         let mut spec = Self { address, prefix: None, interface: None, label: None, broadcast: None };
+        let is_ipv6 = spec.address.is_ipv6();
         if let Some(mask) = parts.next() {
-            spec.prefix = Some(prefix_from(mask).ok_or_else(|| AddressSpecError::Mask(mask.to_owned()))?);
+            spec.prefix = Some(if is_ipv6 {
+                length_from(mask, 128).ok_or_else(|| AddressSpecError::Prefix(mask.to_owned()))?
+            } else {
+                prefix_from(mask).ok_or_else(|| AddressSpecError::Mask(mask.to_owned()))?
+            });
         }
-        if let Some(name) = parts.next_if(|part| !part.starts_with(|c: char| c.is_ascii_digit())) {
+        if let Some(name) = parts.next_if(|part| is_ipv6 || !part.starts_with(|c: char| c.is_ascii_digit())) {
             let (interface, label) =
                 name.split_once(':').map_or((name, None), |(nic, label)| (nic, Some(label)));
             if !is_interface_name(interface) {
@@ -74,7 +85,7 @@ impl FromStr for AddressSpec {
             spec.interface = Some(interface.to_owned());
             spec.label = label.map(str::to_owned);
         }
-        if let Some(text) = parts.next() {
+        if let Some(text) = parts.next_if(|_| !is_ipv6) {
             spec.broadcast = Some(text.parse().map_err(|_| AddressSpecError::Broadcast(text.to_owned()))?);
         }
         match parts.next() {
@@ -106,7 +117,7 @@ impl fmt::Display for AddressSpec {
 /// One word of a `haresources` line, after the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResourceSpec {
-    /// A floating address, put up by ourselves: `IPaddr`, `IPaddr2` and the bare address.
+    /// A floating address, put up by ourselves: `IPaddr`, `IPaddr2`, `IPv6addr` and the bare address.
     Address(AddressSpec),
     /// A script from one of the agent directories.
     Script {
@@ -150,15 +161,16 @@ impl GroupSpec {
 
 /// The length of a mask written as a number or as a dotted quad without holes.
 fn prefix_from(mask: &str) -> Option<u8> {
-    let length = if let Ok(quad) = mask.parse::<Ipv4Addr>() {
-        let bits = quad.to_bits();
-        (bits.leading_ones() + bits.trailing_zeros() >= 32).then_some(bits.leading_ones())?
-    } else if mask.bytes().all(|byte| byte.is_ascii_digit()) {
-        mask.parse().ok()?
-    } else {
-        return None;
-    };
-    u8::try_from(length).ok().filter(|length| (1..=32).contains(length))
+    let Ok(quad) = mask.parse::<Ipv4Addr>() else { return length_from(mask, 32) };
+    let bits = quad.to_bits();
+    let length = (bits.leading_ones() + bits.trailing_zeros() >= 32).then_some(bits.leading_ones())?;
+    u8::try_from(length).ok().filter(|length| *length > 0)
+}
+
+fn length_from(text: &str, longest: u8) -> Option<u8> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let length = is_number.then(|| text.parse().ok()).flatten()?;
+    (1..=longest).contains(&length).then_some(length)
 }
 
 /// The kernel's rule for interface names (`dev_valid_name`), less the colon.
@@ -177,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_form_of_the_parameter_is_read() {
-        let address = Ipv4Addr::new(10, 79, 0, 100);
+        let address = IpAddr::V4(Ipv4Addr::new(10, 79, 0, 100));
         let bare = AddressSpec { address, prefix: None, interface: None, label: None, broadcast: None };
         assert_eq!(spec("10.79.0.100"), bare);
         let masked = AddressSpec { prefix: Some(25), ..bare };
@@ -194,8 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn every_form_of_the_ipv6_parameter_is_read() {
+        let bare = spec("fd00::5");
+        assert_eq!((bare.address, bare.prefix), ("fd00:0:0:0:0:0:0:5".parse().unwrap(), None));
+        assert_eq!(spec("fd00::5/64"), AddressSpec { prefix: Some(64), ..bare.clone() });
+        let on_e0 = AddressSpec { prefix: Some(128), interface: Some("0e".into()), ..bare };
+        assert_eq!(spec("fd00::5/128/0e"), on_e0);
+    }
+
+    #[test]
     fn a_spec_is_shown_as_it_is_written() {
-        for text in ["10.0.0.1", "10.0.0.1/24", "10.0.0.1/24/eth0:0/10.0.0.255", "10.0.0.1/24/10.0.0.255"] {
+        for text in [
+            "10.0.0.1",
+            "10.0.0.1/24",
+            "10.0.0.1/24/eth0:0/10.0.0.255",
+            "10.0.0.1/24/10.0.0.255",
+            "fd00::5/64/e0",
+        ] {
             assert_eq!(spec(text).to_string(), text);
         }
         let script =
@@ -226,6 +253,13 @@ mod tests {
             ("10.1.2.3/24/e0/e1", E::Broadcast("e1".into())),
             ("10.1.2.3/24/e0/10.1.2.255/x", E::Excess("x".into())),
             ("10.1.2.3/24/10.1.2.255/e0", E::Excess("e0".into())),
+            ("fd00:5", E::Address("fd00:5".into())),
+            ("fd00::5/", E::Prefix(String::new())),
+            ("fd00::5/0", E::Prefix("0".into())),
+            ("fd00::5/129", E::Prefix("129".into())),
+            ("fd00::5/255.255.255.0", E::Prefix("255.255.255.0".into())),
+            ("fd00::5/64/", E::Interface(String::new())),
+            ("fd00::5/64/e0/x", E::Excess("x".into())),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<AddressSpec>(), Err(expected), "{text}");

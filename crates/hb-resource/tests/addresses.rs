@@ -4,6 +4,7 @@
 
 #[path = "support/network.rs"]
 #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's attributes are an open set")]
+#[expect(dead_code, reason = "shared with the tests of IPv6 addresses")]
 mod network;
 #[path = "support/recorder.rs"]
 mod recorder;

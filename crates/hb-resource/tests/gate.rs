@@ -29,7 +29,7 @@ fn prepare(network: &Network) {
 fn open(renewal: Renewal) -> (Lease, Receiver<Notice>) {
     let (sender, notices) = channel();
     let tell = Box::new(move |notice| sender.send(notice).unwrap_or_default());
-    (Lease::open([FLOATING].into(), LENGTH, renewal, tell).unwrap(), notices)
+    (Lease::open([FLOATING.into()].into(), LENGTH, renewal, tell).unwrap(), notices)
 }
 
 fn acquire(lease: &Lease) {
@@ -147,7 +147,7 @@ fn a_removed_table_comes_back_and_new_interfaces_are_gated() {
         network.add_address("e1", "10.79.0.100/24");
         let mac = network.mac("p1");
         assert!(!mac.is_empty());
-        lease.keeper.gate([Ipv4Addr::new(10, 79, 0, 101)]);
+        lease.keeper.gate([Ipv4Addr::new(10, 79, 0, 101).into()]);
         acquire(&lease);
         let lengthener = lease.keeper.lengthener().unwrap();
         lengthener.set(Duration::from_secs(5)).unwrap();
@@ -198,7 +198,8 @@ fn other_tables_are_not_touched() {
 fn what_a_renewal_costs() {
     in_own_network("what_a_renewal_costs", |network| {
         prepare(network);
-        let many = (0..500_u32).map(|number| Ipv4Addr::from_bits(FLOATING.to_bits() + number)).collect();
+        let many =
+            (0..500_u32).map(|number| Ipv4Addr::from_bits(FLOATING.to_bits() + number).into()).collect();
         let begin = Instant::now();
         let lease = Lease::open(many, LENGTH, Renewal::WhileItLives, Box::new(|_| {})).unwrap();
         println!("measured, a table for 500 addresses is made in {} us", begin.elapsed().as_micros());

@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 /// Ethernet type of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// Ethernet type of IPv6.
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Ethernet type of ARP.
 pub const ETHERTYPE_ARP: u16 = 0x0806;
 /// Stands for every Ethernet type in [`PacketSocket::bind`] (`ETH_P_ALL`); also delivers what this host sends.

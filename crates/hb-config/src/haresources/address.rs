@@ -1,6 +1,7 @@
-//! IPv4 addresses of `haresources`: `ADDRESS[/MASK[/INTERFACE or BROADCAST[/BROADCAST]]]` (`failover.md` 1.3).
+//! Addresses of `haresources`: `ADDRESS[/MASK[/INTERFACE or BROADCAST[/BROADCAST]]]` for IPv4 (`failover.md` 1.3),
+//! `ADDRESS[/PREFIX[/INTERFACE]]` for IPv6 (2.5 there).
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nom::bytes::complete::{tag, take_till};
 use nom::multi::separated_list1;
@@ -26,6 +27,15 @@ pub(super) enum AddressError {
     /// More than four parts, or something behind a broadcast address.
     #[error("there are too many parts")]
     TooMany,
+    /// The first part where IPv6 is expected.
+    #[error("the first part is not an IPv6 address")]
+    Address6,
+    /// The second part of an IPv6 address.
+    #[error("the prefix must be 1 to 128")]
+    Prefix6,
+    /// The third part of an IPv6 address is empty.
+    #[error("the third part is not an interface")]
+    Interface6,
 }
 
 /// Whether a word counts as an address: four parts that begin with digits, whatever follows each of them.
@@ -34,12 +44,42 @@ pub(super) fn looks_like_address(word: &[u8]) -> bool {
     word.first().is_some_and(u8::is_ascii_digit) && dots >= 3
 }
 
+/// Whether a word without a name counts as an IPv6 address. Written short it needs its prefix, because `db2::1` may as
+/// well be a script with a parameter.
+pub(super) fn looks_like_ipv6(word: &str) -> bool {
+    let (address, rest) = word.split_once('/').map_or((word, None), |(address, rest)| (address, Some(rest)));
+    (rest.is_some() || !word.contains("::")) && address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// Reads the parameter of `IPv6addr`: all behind the first `::`, so that the short form of an address may be used.
+pub(super) fn parse_ipv6(text: &str) -> Result<AddressSpec, AddressError> {
+    let mut parts = text.split('/');
+    let address = parts.next().and_then(|part| part.parse().ok()).ok_or(AddressError::Address6)?;
+    let prefix = match parts.next() {
+        None => None,
+        Some(part) if part.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let bits = part.parse().ok().filter(|bits| (1..=128).contains(bits));
+            Some(bits.ok_or(AddressError::Prefix6)?)
+        }
+        Some(_) => return Err(AddressError::Prefix6),
+    };
+    let interface = parts.next().map(str::to_owned);
+    if interface.as_deref() == Some("") {
+        return Err(AddressError::Interface6);
+    }
+    if parts.next().is_some() {
+        return Err(AddressError::TooMany);
+    }
+    Ok(AddressSpec { address: IpAddr::V6(address), prefix, interface, label: None, broadcast: None })
+}
+
 /// Reads the one parameter of `IPaddr`.
 pub(super) fn parse_address(text: &str) -> Result<AddressSpec, AddressError> {
     let parts: IResult<&str, Vec<&str>> = separated_list1(tag("/"), take_till(|c| c == '/')).parse(text);
     let (_, parts) = parts.map_err(|_| AddressError::Address)?;
     let mut parts = parts.into_iter();
-    let address = parts.next().and_then(|part| part.parse().ok()).ok_or(AddressError::Address)?;
+    let address = parts.next().and_then(|part| part.parse().ok()).map(IpAddr::V4);
+    let address = address.ok_or(AddressError::Address)?;
     let prefix = parts.next().map(|part| parse_mask(part).ok_or(AddressError::Mask)).transpose()?;
     let mut spec = AddressSpec { address, prefix, interface: None, label: None, broadcast: None };
     let mut broadcast = None;
@@ -146,6 +186,42 @@ mod tests {
         }
         for word in ["", "www", "10.1.2", "a10.1.2.3", "10.1.2.x", "IPaddr::10.1.2.3"] {
             assert!(!looks_like_address(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn ipv6_parameters() {
+        let shown = |text: &str| {
+            parse_ipv6(text)
+                .map(|spec| (spec.address.to_string(), spec.prefix, spec.interface.unwrap_or_default()))
+        };
+        let good = |prefix, interface: &str| Ok(("fd00::5".to_owned(), prefix, interface.to_owned()));
+        assert_eq!(shown("fd00::5"), good(None, ""));
+        assert_eq!(shown("fd00:0:0:0:0:0:0:5/64"), good(Some(64), ""));
+        assert_eq!(shown("FD00::5/128/eth0"), good(Some(128), "eth0"));
+        for (text, expected) in [
+            ("", AddressError::Address6),
+            ("10.0.0.1", AddressError::Address6),
+            ("fd00", AddressError::Address6),
+            ("fd00::5/", AddressError::Prefix6),
+            ("fd00::5//eth0", AddressError::Prefix6),
+            ("fd00::5/0", AddressError::Prefix6),
+            ("fd00::5/129", AddressError::Prefix6),
+            ("fd00::5/ffff::", AddressError::Prefix6),
+            ("fd00::5/64/", AddressError::Interface6),
+            ("fd00::5/64/eth0/x", AddressError::TooMany),
+        ] {
+            assert_eq!(shown(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_counts_as_an_ipv6_address() {
+        for word in ["fd00::5/64", "fd00::5/64/eth0", "fd00:0:0:0:0:0:0:5", "fd00:0:0:0:0:0:0:5/64/eth0"] {
+            assert!(looks_like_ipv6(word), "{word}");
+        }
+        for word in ["", "db2::1", "fd00::5", "IPv6addr::fd00::5/64", "www", "10.0.0.1/24", "a/b"] {
+            assert!(!looks_like_ipv6(word), "{word}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Only warnings: 3.0.6 looks at addresses when a group starts, not before (`failover.md` 1.3).
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::checked::AddressSpec;
 use crate::code::Code;
@@ -23,7 +23,7 @@ const NAMED: usize = 4;
 #[derive(Default)]
 pub(super) struct Networks {
     interfaces: HashMap<String, bool>,
-    addresses: HashMap<Ipv4Addr, (Mark, String)>,
+    addresses: HashMap<IpAddr, (Mark, String)>,
     routes: Option<Vec<Route>>,
 }
 
@@ -53,16 +53,20 @@ pub(super) fn check(
     let is_new = twice(reading, networks, mark, spelled, spec.address);
     let host = reading.host;
     let problem = problem.or_else(|| {
+        // Only IPv4 routes are known here.
+        let IpAddr::V4(address) = spec.address else { return None };
         if !is_new || networks.addresses.len() > LOOKED_AT {
             return None;
         }
         let routes = networks.routes.get_or_insert_with(|| host.routes());
-        outside(spec, routes)
+        outside(spec, address, routes)
     });
     if let Some(Problem { code, message, hint }) = problem {
         reading.warning(mark, || Diagnostic::warning(code, message).hint(hint));
     }
-    other_machine(reading, mark, spec.address);
+    if let IpAddr::V4(address) = spec.address {
+        other_machine(reading, mark, address);
+    }
 }
 
 struct Problem {
@@ -73,7 +77,10 @@ struct Problem {
 
 /// An address that no machine can have, or that means a whole network.
 fn odd_address(spec: &AddressSpec) -> Option<Problem> {
-    let address = spec.address;
+    let address = match spec.address {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(address) => return odd_ipv6(spec, address),
+    };
     let host_bits = u32::MAX.checked_shr(spec.prefix.unwrap_or(32).into()).unwrap_or(0);
     let (what, hint) = if address.is_unspecified() || address.is_multicast() || address.is_broadcast() {
         ("is no address that one machine can have", "name a free address of the network".to_owned())
@@ -89,6 +96,18 @@ fn odd_address(spec: &AddressSpec) -> Option<Problem> {
     Some(Problem { code: Code::BadAddress, message: format!("{address} {what}"), hint })
 }
 
+/// The same for IPv6, where no address means the network.
+fn odd_ipv6(spec: &AddressSpec, address: Ipv6Addr) -> Option<Problem> {
+    let (what, hint) = if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+        ("is no address that can float", "name a free address of the network")
+    } else if address.is_unicast_link_local() && spec.interface.is_none() {
+        ("is on each interface", "name prefix and interface, for example `fe80::53/64/eth0`")
+    } else {
+        return None;
+    };
+    Some(Problem { code: Code::BadAddress, message: format!("{address} {what}"), hint: hint.to_owned() })
+}
+
 /// Whether the address was not seen before; a second spelling of one that was gets a warning. The same spelling is
 /// seen to in `traps.rs`.
 fn twice(
@@ -96,7 +115,7 @@ fn twice(
     networks: &mut Networks,
     mark: Mark,
     spelled: &str,
-    address: Ipv4Addr,
+    address: IpAddr,
 ) -> bool {
     let Some((earlier, text)) = networks.addresses.get(&address) else {
         networks.addresses.insert(address, (mark, spelled.to_owned()));
@@ -114,8 +133,7 @@ fn twice(
 }
 
 /// Holds an address against the networks of this machine (`failover.md` 1.3).
-fn outside(spec: &AddressSpec, routes: &[Route]) -> Option<Problem> {
-    let address = spec.address;
+fn outside(spec: &AddressSpec, address: Ipv4Addr, routes: &[Route]) -> Option<Problem> {
     if address.is_loopback() {
         return None;
     }
@@ -125,7 +143,7 @@ fn outside(spec: &AddressSpec, routes: &[Route]) -> Option<Problem> {
     let Some(interface) = spec.interface.as_deref() else {
         return match home {
             Some(_) => None,
-            None => without_interface(spec, routes),
+            None => without_interface(spec, address, routes),
         };
     };
     if direct().any(|route| route.interface == interface && route.contains(address))
@@ -150,8 +168,7 @@ fn outside(spec: &AddressSpec, routes: &[Route]) -> Option<Problem> {
 }
 
 /// No interface is named and no network fits: 3.0.6 and hb take the interface of the route.
-fn without_interface(spec: &AddressSpec, routes: &[Route]) -> Option<Problem> {
-    let address = spec.address;
+fn without_interface(spec: &AddressSpec, address: Ipv4Addr, routes: &[Route]) -> Option<Problem> {
     let through = routes.iter().filter(|route| route.contains(address)).max_by_key(|route| route.prefix);
     let known: Vec<String> = routes
         .iter()

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::checked::{Group, Resource, ResourceKind};
+use crate::checked::{AddressSpec, Group, Resource, ResourceKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::host::{PathFacts, PathKind};
 use crate::source::Mark;
 
 use super::Reading;
-use super::address::{looks_like_address, parse_address};
+use super::address::{looks_like_address, looks_like_ipv6, parse_address, parse_ipv6};
 use super::group::{Joined, LogicalLine};
 use super::network::{self, Networks};
 
@@ -73,13 +73,30 @@ fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option
     }
     let (name, parameters) = if looks_like_address(spelled.as_bytes()) {
         ("IPaddr", vec![spelled])
+    } else if looks_like_ipv6(spelled) {
+        ("IPv6addr", vec![spelled])
     } else {
         let mut parts = spelled.split("::");
         let name = parts.next().unwrap_or_default();
         (name, parts.filter(|part| !part.is_empty()).collect())
     };
     let kind = if matches!(name, "IPaddr" | "IPaddr2") {
-        address(reading, seen, word.mark, spelled, name, &parameters)
+        let read = match &parameters[..] {
+            [one] => parse_address(one).map_err(|problem| problem.to_string()),
+            [] => Err(format!("`{name}` lacks its address")),
+            _ => Err(format!("`{name}` takes one parameter")),
+        };
+        address(reading, seen, &Named { mark: word.mark, spelled, name, parameters: &parameters }, read)
+    } else if name == "IPv6addr" {
+        // 3.0.6 cuts an address at each `::` (failover.md 1.1); whoever writes it means the short form.
+        let whole = spelled.split_once("::").map_or(spelled, |(_, whole)| whole);
+        let whole = if parameters == [spelled] { spelled } else { whole };
+        let read = if parameters.is_empty() {
+            Err(format!("`{name}` lacks its address"))
+        } else {
+            parse_ipv6(whole).map_err(|problem| problem.to_string())
+        };
+        address(reading, seen, &Named { mark: word.mark, spelled, name, parameters: &parameters }, read)
     } else {
         // Quotes and nodes have warnings of their own.
         if !spelled.contains(['"', '\''])
@@ -97,35 +114,38 @@ fn script(name: &str, parameters: &[&str]) -> ResourceKind {
     ResourceKind::Script { name: name.to_owned(), arguments }
 }
 
+/// A word that names an address.
+struct Named<'w> {
+    mark: Mark,
+    spelled: &'w str,
+    name: &'w str,
+    parameters: &'w [&'w str],
+}
+
 /// Bad parameters leave a script, which fails when the group starts, as with 3.0.6.
 fn address(
     reading: &mut Reading<'_>,
     seen: &mut Seen,
-    mark: Mark,
-    spelled: &str,
-    name: &str,
-    parameters: &[&str],
+    word: &Named<'_>,
+    read: Result<AddressSpec, String>,
 ) -> ResourceKind {
-    let problem = match parameters {
-        [one] => match parse_address(one) {
-            Ok(spec) => {
-                network::check(reading, &mut seen.networks, mark, spelled, &spec);
-                if reading.native_addresses {
-                    return ResourceKind::Address(spec);
-                }
-                check_script(reading, seen, mark, name);
-                return script(name, parameters);
+    let problem = match read {
+        Ok(spec) => {
+            network::check(reading, &mut seen.networks, word.mark, word.spelled, &spec);
+            if reading.native_addresses {
+                return ResourceKind::Address(spec);
             }
-            Err(problem) => problem.to_string(),
-        },
-        [] => format!("`{name}` lacks its address"),
-        _ => format!("`{name}` takes one parameter"),
+            check_script(reading, seen, word.mark, word.name);
+            return script(word.name, word.parameters);
+        }
+        Err(problem) => problem,
     };
-    reading.warning(mark, || {
+    let example = if word.name == "IPv6addr" { "IPv6addr::fd00::53/64/eth0" } else { "192.168.1.53/24/eth0" };
+    reading.warning(word.mark, || {
         Diagnostic::warning(Code::BadAddress, format!("the group cannot start: {problem}"))
-            .hint("for example `192.168.1.53/24/eth0`")
+            .hint(format!("for example `{example}`"))
     });
-    script(name, parameters)
+    script(word.name, word.parameters)
 }
 
 /// Looks for the script of `name` where the actuators look for it (`failover.md` 2.1).

@@ -2,7 +2,7 @@
 //!
 //! What a key means stands in `keys.rs`; a test holds the two together.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
@@ -44,7 +44,7 @@ pub(super) struct Addresses {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Lease {
     pub(super) enabled: Option<bool>,
-    pub(super) except: Option<Vec<Ipv4Addr>>,
+    pub(super) except: Option<Vec<IpAddr>>,
 }
 
 /// A time that concerns a script, from [`SHORTEST`] to [`LONGEST`].

@@ -66,7 +66,7 @@ fn media_and_groups_keep_their_order() {
     );
     let groups = groups(&checked);
     let ResourceSpec::Address(address) = &groups[0].resources[0] else { panic!("{groups:?}") };
-    assert_eq!((address.address, address.prefix), (Ipv4Addr::new(10, 0, 0, 1), Some(24)));
+    assert_eq!((address.address, address.prefix), (Ipv4Addr::new(10, 0, 0, 1).into(), Some(24)));
     assert_eq!(address.interface.as_deref(), Some("lo"));
     let script = ResourceSpec::Script { name: "www".into(), arguments: vec!["a".into(), "b".into()] };
     assert_eq!(groups[0].resources[1], script);

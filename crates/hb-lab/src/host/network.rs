@@ -1,7 +1,7 @@
 //! A host's cables and addresses: cut, lossy, changed from outside.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Host;
 use crate::LabError;
@@ -79,7 +79,7 @@ impl Host {
         if output.succeeded() { Ok(()) } else { Err(self.refused(output.stderr.trim())) }
     }
 
-    /// The IPv4 addresses that it has now, without the loopback's.
+    /// The addresses that it has now, without the loopback's and those that IPv6 gives each link.
     ///
     /// # Errors
     /// When the host has no power.
@@ -91,7 +91,8 @@ impl Host {
     }
 
     /// Does it hold this address now? A host without power holds nothing.
-    pub async fn holds(&self, address: Ipv4Addr) -> bool {
+    pub async fn holds(&self, address: impl Into<IpAddr>) -> bool {
+        let address = address.into();
         self.addresses().await.is_ok_and(|held| held.iter().any(|entry| entry.address == address))
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute};
 use rtnetlink::{Handle, LinkUnspec};
@@ -40,7 +40,11 @@ impl Interfaces {
 
     pub(super) async fn add(&self, address: &InterfaceAddress) -> Result<(), String> {
         let index = self.index(&address.interface).await?;
-        let request = self.netlink.address().add(index, IpAddr::V4(address.address), address.prefix);
+        let mut request = self.netlink.address().add(index, address.address, address.prefix);
+        if address.address.is_ipv6() {
+            // Tests do not wait until the kernel has looked for another one.
+            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+        }
         request.execute().await.map_err(chain(format!("add {}", address.address)))
     }
 
@@ -57,7 +61,7 @@ impl Interfaces {
         Err(format!("{} has no address {}", address.interface, address.address))
     }
 
-    /// All IPv4 addresses except the loopback's.
+    /// All addresses except the loopback's and those that IPv6 gives each link.
     pub(super) async fn addresses(&self) -> Result<Vec<InterfaceAddress>, String> {
         let _turn = self.reading.lock().await;
         let mut names = std::collections::HashMap::new();
@@ -101,8 +105,14 @@ impl Interfaces {
     }
 }
 
-fn local(message: &AddressMessage) -> Option<Ipv4Addr> {
+fn local(message: &AddressMessage) -> Option<IpAddr> {
     message.attributes.iter().find_map(|attribute| {
-        if let AddressAttribute::Local(IpAddr::V4(address)) = attribute { Some(*address) } else { None }
+        if let AddressAttribute::Local(IpAddr::V4(address)) = attribute {
+            Some(IpAddr::V4(*address))
+        } else if let AddressAttribute::Address(IpAddr::V6(address)) = attribute {
+            Some(IpAddr::V6(*address)).filter(|_| !address.is_unicast_link_local())
+        } else {
+            None
+        }
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::probe::Sight;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Picture {
     pub(super) nodes: Vec<NodePicture>,
-    pub(super) probed: Option<Ipv4Addr>,
+    pub(super) probed: Option<IpAddr>,
     /// The cluster's times, for people.
     pub(super) times: String,
     pub(super) sight: Sight,
@@ -35,7 +35,7 @@ pub(super) struct NodePicture {
     pub(super) state: String,
     /// What it says of the other node.
     pub(super) peer: String,
-    pub(super) holds: Vec<Ipv4Addr>,
+    pub(super) holds: Vec<IpAddr>,
 }
 
 /// The condition of a node in one word.
@@ -147,7 +147,7 @@ impl NodePicture {
             NodeProgram::Ours { .. } => "hb-node",
             NodeProgram::Heartbeat306 => "heartbeat 3.0.6",
         };
-        let own: Vec<_> = node.host().links().iter().map(|link| link.address).collect();
+        let own: Vec<_> = node.host().links().iter().map(|link| IpAddr::V4(link.address)).collect();
         let held = node.host().addresses().await.unwrap_or_default();
         let holds =
             held.into_iter().map(|entry| entry.address).filter(|address| !own.contains(address)).collect();

@@ -3,7 +3,7 @@
 //! A probe: magic (4 bytes), kind (1), zero (3), number (8), time of sending in nanoseconds (8), big-endian. An
 //! answer: the same with another magic, followed by the name of the node that answers.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// How a probe was addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,47 @@ pub(crate) fn decode(answer: &[u8]) -> Option<(Probe, &str)> {
     Some((Probe { kind, number, sent_ns }, std::str::from_utf8(node).ok()?))
 }
 
-/// A whole Ethernet frame with an IPv4 UDP datagram (without UDP checksum, which IPv4 allows).
+/// A whole Ethernet frame with a UDP datagram; empty for addresses of different families.
 pub(crate) fn frame(
+    macs: ([u8; 6], [u8; 6]),
+    (from, to): (SocketAddr, SocketAddr),
+    payload: &[u8],
+) -> Vec<u8> {
+    match (from, to) {
+        (SocketAddr::V4(from), SocketAddr::V4(to)) => frame_v4(macs, (from, to), payload),
+        (SocketAddr::V6(from), SocketAddr::V6(to)) => frame_v6(macs, (from, to), payload),
+        (SocketAddr::V4(_), SocketAddr::V6(_)) | (SocketAddr::V6(_), SocketAddr::V4(_)) => Vec::new(),
+    }
+}
+
+/// With the UDP checksum that IPv6 asks for.
+fn frame_v6(
+    (to_mac, from_mac): ([u8; 6], [u8; 6]),
+    (from, to): (SocketAddrV6, SocketAddrV6),
+    payload: &[u8],
+) -> Vec<u8> {
+    let length = u16::try_from(payload.len() + 8).unwrap_or(u16::MAX).to_be_bytes();
+    let addresses = [from.ip().octets(), to.ip().octets()].concat();
+    let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
+    let udp = |checksum: [u8; 2]| [ports.as_slice(), &length, &checksum, payload].concat();
+    let pseudo_header = [0, 0, length[0], length[1], 0, 0, 0, 17];
+    // An even length for the sum only.
+    let odd: &[u8] = if payload.len().is_multiple_of(2) { &[] } else { &[0] };
+    let summed = [&addresses, &pseudo_header[..], &udp([0; 2]), odd].concat();
+    let checksum = match internet_checksum(&summed) {
+        // 0 means none.
+        0 => u16::MAX,
+        sum => sum,
+    };
+    let ethernet = [to_mac.as_slice(), &from_mac, &[0x86, 0xdd]].concat();
+    let [high, low] = length;
+    // Version, length, UDP, hop limit.
+    let header = [0x60, 0, 0, 0, high, low, 17, 64];
+    [&ethernet[..], &header, &addresses, &udp(checksum.to_be_bytes())].concat()
+}
+
+/// Without UDP checksum, which IPv4 allows.
+fn frame_v4(
     (to_mac, from_mac): ([u8; 6], [u8; 6]),
     (from, to): (SocketAddrV4, SocketAddrV4),
     payload: &[u8],
@@ -123,5 +162,15 @@ mod tests {
         assert_eq!(internet_checksum(&frame[14..34]), 0);
         assert_eq!(frame[12..14], [8, 0]);
         assert_eq!(frame[16..18], [0, 33]);
+    }
+
+    #[test]
+    fn a_frame_of_ipv6_has_a_valid_checksum() {
+        let (from, to) = ("[fd00::9]:4000".parse().unwrap(), "[fd00::100]:7".parse().unwrap());
+        let frame = frame(([1; 6], [2; 6]), (from, to), b"hello");
+        assert_eq!(frame.len(), 14 + 40 + 8 + 5);
+        assert_eq!(frame[12..22], [0x86, 0xdd, 0x60, 0, 0, 0, 0, 13, 17, 64]);
+        let summed = [&frame[22..54], &[0, 0, 0, 13, 0, 0, 0, 17], &frame[54..], &[0]].concat();
+        assert_eq!(internet_checksum(&summed), 0);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -95,7 +95,7 @@ impl Receiver {
 struct Sender {
     spec: RunnerSpec,
     socket: UdpSocket,
-    from: SocketAddrV4,
+    from: SocketAddr,
     raw: PacketSocket,
     interface: u32,
     tally: Arc<Mutex<Tally>>,
@@ -103,11 +103,7 @@ struct Sender {
 
 impl Sender {
     fn new(spec: RunnerSpec, socket: UdpSocket, tally: Arc<Mutex<Tally>>) -> Result<Self, String> {
-        let port = match socket.local_addr().map_err(chain("the probe's socket"))? {
-            SocketAddr::V4(address) => address.port(),
-            SocketAddr::V6(_) => return Err("the probe's socket has no IPv4 address".to_owned()),
-        };
-        let from = SocketAddrV4::new(spec.from, port);
+        let from = socket.local_addr().map_err(chain("the probe's socket"))?;
         let raw = PacketSocket::open().map_err(chain("a packet socket"))?;
         let interface = rustix::net::netdevice::name_to_index(&socket, &spec.interface)
             .map_err(chain(format!("interface {}", spec.interface)))?;
@@ -148,7 +144,7 @@ impl Sender {
         let now = now_ns();
         lock(&self.tally).sent(number, now, late);
         let probe = Probe { kind: Kind::Routed, number, sent_ns: now }.encode();
-        let to = SocketAddrV4::new(self.spec.to, self.spec.port);
+        let to = SocketAddr::new(self.spec.to, self.spec.port);
         // Without an answer to ARP the kernel keeps probes until its buffer is full: then, as with every error, the
         // probe is lost. Waiting for room would stop the clock of all others.
         let _lost = sendto(&self.socket, &probe, SendFlags::DONTWAIT, &to);
@@ -156,7 +152,7 @@ impl Sender {
 
     fn send_direct(&self, number: u64) {
         let probe = Probe { kind: Kind::Direct, number, sent_ns: now_ns() }.encode();
-        let to = SocketAddrV4::new(self.spec.to, self.spec.port);
+        let to = SocketAddr::new(self.spec.to, self.spec.port);
         for (_, mac) in &self.spec.nodes {
             let frame = packet::frame((*mac, self.spec.from_mac), (self.from, to), &probe);
             let _lost: io::Result<()> = self.raw.send(self.interface, &frame);

@@ -5,7 +5,7 @@
 //! escapes it.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -26,21 +26,21 @@ pub(crate) struct Holdings {
 pub(crate) struct Change {
     pub(crate) at: Instant,
     pub(crate) who: Who,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     pub(crate) held: bool,
 }
 
 struct Record {
     begun: Instant,
-    held: [Vec<Ipv4Addr>; 2],
+    held: [Vec<IpAddr>; 2],
     changes: Vec<Change>,
-    twice: Vec<(Instant, Ipv4Addr)>,
+    twice: Vec<(Instant, IpAddr)>,
     /// Why a host could not be asked.
     blind: Option<String>,
 }
 
 impl Holdings {
-    pub(crate) fn watch(hosts: [Host; 2], floating: Vec<Ipv4Addr>) -> Self {
+    pub(crate) fn watch(hosts: [Host; 2], floating: Vec<IpAddr>) -> Self {
         let record = Record {
             begun: Instant::now(),
             held: [Vec::new(), Vec::new()],
@@ -75,19 +75,20 @@ impl Holdings {
     }
 
     /// Did the host have the address at its last answer?
-    pub(crate) fn held(&self, who: Who, address: Ipv4Addr) -> bool {
-        self.record().held[who.index()].contains(&address)
+    pub(crate) fn held(&self, who: Who, address: impl Into<IpAddr>) -> bool {
+        self.record().held[who.index()].contains(&address.into())
     }
 
     /// When an address was seen on both hosts since `since`, most often at successive times.
-    pub(crate) fn twice(&self, since: Instant) -> Vec<(Instant, Ipv4Addr)> {
+    pub(crate) fn twice(&self, since: Instant) -> Vec<(Instant, IpAddr)> {
         let record = self.record();
         assert_eq!(record.blind, None, "a host could not be asked");
         record.twice.iter().copied().filter(|(at, _)| *at >= since).collect()
     }
 
     /// Was the address on at least one host at every moment since `since`?
-    pub(crate) fn always_held(&self, address: Ipv4Addr, since: Instant) -> bool {
+    pub(crate) fn always_held(&self, address: impl Into<IpAddr>, since: Instant) -> bool {
+        let address = address.into();
         let mut holders = [false; 2];
         let mut always = true;
         let changes = self.changes();
@@ -124,7 +125,7 @@ impl Drop for Holdings {
 }
 
 impl Record {
-    fn note(&mut self, who: Who, now: &[Ipv4Addr]) {
+    fn note(&mut self, who: Who, now: &[IpAddr]) {
         let at = Instant::now();
         let before = std::mem::replace(&mut self.held[who.index()], now.to_vec());
         let other = &self.held[who.other().index()];

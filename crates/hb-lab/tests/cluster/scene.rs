@@ -1,7 +1,7 @@
 //! The scene of every story: two nodes, what may befall them, and the end that must come and stay.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl Scene {
         let alpha = Node::new(lab.add_host(spec(Who::Alpha, 1)).await.unwrap(), alpha, files).unwrap();
         let beta = Node::new(lab.add_host(spec(Who::Beta, 2)).await.unwrap(), beta, files).unwrap();
         let floating = [Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 101)];
-        let holdings = Holdings::watch([alpha.host().clone(), beta.host().clone()], floating.to_vec());
+        let holdings =
+            Holdings::watch([alpha.host().clone(), beta.host().clone()], floating.map(IpAddr::V4).to_vec());
         let (nodes, strict_since) = ([alpha, beta], Instant::now());
         Self { case, holdings, nodes, befell: vec!["always"], strict_since, floating, lab }
     }

@@ -5,14 +5,14 @@ use hb_lab::{Fault, Measurement, Peers};
 use crate::programs::{DEADTIME, runs, series};
 
 /// What the machine may add to an outage while the tests of others run beside this one; the promise for a quiet one is 10 ms.
-const BUSY_MS: f64 = 40.0;
+pub(crate) const BUSY_MS: f64 = 40.0;
 
-fn deadtime_ms() -> f64 {
+pub(crate) fn deadtime_ms() -> f64 {
     DEADTIME.as_secs_f64() * 1000.0
 }
 
 /// No probe was answered twice, and one node served in the end.
-fn judge(all: &[Measurement], longest_ms: f64) {
+pub(crate) fn judge(all: &[Measurement], longest_ms: f64) {
     for one in all {
         assert!(one.both_answer_ms <= 0.0, "{one:?}");
         assert!(one.settled, "{one:?}");

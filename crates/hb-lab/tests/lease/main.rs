@@ -12,6 +12,8 @@ mod classic;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod ipv6;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod programs;

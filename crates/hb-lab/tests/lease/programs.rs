@@ -11,6 +11,13 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_millis(200);
 /// Silence after which a node is dead.
 pub(crate) const DEADTIME: Duration = Duration::from_secs(1);
 
+/// Which kind of address is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
 /// How often each fault is made.
 pub(crate) fn runs() -> u32 {
     env::var("HB_LEASE_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
@@ -18,7 +25,14 @@ pub(crate) fn runs() -> u32 {
 
 /// Makes a fault some times, between two of ours or with the real 3.0.6 as the node that takes over.
 pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measurement> {
+    let faults: Vec<_> = (0..runs).map(|_| fault).collect();
+    series_of(Family::Ipv4, &faults, peers).await
+}
+
+/// Makes these faults one after the other, for a floating address of this family.
+pub(crate) async fn series_of(family: Family, faults: &[Fault], peers: Peers) -> Vec<Measurement> {
     let options = LabOptions {
+        ipv6: family == Family::Ipv6,
         keepalive: Some(KEEPALIVE),
         deadtime: Some(DEADTIME),
         peers,
@@ -28,11 +42,11 @@ pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measure
     let agent = agent();
     let tell = |measurement: &Measurement| println!("measured, {measurement:?}");
     if peers == Peers::Ours {
-        return measure_series(&options, agent, fault, runs, tell).await.unwrap();
+        return measure_series(&options, agent, faults, tell).await.unwrap();
     }
     let mut all = Vec::new();
-    for run in 1..=runs {
-        all.push(measure(&options, agent.clone(), fault, run).await.unwrap());
+    for (run, fault) in (1..).zip(faults) {
+        all.push(measure(&options, agent.clone(), *fault, run).await.unwrap());
     }
     all.iter().for_each(tell);
     all

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,7 +45,7 @@ pub struct Lengthener(UnixDatagram);
 #[derive(Debug)]
 struct Shared {
     /// What the addresses shall be.
-    addresses: Mutex<BTreeSet<Ipv4Addr>>,
+    addresses: Mutex<BTreeSet<IpAddr>>,
     is_ended: AtomicBool,
     rebuilt: AtomicU64,
     is_in_force: AtomicBool,
@@ -85,7 +85,7 @@ impl Keeper {
     }
 
     /// Gates these addresses as well, as soon as the thread comes to it.
-    pub fn gate(&self, addresses: impl IntoIterator<Item = Ipv4Addr>) {
+    pub fn gate(&self, addresses: impl IntoIterator<Item = IpAddr>) {
         self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner).extend(addresses);
         self.ring();
     }

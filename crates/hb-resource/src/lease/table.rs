@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! table netdev hb-lease {
-//!   set addresses { type ipv4_addr }            # the floating addresses
+//!   set addresses  { type ipv4_addr }           # the floating addresses
+//!   set addresses6 { type ipv6_addr }
 //!   set engaged   { type mark }                 # has 1 while this node holds any of them
 //!   set lease     { type mark; timeout }        # has 1 while the lease lives
 //!   set arm       { type mark; timeout }        # has 1 for 50 ms after the first step of an acquisition
@@ -14,14 +15,16 @@
 //!   chain in-N, out-N { ingress and egress of interface N: jump to inward or outward }
 //!   chain inward, outward {
 //!     if lease has 1, or engaged has not: return
-//!     packets, ARP to (outward: from) one of the addresses: drop } }
+//!     packets, ARP to (outward: from) one of the addresses: drop
+//!     neighbour solicitation for (outward: advertisement of) one of them: drop } }
 //! ```
 //! A packet that `grant` drops is told to its sender (`IP_RECVERR`): so the heart knows at once whether it was granted.
-//! An announcement of another node (ARP from one of the addresses) passes inward: whoever has lost the address must hear
-//! where it is.
+//! An announcement of another node (ARP from one of the addresses, an advertisement) passes inward: whoever has lost the
+//! address must hear where it is. What asks whether somebody has an IPv6 address (duplicate address detection) is a
+//! solicitation: behind a closed gate it is not answered, so that another node can have the address.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::netfilter::{APPEND, Attributes, CREATE, Kind, Transaction};
@@ -29,7 +32,7 @@ use super::netfilter::{APPEND, Attributes, CREATE, Kind, Transaction};
 /// What the table is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    pub(super) addresses: BTreeSet<Ipv4Addr>,
+    pub(super) addresses: BTreeSet<IpAddr>,
     /// Numbers and names of the interfaces that are gated.
     pub(super) interfaces: Vec<(u32, String)>,
     pub(super) length: Duration,
@@ -61,10 +64,11 @@ impl Plan {
         transaction.add(Kind::NewTable, CREATE, |table| {
             table.text(TABLE_NAME, TABLE);
         });
-        new_set(&mut transaction, ADDRESSES, IPV4_ADDRESS, 0);
-        new_set(&mut transaction, ENGAGED, MARK, SET_DYNAMIC);
-        new_set(&mut transaction, LEASE, MARK, SET_DYNAMIC | SET_TIMEOUT);
-        new_set(&mut transaction, ARM, MARK, SET_DYNAMIC | SET_TIMEOUT);
+        new_set(&mut transaction, ADDRESSES, (IPV4_ADDRESS, 4), 0);
+        new_set(&mut transaction, ADDRESSES6, (IPV6_ADDRESS, 16), 0);
+        new_set(&mut transaction, ENGAGED, (MARK, 4), SET_DYNAMIC);
+        new_set(&mut transaction, LEASE, (MARK, 4), SET_DYNAMIC | SET_TIMEOUT);
+        new_set(&mut transaction, ARM, (MARK, 4), SET_DYNAMIC | SET_TIMEOUT);
         change_addresses(&mut transaction, Kind::NewElement, &self.addresses);
         if self.is_engaged {
             change_elements(&mut transaction, Kind::NewElement, ENGAGED, &[&ONE[..]]);
@@ -93,7 +97,7 @@ impl Plan {
     }
 
     /// Gates these addresses instead of those of `self`.
-    pub(super) fn exchange_addresses(&self, new: &BTreeSet<Ipv4Addr>) -> Transaction {
+    pub(super) fn exchange_addresses(&self, new: &BTreeSet<IpAddr>) -> Transaction {
         let mut transaction = Transaction::begin();
         let difference = |of: &BTreeSet<_>, less: &BTreeSet<_>| of.difference(less).copied().collect();
         change_addresses(&mut transaction, Kind::NewElement, &difference(new, &self.addresses));
@@ -164,13 +168,19 @@ struct Way {
     ip: u32,
     /// In an ARP message.
     arp: u32,
+    /// In an IPv6 header.
+    ipv6: u32,
+    /// Kind of the message of neighbour discovery whose target it is.
+    discovery: u8,
     /// Whether ARP from one of the addresses passes.
     hears_others: bool,
 }
 
 impl Way {
-    const INWARD: Self = Self { ip: 16, arp: ARP_TARGET, hears_others: true };
-    const OUTWARD: Self = Self { ip: 12, arp: ARP_SENDER, hears_others: false };
+    const INWARD: Self =
+        Self { ip: 16, arp: ARP_TARGET, ipv6: 24, discovery: SOLICITATION, hears_others: true };
+    const OUTWARD: Self =
+        Self { ip: 12, arp: ARP_SENDER, ipv6: 8, discovery: ADVERTISEMENT, hears_others: false };
 }
 
 fn gate(transaction: &mut Transaction, chain: &str, way: Way) {
@@ -189,11 +199,22 @@ fn gate(transaction: &mut Transaction, chain: &str, way: Way) {
         let rule = if way.hears_others { rule.network(ARP_SENDER, 4).lacks(ADDRESSES) } else { rule };
         rule.count().verdict(DROP, None)
     });
+    new_rule(transaction, chain, |rule| {
+        let rule = rule.meta(META_PROTOCOL).is(&IPV6).network(way.ipv6, 16).contains(ADDRESSES6);
+        rule.count().verdict(DROP, None)
+    });
+    // To a group that is made from the end of the address, so the address of the packet says nothing.
+    new_rule(transaction, chain, |rule| {
+        let rule = rule.meta(META_PROTOCOL).is(&IPV6).network(NEXT_HEADER, 1).is(&[ICMPV6]);
+        let rule = rule.network(ICMPV6_TYPE, 1).is(&[way.discovery]);
+        rule.network(DISCOVERY_TARGET, 16).contains(ADDRESSES6).count().verdict(DROP, None)
+    });
 }
 
-fn new_set(transaction: &mut Transaction, name: &str, kind: u32, flags: u32) {
+/// `kind` is its number and its length.
+fn new_set(transaction: &mut Transaction, name: &str, kind: (u32, u32), flags: u32) {
     transaction.add(Kind::NewSet, CREATE, |set| {
-        set.text(1, TABLE).text(2, name).number(3, flags).number(4, kind).number(5, 4);
+        set.text(1, TABLE).text(2, name).number(3, flags).number(4, kind.0).number(5, kind.1);
         // Nothing refers to sets by these numbers, but the kernel wants one.
         set.number(10, 1);
         if flags & SET_DYNAMIC != 0 {
@@ -204,12 +225,23 @@ fn new_set(transaction: &mut Transaction, name: &str, kind: u32, flags: u32) {
     });
 }
 
-fn change_addresses(transaction: &mut Transaction, kind: Kind, addresses: &BTreeSet<Ipv4Addr>) {
-    let octets: Vec<_> = addresses.iter().map(Ipv4Addr::octets).collect();
-    let keys: Vec<_> = octets.iter().map(|octets| &octets[..]).collect();
+fn change_addresses(transaction: &mut Transaction, kind: Kind, addresses: &BTreeSet<IpAddr>) {
+    let (mut four, mut six) = (Vec::new(), Vec::new());
+    for address in addresses {
+        match address {
+            IpAddr::V4(address) => four.push(address.octets()),
+            IpAddr::V6(address) => six.push(address.octets()),
+        }
+    }
+    change_keys(transaction, kind, ADDRESSES, &four);
+    change_keys(transaction, kind, ADDRESSES6, &six);
+}
+
+fn change_keys<const N: usize>(transaction: &mut Transaction, kind: Kind, set: &str, keys: &[[u8; N]]) {
+    let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
     // An attribute holds 64 KiB.
     for part in keys.chunks(KEYS_IN_MESSAGE) {
-        change_elements(transaction, kind, ADDRESSES, part);
+        change_elements(transaction, kind, set, part);
     }
 }
 
@@ -348,6 +380,7 @@ pub(super) const MARKS: u32 = 4;
 pub(super) const ARMED: Duration = Duration::from_millis(50);
 
 const ADDRESSES: &str = "addresses";
+const ADDRESSES6: &str = "addresses6";
 const ENGAGED: &str = "engaged";
 const LEASE: &str = "lease";
 const ARM: &str = "arm";
@@ -364,10 +397,19 @@ const KEYS_IN_MESSAGE: usize = 1000;
 /// Before all others.
 const PRIORITY: i32 = -500;
 const GRANT_RULES: usize = 4;
-const GATE_RULES: usize = 4;
+const GATE_RULES: usize = 6;
 /// Offsets of the protocol addresses of sender and target in an ARP message for IPv4 over Ethernet.
 const ARP_SENDER: u32 = 14;
 const ARP_TARGET: u32 = 24;
+/// The Ethernet type of IPv6.
+const IPV6: [u8; 2] = [0x86, 0xdd];
+/// Offsets in an IPv6 packet; messages of neighbour discovery follow its header at once (RFC 4861 section 4).
+const NEXT_HEADER: u32 = 6;
+const ICMPV6_TYPE: u32 = 40;
+const DISCOVERY_TARGET: u32 = 48;
+const ICMPV6: u8 = 58;
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
 
 // Numbers of the kernel (`linux/netfilter/nf_tables.h`).
 const TABLE_NAME: u16 = 1;
@@ -377,6 +419,7 @@ const SET_TIMEOUT: u32 = 0x10;
 const SET_DYNAMIC: u32 = 0x20;
 /// Names of the types of keys, for the program `nft` only.
 const IPV4_ADDRESS: u32 = 7;
+const IPV6_ADDRESS: u32 = 8;
 const MARK: u32 = 19;
 const INGRESS: u32 = 0;
 const EGRESS: u32 = 1;

@@ -2,7 +2,9 @@
 //!
 //! The kernel's attributes are an open set: what is not known here is none of our business.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rtnetlink::packet_route::AddressFamily;
 
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol,
@@ -20,11 +22,11 @@ pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) up: bool,
-    /// The hardware address, where ARP is spoken: Ethernet, not loopback, ARP not switched off.
+    /// The hardware address, where ARP or neighbour discovery is spoken: Ethernet, not loopback, ARP not switched off.
     pub(crate) mac: Option<Mac>,
 }
 
-/// An IPv4 address as the kernel holds it.
+/// An address as the kernel holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(super) message: AddressMessage,
@@ -40,17 +42,19 @@ impl Held {
         self.message.header.prefix_len
     }
 
-    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
-        self.message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let local = self.message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(address) => Some(*address),
             _ => None,
-        })
+        });
+        // For IPv6 it stands only on point-to-point links.
+        local.or_else(|| self.peer().filter(IpAddr::is_ipv6))
     }
 
     /// What the kernel derives the network from: differs from [`address`](Self::address) on point-to-point links.
-    pub(crate) fn peer(&self) -> Option<Ipv4Addr> {
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
         self.message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Address(IpAddr::V4(address)) => Some(*address),
+            AddressAttribute::Address(address) => Some(*address),
             _ => None,
         })
     }
@@ -66,20 +70,28 @@ impl Held {
         self.message.attributes.contains(&AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_MARK)))
     }
 
-    /// Whether the kernel removes it together with the primary address of its network.
+    /// Whether the kernel removes it together with the primary address of its network. For IPv6 the flag means another
+    /// thing: a temporary address.
     pub(crate) fn is_secondary(&self) -> bool {
-        self.message.header.flags.contains(AddressHeaderFlags::Secondary)
+        self.message.header.family == AddressFamily::Inet
+            && self.message.header.flags.contains(AddressHeaderFlags::Secondary)
     }
 }
 
 /// A row of the table `main` that may lead to an address.
 pub(super) fn route(message: &RouteMessage) -> Option<Route> {
+    let any: IpAddr = match message.header.address_family {
+        AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),
+        AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
+        _ => return None,
+    };
     let (mut table, mut destination, mut metric, mut output) =
-        (u32::from(message.header.table), Ipv4Addr::UNSPECIFIED, 0, None);
+        (u32::from(message.header.table), any, 0, None);
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Table(number) => table = *number,
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => destination = *address,
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => destination = (*address).into(),
+            RouteAttribute::Destination(RouteAddress::Inet6(address)) => destination = (*address).into(),
             RouteAttribute::Priority(priority) => metric = *priority,
             RouteAttribute::Oif(index) => output = Some(*index),
             RouteAttribute::MultiPath(hops) => output = hops.first().map(|hop| hop.interface_index),

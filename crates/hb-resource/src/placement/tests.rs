@@ -30,7 +30,8 @@ fn placed(spec: &str, table: &str) -> String {
     match place(&spec, named, &routes(table)) {
         Ok(placement) => {
             let name = if placement.interface == 2 { "e0" } else { "e1" };
-            format!("{name}/{} {}", placement.prefix, placement.broadcast)
+            let broadcast = placement.broadcast.map_or("-".to_owned(), |address| address.to_string());
+            format!("{name}/{} {broadcast}", placement.prefix)
         }
         Err(error) => format!("{error:?}"),
     }
@@ -92,7 +93,7 @@ fn among_equal_rows_the_last_one_wins() {
 #[test]
 fn without_a_mask_the_route_through_the_named_interface_gives_it() {
     let spec = AddressSpec {
-        address: Ipv4Addr::new(10, 1, 2, 3),
+        address: Ipv4Addr::new(10, 1, 2, 3).into(),
         prefix: None,
         interface: Some("e1".into()),
         label: None,
@@ -102,6 +103,28 @@ fn without_a_mask_the_route_through_the_named_interface_gives_it() {
     assert_eq!(place(&spec, Some(3), &table).unwrap().prefix, 16);
     assert_eq!(place(&spec, Some(4), &table), Err(PlacementError::MaskUnknown));
     assert_eq!(place(&spec, Some(3), &routes("0.0.0.0/0 e1")), Err(PlacementError::MaskUnknown));
+}
+
+#[test]
+fn ipv6_goes_where_the_longest_prefix_leads() {
+    let table = "fd00::/64 e0 256\n::/0 e1 1024\nfd00::/48 e1 1\nfe80::/64 e0 256\nfe80::/64 e1 256\nfd01::/64 e0 9\nfd01::/64 e1 5";
+    for (spec, expected) in [
+        ("fd00::5", "e0/64 -"),
+        ("fd00::5/128", "e0/128 -"),
+        ("fd00::5/64/e1", "e1/64 -"),
+        ("fd00:0:0:7::5", "e1/48 -"),
+        ("fd01::5", "e1/64 -"),
+        ("fd99::5", "DefaultRouteWithoutMask"),
+        ("fd99::5/128", "e1/128 -"),
+        ("fe80::5", "LinkLocal"),
+        ("fe80::5/64/e1", "e1/64 -"),
+        ("ff02::1/64/e0", "NotUnicast"),
+        ("::/64/e0", "NotUnicast"),
+        ("10.0.0.1", "NoRoute"),
+    ] {
+        assert_eq!(placed(spec, table), expected, "{spec}");
+    }
+    assert_eq!(network("fd00::5".parse().unwrap(), 0), "::".parse::<IpAddr>().unwrap());
 }
 
 #[test]

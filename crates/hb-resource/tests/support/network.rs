@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use hb_sys::packet::{ETHERTYPE_ARP, PacketSocket};
-use rtnetlink::packet_route::address::{AddressAttribute, AddressProtocol};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressProtocol};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags};
 use rtnetlink::{Handle, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use tokio::runtime::Runtime;
@@ -111,7 +111,7 @@ impl Network {
     /// Puts an address up as an administrator does, without label and mark.
     pub(crate) fn add_address(&self, name: &str, address: &str) {
         let (address, prefix) = address.split_once('/').unwrap();
-        let address = IpAddr::V4(address.parse().unwrap());
+        let address: IpAddr = address.parse().unwrap();
         let request = self.handle.address().add(self.index(name), address, prefix.parse().unwrap());
         self.runtime.block_on(request.execute()).unwrap();
     }
@@ -171,6 +171,28 @@ impl Network {
         shown
     }
 
+    /// All IPv6 addresses but loopback's and those of a link: address with prefix, and whether it is marked as ours and
+    /// may be used at once.
+    pub(crate) fn ipv6(&self) -> Vec<(String, bool, bool)> {
+        let found =
+            self.runtime.block_on(self.handle.address().get().execute().try_collect::<Vec<_>>()).unwrap();
+        let mut shown = Vec::new();
+        for message in found {
+            let address = message.attributes.iter().find_map(|attribute| match attribute {
+                AddressAttribute::Address(IpAddr::V6(address)) => Some(*address),
+                _ => None,
+            });
+            let Some(address) = address.filter(|a| !a.is_loopback() && !a.is_unicast_link_local()) else {
+                continue;
+            };
+            let is_ours =
+                message.attributes.contains(&AddressAttribute::Protocol(AddressProtocol::Other(0x48)));
+            let is_ready = !message.header.flags.contains(AddressHeaderFlags::Tentative);
+            shown.push((format!("{address}/{}", message.header.prefix_len), is_ours, is_ready));
+        }
+        shown
+    }
+
     /// The same, as texts only.
     pub(crate) fn address_texts(&self) -> Vec<String> {
         self.addresses().into_iter().map(|shown| shown.text).collect()
@@ -178,13 +200,18 @@ impl Network {
 
     /// Listens for ARP on an interface from now on.
     pub(crate) fn listen(&self, name: &str) -> Listener {
+        self.listen_for(name, ETHERTYPE_ARP)
+    }
+
+    /// Listens for frames of one Ethernet type on an interface from now on.
+    pub(crate) fn listen_for(&self, name: &str, ethertype: u16) -> Listener {
         let socket = PacketSocket::open().unwrap();
-        socket.bind(self.index(name), ETHERTYPE_ARP).unwrap();
+        socket.bind(self.index(name), ethertype).unwrap();
         Listener(socket)
     }
 }
 
-/// Receives ARP frames.
+/// Receives frames.
 pub(crate) struct Listener(PacketSocket);
 
 impl Listener {
