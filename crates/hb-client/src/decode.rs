@@ -29,11 +29,14 @@ pub struct Decoded {
     pub to: Option<String>,
     /// `netstring`, `classic` or nothing.
     pub encoding: Option<&'static str>,
-    /// The type of the message: its field `t`.
+    /// The type of the message: its field `t`, or that of the compressed message inside.
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// All fields, in order; none if the message cannot be decoded.
     pub fields: Vec<DecodedField>,
+    /// The fields of the compressed message inside, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compressed: Option<Vec<DecodedField>>,
     /// What became of the digest; nothing for packets of other programs.
     pub digest: Option<Digest>,
     /// The stable short name of the reason for which a node with these keys would refuse the packet.
@@ -145,12 +148,17 @@ fn packet(packet: &[u8], keys: Option<&KeyRing>) -> Decoded {
         None => unkeyed_cause(packet, &message),
     };
     let message = message.unwrap_or_default();
+    let (inside, packed_cause) = match hb_compress::unpack(message.clone()) {
+        Ok(inside) => (inside, None),
+        Err(error) => (Message::default(), Some(error.cause())),
+    };
     Decoded {
         encoding: Some(encoding.name()),
-        kind: message.kind().map(str::to_owned),
+        kind: inside.kind().map(str::to_owned),
         fields: fields(&message),
+        compressed: (inside != message && packed_cause.is_none()).then(|| fields(&inside)),
         digest: Some(digest),
-        cause,
+        cause: cause.or(packed_cause),
         ..Decoded::default()
     }
 }

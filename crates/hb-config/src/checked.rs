@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hb_auth::KeyRing;
+use hb_compress::Method;
 
 use crate::source::Place;
 
@@ -38,6 +39,8 @@ pub struct Checked {
     pub failback: Failback,
     /// `msgfmt classic`, the default: messages carry the inner field `auth` (`wire.md` 2.3).
     pub inner_auth: bool,
+    /// Which messages are sent compressed, and how.
+    pub compression: Compression,
     /// Real-time scheduling and locked memory. Default yes.
     pub realtime: bool,
     /// Real-time priority, 1 to 99, if given.
@@ -141,6 +144,17 @@ pub enum Medium {
         /// Host or group, as clients and logs name the medium.
         name: String,
     },
+}
+
+/// Compression of whole messages (`wire.md` 10.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// `compression`. Default zlib.
+    pub method: Method,
+    /// `compression_threshold` in KiB, more than zero: longer messages are compressed if `traditional` says so. Default 2.
+    pub threshold: u32,
+    /// `traditional_compression`: by length. Default no: only what fits into no datagram otherwise.
+    pub traditional: bool,
 }
 
 /// How long resource scripts may run, and how often a failed stop is repeated.

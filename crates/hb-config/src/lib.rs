@@ -36,8 +36,8 @@ mod value;
 mod wrap;
 
 pub use checked::{
-    AddressSpec, AgentLimits, Checked, Facility, Failback, GenerationMethod, Group, LeaseSettings, LogConfig,
-    Medium, Notice, Resource, ResourceKind, UuidFrom,
+    AddressSpec, AgentLimits, Checked, Compression, Facility, Failback, GenerationMethod, Group,
+    LeaseSettings, LogConfig, Medium, Notice, Resource, ResourceKind, UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

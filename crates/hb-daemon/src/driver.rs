@@ -29,7 +29,6 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use hb_auth::InnerAuth;
 use hb_engine::{Action, Engine, JobId, Outcome};
 use hb_resource::{Actuator, Job, JobAction, Report};
 use hb_sys::process::{Notifier, Side, daemonise, detach_stdio, set_umask};
@@ -144,7 +143,7 @@ impl Node {
             engine: Engine::new(config, random_seed()?, clock::now()),
             ports: start.media,
             keys: start.checked.key_ring.clone(),
-            inner: if start.checked.inner_auth { InnerAuth::Yes } else { InnerAuth::No },
+            packing: mapping::packing(&start.checked),
             names: mapping::names(&in_force),
             log_refused: start.checked.log.log_badpack,
             log: log.clone(),
@@ -291,7 +290,7 @@ fn start_heart(
     priority: Option<i32>,
 ) -> io::Result<Scheduling> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    thread::Builder::new().name("hb-heart".to_owned()).stack_size(crate::STACK_SIZE).spawn(move || {
+    thread::Builder::new().name("hb-heart".to_owned()).stack_size(crate::HEART_STACK).spawn(move || {
         // Nobody listens only if the start was given up.
         let _ = sender.send(realtime::enter(priority));
         let mut last = FromHeart::Ended(heart.run());

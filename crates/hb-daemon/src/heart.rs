@@ -30,7 +30,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hb_auth::{InnerAuth, KeyRing};
+use hb_auth::KeyRing;
+use hb_compress::Packing;
 use hb_engine::{Action, Engine, Input, JobId, Now, Tick};
 
 use crate::clock;
@@ -67,8 +68,8 @@ pub(crate) struct Parts<P> {
     pub(crate) ports: Vec<P>,
     /// Signs and verifies.
     pub(crate) keys: KeyRing,
-    /// Whether messages carry the inner field `auth`.
-    pub(crate) inner: InnerAuth,
+    /// How messages become packets.
+    pub(crate) packing: Packing,
     /// Names for log lines.
     pub(crate) names: Names,
     /// Whether refused packets are logged (directive `log_badpack`); they are counted in any case.
@@ -97,7 +98,7 @@ pub(crate) struct Heart<P> {
     wires: Vec<Wire<P>>,
     keys: KeyRing,
     signature: Signature,
-    inner: InnerAuth,
+    packing: Packing,
     voice: Voice,
     submit: Submit,
     leave: Leave,
@@ -144,7 +145,7 @@ impl<P: Port> Heart<P> {
             wires: parts.ports.into_iter().map(Wire::new).collect(),
             keys: parts.keys,
             signature: Signature::new(parts.names.nodes.len()),
-            inner: parts.inner,
+            packing: parts.packing,
             voice: Voice::new(parts.log, parts.names, parts.log_refused),
             submit: parts.submit,
             leave: parts.leave,

@@ -135,11 +135,15 @@ impl InForce {
             tell.change(name, &seconds(before), &seconds(after));
         }
         let (before, after) = (&now.log, &read.log);
+        let packing = (&now.compression, &read.compression);
         let facility = |log: &hb_config::LogConfig| log.facility.map_or("none", |facility| facility.name());
         for (name, before, after) in [
             ("hopfudge", now.hopfudge.to_string(), read.hopfudge.to_string()),
             ("auto_failback", word(now.failback).to_owned(), word(read.failback).to_owned()),
             ("msgfmt", format(now).to_owned(), format(read).to_owned()),
+            ("compression", packing.0.method.to_string(), packing.1.method.to_string()),
+            ("compression_threshold", packing.0.threshold.to_string(), packing.1.threshold.to_string()),
+            ("traditional_compression", packing.0.traditional.to_string(), packing.1.traditional.to_string()),
             ("logfile", path(before.logfile.as_deref()), path(after.logfile.as_deref())),
             ("debugfile", path(before.debugfile.as_deref()), path(after.debugfile.as_deref())),
             ("logfacility", facility(before).to_owned(), facility(after).to_owned()),

@@ -39,5 +39,7 @@ mod test_files;
 pub use driver::{guard_main, run};
 pub use options::{DEFAULT_CONFIG_DIR, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, Exit, Options};
 
-/// Stack of every thread that is made here: small, because all memory may be locked.
+/// Stack of every thread that is made here but the heart: small, because all memory may be locked.
 const STACK_SIZE: usize = 256 * 1024;
+/// Stack of the heart, which may have to compress messages: the tables for that are made on the stack.
+const HEART_STACK: usize = 1024 * 1024;

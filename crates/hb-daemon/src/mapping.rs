@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use hb_auth::InnerAuth;
+use hb_compress::Packing;
 use hb_config::{Checked, Medium, ResourceKind};
 use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, Reconfiguration};
 use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, ResourceSpec};
@@ -34,6 +36,17 @@ pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
         Medium::Later { .. } => None,
     });
     specs.collect()
+}
+
+/// How messages become packets.
+pub(crate) fn packing(checked: &Checked) -> Packing {
+    let settings = &checked.compression;
+    let threshold = usize::try_from(settings.threshold).unwrap_or(usize::MAX).saturating_mul(1024);
+    Packing {
+        inner: if checked.inner_auth { InnerAuth::Yes } else { InnerAuth::No },
+        method: settings.method,
+        threshold: settings.traditional.then_some(threshold),
+    }
 }
 
 /// What the engine is told. `links` are the names of the open media.

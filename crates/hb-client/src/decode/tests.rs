@@ -69,6 +69,20 @@ fn one_packet_in_full() {
 }
 
 #[test]
+fn compressed_messages_are_shown_inside_and_outside() {
+    for vector in load::single().filter(|vector| matches!(&vector.file()[..3], "166" | "167" | "171")) {
+        let shown = shown(&vector.packet, None);
+        assert_eq!(shown["fields"], vector.entry["fields"]);
+        assert_eq!(shown["compressed"][0][1], "t");
+        assert_eq!(shown["type"], shown["compressed"][0][2]);
+        assert_eq!(shown["cause"], Json::Null);
+    }
+    let body = b"###\n26:(1)_compressed_payload=abc,30:(0)_compression_algorithm=zlib,%%%\n3:1 x,";
+    let shown = shown(body, None);
+    assert_eq!((&shown["cause"], &shown["type"]), (&json!("compression-damaged"), &Json::Null));
+}
+
+#[test]
 fn bytes_that_are_no_text() {
     let shown = shown(b"###\n11:(1)b=\0\xff\x10abc,7:(0)\xffx=\xfe,%%%\n3:1 x,", None);
     assert_eq!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hb_auth::KeyRing;
 
-use crate::checked::{Checked, Failback, GenerationMethod, Group, LogConfig, UuidFrom};
+use crate::checked::{Checked, Compression, Failback, GenerationMethod, Group, LogConfig, UuidFrom};
 use crate::hb_toml::HbToml;
 
 use super::draft::{Draft, Setting};
@@ -40,6 +40,11 @@ pub(crate) fn assemble(
         hopfudge: small(&draft.hopfudge).unwrap_or(1),
         failback: draft.failback.value().copied().unwrap_or(Failback::Legacy),
         inner_auth: draft.inner_auth.value().copied().unwrap_or(true),
+        compression: Compression {
+            method: draft.compression.value().copied().unwrap_or_default(),
+            threshold: small(&draft.compression_threshold).unwrap_or(2),
+            traditional: draft.traditional_compression.value().copied().unwrap_or(false),
+        },
         realtime: draft.realtime.value().copied().unwrap_or(true),
         rtprio: draft.rtprio.value().copied(),
         log,

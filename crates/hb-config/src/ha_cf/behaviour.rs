@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use hb_compress::Method;
+
 use crate::checked::{Failback, GenerationMethod, UuidFrom};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity, quoted};
@@ -112,9 +114,21 @@ pub(super) fn msgfmt(cf: &mut HaCf<'_>, word: Word<'_>) {
 
 /// The modules of Debian's package of 3.0.6.
 pub(super) fn compression(cf: &mut HaCf<'_>, word: Word<'_>) {
-    if !matches!(word.text, b"zlib" | b"bz2") {
+    let value = std::str::from_utf8(word.text).ok().and_then(|name| name.parse::<Method>().ok());
+    if value.is_none() {
         cf.bad_value_with(Code::BadWord, word, || in_lower_case(word, &["zlib", "bz2"]));
     }
+    cf.draft.compression.set(value, word.mark);
+}
+
+pub(super) fn compression_threshold(cf: &mut HaCf<'_>, word: Word<'_>) {
+    let value = cf.number(Code::BadNumber, word, 1..=i32::MAX);
+    cf.draft.compression_threshold.set(value, word.mark);
+}
+
+pub(super) fn traditional_compression(cf: &mut HaCf<'_>, word: Word<'_>) {
+    let value = cf.truth(word);
+    cf.draft.traditional_compression.set(value, word.mark);
 }
 
 /// Absolute paths are not looked at, relative ones must be directories.

@@ -181,12 +181,19 @@ static DIRECTIVES: &[Directive] = &[
         .not_recorded()
         .status(Status::NoEffect),
     Directive::list("autojoin", nodes::autojoin, "`none`, `other` or `any`", "autojoin none"),
-    Directive::list("compression", behaviour::compression, "`zlib` or `bz2`", "compression zlib")
-        .status(Status::LaterMinor),
-    Directive::list("compression_threshold", behaviour::positive, POSITIVE, "compression_threshold 2")
-        .status(Status::LaterMinor),
-    Directive::list("traditional_compression", behaviour::truth_value, TRUTH, "traditional_compression off")
-        .status(Status::LaterMinor),
+    Directive::list("compression", behaviour::compression, "`zlib` or `bz2`", "compression zlib"),
+    Directive::list(
+        "compression_threshold",
+        behaviour::compression_threshold,
+        POSITIVE,
+        "compression_threshold 2",
+    ),
+    Directive::list(
+        "traditional_compression",
+        behaviour::traditional_compression,
+        TRUTH,
+        "traditional_compression off",
+    ),
     Directive::list("max_rexmit_delay", timing::max_rexmit_delay, POSITIVE_MS, "max_rexmit_delay 250"),
     Directive::list("quorum_server", behaviour::nothing, "a host", "quorum_server q")
         .status(Status::NoEffect),

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use hb_compress::Method;
+
 use crate::checked::{Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
 use crate::source::Mark;
 
@@ -162,6 +164,9 @@ pub(crate) struct Draft {
     pub(crate) generation_method: Setting<GenerationMethod>,
     pub(crate) uuid_from: Setting<UuidFrom>,
     pub(crate) inner_auth: Setting<bool>,
+    pub(crate) compression: Setting<Method>,
+    pub(crate) compression_threshold: Setting<i32>,
+    pub(crate) traditional_compression: Setting<bool>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// `env STOPRETRYMAX`: repetitions of a failed stop; nothing inside: for ever.
     pub(crate) stop_retries: Setting<Option<u32>>,

@@ -9,7 +9,6 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use hb_auth::InnerAuth;
 use hb_client::RefusalCause;
 use hb_config::Checked;
 use hb_resource::Change as ActuatorChange;
@@ -143,7 +142,7 @@ impl Office {
             engine,
             ports,
             keys: checked.key_ring.clone(),
-            inner: if checked.inner_auth { InnerAuth::Yes } else { InnerAuth::No },
+            packing: mapping::packing(checked),
             names: mapping::names(&next),
             log_refused: checked.log.log_badpack,
         })?;

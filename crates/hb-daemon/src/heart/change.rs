@@ -7,7 +7,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use hb_auth::{InnerAuth, KeyRing};
+use hb_auth::KeyRing;
+use hb_compress::Packing;
 use hb_engine::Reconfiguration;
 
 use super::message::FromHeart;
@@ -26,8 +27,8 @@ pub(crate) struct Change<P> {
     pub(crate) ports: Vec<P>,
     /// Signs and verifies.
     pub(crate) keys: KeyRing,
-    /// Whether messages carry the inner field `auth`.
-    pub(crate) inner: InnerAuth,
+    /// How messages become packets.
+    pub(crate) packing: Packing,
     /// Names for log lines.
     pub(crate) names: Names,
     /// Whether refused packets are logged.
@@ -42,7 +43,7 @@ pub(crate) struct Discarded {
 impl<P: Port> Heart<P> {
     /// Takes everything over; says so in the log if the media could not be watched, and changes nothing then.
     pub(super) fn take_over(&mut self, change: Change<P>) {
-        let Change { engine, ports, keys, inner, names, log_refused } = change;
+        let Change { engine, ports, keys, packing, names, log_refused } = change;
         let before: Vec<_> =
             engine.links.iter().map(|link| link.before.map(|before| usize::from(before.0))).collect();
         let known = |index: &usize| *index < self.wires.len();
@@ -63,7 +64,7 @@ impl<P: Port> Heart<P> {
         if let Some(index) = self.signature.renew(&self.keys) {
             self.voice.signs_with(clock::tick(), index);
         }
-        self.inner = inner;
+        self.packing = packing;
         self.voice.exchange(names, log_refused);
         let now = clock::now();
         self.engine.reconfigure(now, engine);

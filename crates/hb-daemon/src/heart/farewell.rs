@@ -19,7 +19,7 @@ impl<P: Port> Heart<P> {
             return;
         }
         self.farewell_at = seq + AHEAD / 2;
-        let packet = self.keys.seal(&self.engine.farewell(AHEAD), self.inner);
+        let packet = self.keys.seal(&self.engine.farewell(AHEAD), self.packing.inner);
         let routes: Vec<Route> = self.wires.iter().filter_map(|wire| wire.port.route()).collect();
         (self.leave)(Farewell { packet, routes });
     }

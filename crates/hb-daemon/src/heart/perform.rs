@@ -22,17 +22,16 @@ impl<P: Port> Heart<P> {
     }
 
     fn perform_send(&mut self, now: Now, message: &hb_wire::Message) {
-        if let Err(error) = self.signature.ring(&self.keys).seal_into(message, self.inner, &mut self.outgoing)
-        {
-            self.voice.not_sealed(now.tick, error);
-            return;
+        let ring = self.signature.ring(&self.keys);
+        if let Err(error) = self.packing.seal_into(ring, message, &mut self.outgoing) {
+            self.voice.not_sealed(now.tick, &error);
         }
         let sent = clock::tick();
         if self.wires.iter().any(|wire| wire.port.carries_text())
             && let Err(error) =
                 self.signature.ring(&self.keys).seal_text_into(message, &mut self.outgoing_text)
         {
-            self.voice.not_sealed(now.tick, error);
+            self.voice.not_sealed(now.tick, &error);
         }
         if self.wires.iter().any(|wire| wire.port.is_renewable()) {
             self.attend(Duration::ZERO);

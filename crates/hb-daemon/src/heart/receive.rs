@@ -123,7 +123,7 @@ impl<P: Port> Heart<P> {
             self.handle_from(self.arrival(stamp), Input::Echo { link: link(index) });
             return Some(length);
         }
-        match self.keys.open(packet) {
+        match hb_compress::open(&self.keys, packet) {
             Ok(message) => {
                 wire.counts.received += 1;
                 if let Some(index) = self.signature.heard(&message, packet, &self.keys) {

@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use hb_auth::Refusal;
+use hb_compress::OpenError;
 use hb_engine::{Event, Tick};
 
 use crate::event_text::{self, Limit, Names};
@@ -62,10 +63,11 @@ impl Voice {
         }
     }
 
-    /// A packet that the key ring refused.
-    pub(super) fn refused(&mut self, now: Tick, link: &str, refusal: Refusal) {
+    /// A packet that was refused.
+    pub(super) fn refused(&mut self, now: Tick, link: &str, refusal: OpenError) {
         if self.log_refused {
-            let level = if refusal == Refusal::Unrecognised { Level::Info } else { Level::Warn };
+            let unrecognised = OpenError::Refused(Refusal::Unrecognised);
+            let level = if refusal == unrecognised { Level::Info } else { Level::Warn };
             let cause = refusal.cause();
             self.limited(now, cause, 1, level, || format!("packet refused on {link}: {refusal} [{cause}]"));
         }
@@ -87,8 +89,8 @@ impl Voice {
         self.limited(now, "send errors", 1, Level::Info, || format!("can send on {link} again"));
     }
 
-    /// A message has no form on the wire; the engine makes none like that.
-    pub(super) fn not_sealed(&mut self, now: Tick, error: hb_wire::EncodeError) {
+    /// A message has no form on some media.
+    pub(super) fn not_sealed(&mut self, now: Tick, error: &dyn std::error::Error) {
         self.limited(now, "messages not sent", 1, Level::Error, || format!("message not sent: {error}"));
     }
 

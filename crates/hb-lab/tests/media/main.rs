@@ -8,6 +8,8 @@
 //! cores.
 
 #[cfg(test)]
+mod compression;
+#[cfg(test)]
 mod healing;
 #[cfg(test)]
 mod ppp;

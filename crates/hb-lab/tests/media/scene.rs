@@ -48,11 +48,16 @@ impl Scene {
         keepalive: Duration,
         deadtime: Duration,
     ) -> Self {
-        let files = |media: &str| {
+        let files = media.map(|media| {
             let mut files = ClusterFiles::two_node().with_timing(keepalive, deadtime);
             files.ha_cf = files.ha_cf.replace("bcast eth0\n", media);
             files
-        };
+        });
+        Self::build_of(pair, &files).await
+    }
+
+    /// As [`Scene::build`], with these files of alpha and beta.
+    pub(crate) async fn build_of(pair: Pair, files: &[ClusterFiles; 2]) -> Self {
         let mut lab = Lab::start(agent()).unwrap();
         for network in [FRONT, BACK] {
             lab.add_network(network).await.unwrap();
@@ -63,14 +68,14 @@ impl Scene {
             Pair::With306 => NodeProgram::heartbeat().unwrap_or_else(|error| panic!("{error}")),
         };
         let mut nodes = Vec::new();
-        for ((name, last), (program, media)) in
-            [("alpha", 1), ("beta", 2)].into_iter().zip([ours, other].into_iter().zip(media))
+        for ((name, last), (program, files)) in
+            [("alpha", 1), ("beta", 2)].into_iter().zip([ours, other].into_iter().zip(files))
         {
             let spec = HostSpec::new(name)
                 .plug(FRONT, Ipv4Addr::new(10, 77, 0, last))
                 .plug(BACK, Ipv4Addr::new(10, 78, 0, last));
             let host = lab.add_host(spec).await.unwrap();
-            nodes.push(Node::new(host, program, &files(media)).unwrap());
+            nodes.push(Node::new(host, program, files).unwrap());
         }
         let nodes: [Node; 2] = nodes.try_into().unwrap_or_else(|_| unreachable!("two were made"));
         for (node, last) in nodes.iter().zip(1..) {
@@ -118,7 +123,7 @@ impl Scene {
                     Account::Ours(status) => {
                         status.nodes.iter().any(|node| node.name == peer && node.status == "active")
                     }
-                    Account::Heartbeat { peer, .. } => peer == "active",
+                    Account::Heartbeat { .. } => ask_306(node, &["nodestatus", peer]).await == "active",
                     Account::Off | Account::NotRunning | Account::Mute => false,
                 };
                 if !is_active {
@@ -178,6 +183,16 @@ impl Scene {
         }
     }
 
+    /// As [`Scene::ends`], where other nodes than these two are in the files and never start.
+    pub(crate) fn ends_but_for_the_absent(self) {
+        for (node, peer) in self.nodes.iter().zip(["beta", "alpha"]) {
+            let log = node.log();
+            for bad in [format!("node {peer}: is dead"), "Heartbeat restart on node".to_owned()] {
+                assert!(!log.contains(&bad), "{:?}: {bad}{}", self.pair, self.describe());
+            }
+        }
+    }
+
     fn describe(&self) -> String {
         let mut text = String::new();
         for node in &self.nodes {
@@ -206,12 +221,15 @@ pub(crate) async fn is_up(node: &Node, peer: &str, link: &str) -> bool {
             let mut nodes = status.nodes.iter().filter(|node| node.name == peer);
             nodes.any(|node| node.links.iter().any(|found| found.name == link && found.up))
         }
-        Account::Heartbeat { .. } => {
-            let output = node.host().run(&["cl_status", "hblinkstatus", peer, link], LIMIT).await.unwrap();
-            output.stdout.trim() == "up"
-        }
+        Account::Heartbeat { .. } => ask_306(node, &["hblinkstatus", peer, link]).await == "up",
         Account::Off | Account::NotRunning | Account::Mute => false,
     }
+}
+
+/// What `cl_status` of a 3.0.6 node answers.
+async fn ask_306(node: &Node, question: &[&str]) -> String {
+    let output = node.host().run(&[&["cl_status"], question].concat(), LIMIT).await.unwrap();
+    output.stdout.trim().to_owned()
 }
 
 /// A program of ours.

@@ -56,7 +56,7 @@ fn others(text: &str) -> BTreeSet<(&str, &str)> {
 const DENY: Tool = Tool { subcommand: "deny", package: "cargo-deny@0.20.2" };
 
 /// Raising it takes a change of the decision record.
-const MOST_CRATES: usize = 90;
+const MOST_CRATES: usize = 92;
 
 #[cfg(test)]
 mod tests {

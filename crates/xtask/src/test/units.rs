@@ -113,7 +113,7 @@ fn chosen(workspace: &Workspace, changes: &str) -> Vec<String> {
 }
 
 /// Crates besides those without std whose tests touch nothing of the machine and so take no time.
-const PURE: [&str; 2] = ["hb-auth", "hb-config"];
+const PURE: [&str; 3] = ["hb-auth", "hb-compress", "hb-config"];
 const SLOW_CASES: &str = "4096";
 const LIMIT: Duration = minutes(20);
 

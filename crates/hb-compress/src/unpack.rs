@@ -1,0 +1,79 @@
+//! The message inside a message (`wire.md` 10.1), within bounds.
+
+use hb_wire::{DecodeError, Encoding, Message, classic, netstring};
+use thiserror::Error;
+
+use crate::method::InflateError;
+use crate::{ALGORITHM, Method, PAYLOAD};
+
+/// The longest message before it is packed (`wire.md` 1.4).
+pub const MAX_PLAIN: usize = 2 * 1024 * 1024;
+
+/// Why a packed message was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum UnpackError {
+    /// The method is missing, or none of 3.0.6.
+    #[error("unknown compression method")]
+    Method,
+    /// Not one whole stream of the named method.
+    #[error("compressed message is damaged")]
+    Damaged,
+    /// More than [`MAX_PLAIN`] bytes come out.
+    #[error("compressed message is too long")]
+    TooLong,
+    /// What comes out starts like no message.
+    #[error("compressed bytes are no message")]
+    Unrecognised,
+    /// What comes out is packed again, which no sender does.
+    #[error("compressed message holds another compressed message")]
+    Nested,
+    /// What comes out starts like a message, but is none.
+    #[error("malformed compressed message")]
+    Malformed(#[from] DecodeError),
+}
+
+impl UnpackError {
+    /// A stable short name for counters and machine-readable output.
+    #[must_use]
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::Method => "compression-method",
+            Self::Damaged => "compression-damaged",
+            Self::TooLong => "compression-too-long",
+            Self::Unrecognised => "compression-unrecognised",
+            Self::Nested => "compression-nested",
+            Self::Malformed(_) => "compression-malformed",
+        }
+    }
+}
+
+/// The message that is packed in this one; or this one, if it is not packed.
+///
+/// An `auth` field inside is not looked at, as by 3.0.6: the whole packet was verified. Costs time and memory by the
+/// length of what comes out, at most [`MAX_PLAIN`], so the sender must be a member.
+///
+/// # Errors
+///
+/// The cause, if there is something packed that is no message.
+///
+/// ```
+/// let status = hb_wire::Message::new("status");
+/// assert_eq!(hb_compress::unpack(status.clone()), Ok(status));
+/// ```
+pub fn unpack(message: Message) -> Result<Message, UnpackError> {
+    if !message.has(PAYLOAD) {
+        return Ok(message);
+    }
+    let method = message.text(ALGORITHM).and_then(|name| name.parse::<Method>().ok());
+    let method = method.ok_or(UnpackError::Method)?;
+    let packed = message.binary(PAYLOAD).ok_or(UnpackError::Damaged)?;
+    let plain = method.inflate(packed, MAX_PLAIN).map_err(|error| match error {
+        InflateError::Damaged => UnpackError::Damaged,
+        InflateError::TooLong => UnpackError::TooLong,
+    })?;
+    let inside = match Encoding::of(&plain).ok_or(UnpackError::Unrecognised)? {
+        Encoding::Netstring => netstring::decode(&plain)?,
+        Encoding::Classic => classic::decode(&plain)?,
+    };
+    if inside.has(PAYLOAD) { Err(UnpackError::Nested) } else { Ok(inside) }
+}
