@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hb_engine::{
     Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, HoldSet, Input, JobId,
-    LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, Output, Tick, WallSeconds,
+    LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, PingConfig, Output, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -400,6 +400,7 @@ fn config(local: usize, generation: u64, failback: Failback) -> Config {
         failback,
         groups: vec![home(0), home(1)],
         files_digest: String::new(),
+        pings: PingConfig::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hb_client::{GroupState, Status};
+use hb_client::{GroupState, NodeKind, Status};
 
 /// Everything worth seeing, the node itself first.
 pub(crate) fn table(status: &Status) -> String {
@@ -55,8 +55,12 @@ fn nodes(status: &Status) -> Vec<Vec<String>> {
         if let Some(files) = node.other_files.as_ref().filter(|files| !files.is_empty()) {
             remarks.push(format!("other {}", files.join(", ")));
         }
-        if !own && node.silence_ms.is_some() && !node.speaks_hb {
-            remarks.push("3.0.6".to_owned());
+        match node.kind {
+            NodeKind::Normal if !own && node.silence_ms.is_some() && !node.speaks_hb => {
+                remarks.push("3.0.6".to_owned());
+            }
+            NodeKind::Normal => {}
+            NodeKind::Ping => remarks.push("ping node".to_owned()),
         }
         rows.push(row([
             node.name.clone(),

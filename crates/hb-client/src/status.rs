@@ -35,11 +35,11 @@ pub struct Status {
     pub stable: bool,
     /// Whether an orderly stop is under way.
     pub stopping: bool,
-    /// Every normal node in `ha.cf` order, this one included.
+    /// Every normal node in `ha.cf` order, this one included; behind them the ping nodes.
     pub nodes: Vec<NodeStatus>,
     /// Every resource group in `haresources` order.
     pub groups: Vec<GroupStatus>,
-    /// Every medium in `ha.cf` order.
+    /// Every medium in `ha.cf` order; behind them the ping nodes.
     pub media: Vec<MediumStatus>,
     /// What became of log lines.
     pub log: LogStatus,
@@ -51,14 +51,28 @@ pub struct Status {
     pub protection: Vec<String>,
 }
 
-/// One normal node.
+/// What a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeKind {
+    /// It can have resources.
+    #[default]
+    Normal,
+    /// It only answers pings.
+    Ping,
+}
+
+/// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatus {
+    /// `normal` or `ping`; a node that does not say is a normal one.
+    #[serde(default)]
+    pub kind: NodeKind,
     /// Its name.
     pub name: String,
-    /// `init`, `up`, `active`, `dead`, or what it calls itself.
+    /// `init`, `up`, `active`, `dead`, or what it calls itself; `ping` for a ping node that answers.
     pub status: String,
-    /// Time since its last heartbeat; absent if none ever came.
+    /// Time since its last heartbeat, or answer; absent if none ever came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence_ms: Option<u64>,
     /// Silence after which it counts as dead.
@@ -118,7 +132,7 @@ pub enum GroupState {
 /// One medium. Counters run from the start of the process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediumStatus {
-    /// Its kind: `bcast`, `ucast` and so on.
+    /// Its kind: `bcast`, `ucast`, `ping` and so on.
     pub kind: String,
     /// Interface, tty or host, as logs name it.
     pub name: String,

@@ -68,11 +68,11 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether a medium of a kind that this version can use is among the media. Without one a node hears nobody and
-    /// would take every resource.
+    /// Whether a medium that carries messages between nodes is among the media. With ping nodes alone a node hears nobody
+    /// and would take every resource.
     #[must_use]
     pub fn has_working_medium(&self) -> bool {
-        self.media.iter().any(|medium| !matches!(medium, Medium::Later { .. }))
+        self.media.iter().any(|medium| !matches!(medium, Medium::Ping { .. }))
     }
 }
 
@@ -137,12 +137,14 @@ pub enum Medium {
         /// UDP port.
         port: u16,
     },
-    /// Checked, but not usable yet.
-    Later {
-        /// The directive: `ping`, `ping_group`, ...
-        kind: &'static str,
-        /// Host or group, as clients and logs name the medium.
+    /// Asks hosts whether they answer, and is a ping node at the same time; carries nothing to other nodes.
+    Ping {
+        /// What is asked.
+        kind: PingKind,
+        /// Host or group, as written: the name of the medium and of the ping node.
         name: String,
+        /// Whom to ask: one host, or those of the group that could be resolved.
+        hosts: Vec<IpAddr>,
     },
 }
 
@@ -155,6 +157,29 @@ pub struct Compression {
     pub threshold: u32,
     /// `traditional_compression`: by length. Default no: only what fits into no datagram otherwise.
     pub traditional: bool,
+}
+
+/// The directive that names a ping node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PingKind {
+    /// `ping`: one IPv4 host.
+    Ping,
+    /// `ping6`: one IPv6 host.
+    Ping6,
+    /// `ping_group`: it answers as long as one of its IPv4 hosts does.
+    Group,
+}
+
+impl PingKind {
+    /// The name of the directive.
+    #[must_use]
+    pub const fn directive(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Ping6 => "ping6",
+            Self::Group => "ping_group",
+        }
+    }
 }
 
 /// How long resource scripts may run, and how often a failed stop is repeated.

@@ -142,6 +142,7 @@ impl Node {
         let heart = Heart::new(Parts {
             engine: Engine::new(config, random_seed()?, clock::now()),
             ports: start.media,
+            pingers: start.pingers,
             keys: start.checked.key_ring.clone(),
             packing: mapping::packing(&start.checked),
             names: mapping::names(&in_force),

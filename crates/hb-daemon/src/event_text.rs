@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hb_engine::{Event, GroupId, HoldSet, LinkId, NodeId};
+use hb_engine::{Event, GroupId, HoldSet, LinkId, NodeId, PingId};
 
 use crate::excerpt::excerpt;
 use crate::files_digest;
@@ -20,6 +20,8 @@ pub(crate) struct Names {
     pub(crate) nodes: Vec<String>,
     /// Media by number.
     pub(crate) links: Vec<String>,
+    /// Ping members by number.
+    pub(crate) pings: Vec<String>,
     /// Keys of the resource groups by number.
     pub(crate) groups: Vec<String>,
     /// The digest of our own files (`files_digest`).
@@ -59,6 +61,11 @@ impl Names {
         self.links.get(usize::from(link.0)).map_or("?", String::as_str)
     }
 
+    /// The name of a ping member.
+    pub(crate) fn ping(&self, ping: PingId) -> &str {
+        self.pings.get(usize::from(ping.0)).map_or("?", String::as_str)
+    }
+
     /// The key of a group.
     pub(crate) fn group(&self, group: GroupId) -> &str {
         self.groups.get(usize::from(group.0)).map_or("?", String::as_str)
@@ -69,6 +76,7 @@ impl Names {
 pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
     let node = |node: &NodeId| names.node(*node);
     let link = |link: &LinkId| names.link(*link);
+    let ping = |ping: &PingId| names.ping(*ping);
     let group = |group: &GroupId| names.group(*group);
     match event {
         Event::LocalStatus { status } => info(format!("Local status now set to: '{status}'")),
@@ -82,6 +90,11 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         }
         Event::LinkUp { node: who, link: on } => link_up(node(who), link(on)),
         Event::LinkDown { node: who, link: on } => link_down(node(who), link(on)),
+        // The link of a ping member has its name.
+        Event::PingLinkUp { ping: who } => link_up(ping(who), ping(who)),
+        Event::PingLinkDown { ping: who } => link_down(ping(who), ping(who)),
+        Event::PingAnswers { ping: who } => status_update(ping(who), "ping"),
+        Event::PingDead { ping: who, silence } => dead(ping(who), *silence, mono_ns),
         Event::WokeLate { by } => woke_late(*by),
         Event::Gap { node: who, lost, last, seen } => gap(node(who), *lost, *last, *seen),
         Event::GapClosed { node: who } => gap_closed(node(who)),

@@ -19,6 +19,7 @@ mod lease;
 mod load;
 mod message;
 mod perform;
+mod ping;
 mod port;
 mod receive;
 mod signature;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use hb_auth::KeyRing;
 use hb_compress::Packing;
 use hb_engine::{Action, Engine, Input, JobId, Now, Tick};
+use hb_transport::Pinger;
 
 use crate::clock;
 use crate::event_text::Names;
@@ -52,6 +54,7 @@ pub(crate) use port::Port;
 use attention::Attention;
 use lease::Tenure;
 use load::LoadAverage;
+use ping::Asked;
 use receive::Wire;
 use signature::Signature;
 use voice::Voice;
@@ -66,6 +69,8 @@ pub(crate) struct Parts<P> {
     pub(crate) engine: Engine,
     /// The open media, in the order of the engine's links.
     pub(crate) ports: Vec<P>,
+    /// Those who ask the ping members, in the order of the engine's.
+    pub(crate) pingers: Vec<Pinger>,
     /// Signs and verifies.
     pub(crate) keys: KeyRing,
     /// How messages become packets.
@@ -96,6 +101,9 @@ pub(crate) struct Parts<P> {
 pub(crate) struct Heart<P> {
     engine: Engine,
     wires: Vec<Wire<P>>,
+    asked_pings: Vec<Asked>,
+    /// The number of the last heartbeat with which they were asked.
+    asked_seq: u64,
     keys: KeyRing,
     signature: Signature,
     packing: Packing,
@@ -125,6 +133,8 @@ pub(crate) struct Heart<P> {
     outgoing: Vec<u8>,
     /// The same as classic text, for media that carry it.
     outgoing_text: Vec<u8>,
+    /// What a ping member shall say.
+    outgoing_ping: Vec<u8>,
     stopped: bool,
 }
 
@@ -140,10 +150,12 @@ impl<P: Port> Heart<P> {
         let now = clock::tick();
         let deadline = parts.engine.next_deadline();
         let notify_at = parts.notify.watchdog_interval().map(|_| now);
-        Ok(Self {
+        let heart = Self {
             engine: parts.engine,
             wires: parts.ports.into_iter().map(Wire::new).collect(),
+            asked_pings: parts.pingers.into_iter().map(Asked::new).collect(),
             keys: parts.keys,
+            asked_seq: 0,
             signature: Signature::new(parts.names.nodes.len()),
             packing: parts.packing,
             voice: Voice::new(parts.log, parts.names, parts.log_refused),
@@ -166,8 +178,11 @@ impl<P: Port> Heart<P> {
             incoming: vec![0; MAX_PACKET],
             outgoing: Vec::with_capacity(MESSAGE),
             outgoing_text: Vec::new(),
+            outgoing_ping: Vec::new(),
             stopped: false,
-        })
+        };
+        heart.watch_pings();
+        Ok(heart)
     }
 
     /// Beats until the engine says that the process may end.
@@ -196,6 +211,9 @@ impl<P: Port> Heart<P> {
         let rang = self.answer_doorbells();
         let due = self.is_due(clock::tick());
         self.receive(due || rang);
+        if due || self.waiter.has_answers() {
+            self.hear_pings();
+        }
         self.hand_over();
         if let Some(load) = self.load.look(clock::tick()) {
             self.handle(Input::Load(load));
@@ -203,6 +221,7 @@ impl<P: Port> Heart<P> {
         if self.is_due(clock::tick()) {
             if !due {
                 self.receive(true);
+                self.hear_pings();
             }
             self.handle(Input::Wake);
             self.receive_echoes();
@@ -257,6 +276,7 @@ impl<P: Port> Heart<P> {
         HeartStatus {
             snapshot: self.engine.snapshot(now),
             media: self.wires.iter().map(Wire::report).collect(),
+            asked: self.asked_pings.iter().map(Asked::report).collect(),
             suppressed: self.voice.suppressed(),
             lease: self.tenure.counts(),
         }

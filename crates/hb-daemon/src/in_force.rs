@@ -8,7 +8,7 @@ mod groups;
 mod links;
 mod tell;
 
-use hb_config::{Checked, Failback, Group, Notice};
+use hb_config::{Checked, Failback, Group, Medium, Notice};
 use hb_engine::{GroupId, GroupPlan, LinkPlan, Snapshot};
 use hb_resource::GroupSpec;
 use hb_transport::MediumSpec;
@@ -97,7 +97,11 @@ impl InForce {
         let words = |words: &[String]| words.join(" ");
         tell.needs_restart("node name", &now.node_name, &read.node_name);
         tell.needs_restart("node", &words(&now.nodes), &words(&read.nodes));
-        tell.needs_restart("ping", &words(&now.ping_nodes), &words(&read.ping_nodes));
+        let pings = |checked: &Checked| {
+            let specs = mapping::pings(checked).into_iter().map(|spec| spec.to_string());
+            specs.collect::<Vec<_>>().join(", ")
+        };
+        tell.needs_restart("ping", &pings(now), &pings(&read));
         tell.needs_restart("realtime", &now.realtime.to_string(), &read.realtime.to_string());
         let priority = |checked: &Checked| checked.rtprio.map_or_else(String::new, |prio| prio.to_string());
         tell.needs_restart("rtprio", &priority(now), &priority(&read));
@@ -106,7 +110,11 @@ impl InForce {
         let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
         tell.needs_restart("uuidfrom", &from(now), &from(&read));
         self.tell_changes(&read, tell);
+        let is_ping = |medium: &&Medium| matches!(medium, Medium::Ping { .. });
+        let media = read.media.iter().filter(|medium| !is_ping(medium));
+        let media = media.chain(now.media.iter().filter(is_ping)).cloned().collect();
         Checked {
+            media,
             node_name: now.node_name.clone(),
             nodes: now.nodes.clone(),
             ping_nodes: now.ping_nodes.clone(),

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use hb_auth::InnerAuth;
 use hb_compress::Packing;
-use hb_config::{Checked, Medium, ResourceKind};
-use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, Reconfiguration};
+use hb_config::{Checked, Medium, PingKind, ResourceKind};
+use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, PingConfig, Reconfiguration};
 use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, ResourceSpec};
-use hb_transport::MediumSpec;
+use hb_transport::{MediumSpec, PingSpec};
 
 use crate::event_text::Names;
 use crate::in_force::{InForce, Plan};
@@ -15,7 +15,7 @@ use crate::log::{FileFormat, Targets};
 use crate::options::Options;
 use crate::{environment, files_digest, log};
 
-/// The media that this version can open, in the order of the file.
+/// The media between nodes, in the order of the file.
 pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
     let specs = checked.media.iter().filter_map(|medium| match medium.clone() {
         Medium::Bcast { interface, port } => Some(MediumSpec::Bcast { interface, port }),
@@ -33,7 +33,27 @@ pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
         Medium::Ucast { interface, peer: IpAddr::V6(peer), port } => {
             Some(MediumSpec::Ucast6 { interface, peer, port })
         }
-        Medium::Later { .. } => None,
+        Medium::Ping { .. } => None,
+    });
+    specs.collect()
+}
+
+/// The ping members, in the order of the file.
+pub(crate) fn pings(checked: &Checked) -> Vec<PingSpec> {
+    let specs = checked.media.iter().filter_map(|medium| match medium {
+        Medium::Ping { kind, name, hosts } => {
+            let kind = match kind {
+                PingKind::Ping => hb_transport::PingKind::Ping,
+                PingKind::Ping6 => hb_transport::PingKind::Ping6,
+                PingKind::Group => hb_transport::PingKind::Group,
+            };
+            Some(PingSpec { kind, name: name.clone(), hosts: hosts.clone() })
+        }
+        Medium::Bcast { .. }
+        | Medium::Mcast { .. }
+        | Medium::PppUdp { .. }
+        | Medium::Serial { .. }
+        | Medium::Ucast { .. } => None,
     });
     specs.collect()
 }
@@ -66,6 +86,7 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
         initdead: checked.initdead,
         max_rexmit_delay: checked.max_rexmit_delay,
         ttl: u32::from(checked.hopfudge).saturating_add(members),
+        pings: PingConfig { names: checked.ping_nodes.clone(), deadtime: checked.deadping },
         failback: match checked.failback {
             hb_config::Failback::On => Failback::On,
             hb_config::Failback::Off => Failback::Off,
@@ -86,6 +107,7 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
         initdead: config.initdead,
         max_rexmit_delay: config.max_rexmit_delay,
         ttl: config.ttl,
+        deadping: config.pings.deadtime,
         failback: config.failback,
         links: plan.links.clone(),
         groups: plan.groups.clone(),
@@ -104,6 +126,7 @@ pub(crate) fn names(in_force: &InForce) -> Names {
         local: in_force.checked.node_name.clone(),
         nodes: in_force.checked.nodes.clone(),
         links: in_force.link_names(),
+        pings: in_force.checked.ping_nodes.clone(),
         groups: in_force.group_names.clone(),
         files: in_force.digest.clone(),
     }

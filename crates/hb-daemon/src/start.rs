@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hb_config::{Checked, GenerationMethod, UuidFrom};
 use hb_resource::GroupSpec;
-use hb_transport::{Happening, Keeper, Medium, Notice, OpenError};
+use hb_transport::{Happening, Keeper, Medium, Notice, OpenError, Pinger};
 
 use crate::configuration;
 use crate::heart::LONGEST_KEEPALIVE;
@@ -32,9 +32,11 @@ pub(crate) struct Start {
     pub(crate) generation: u64,
     /// What the actuator works on.
     pub(crate) groups: Vec<GroupSpec>,
-    /// The media, of which at least one is open.
+    /// The media, of which at least one is open, if this is not the only node.
     pub(crate) media: Vec<Medium>,
-    /// Opens them again that the network takes away.
+    /// Those who ask the ping members.
+    pub(crate) pingers: Vec<Pinger>,
+    /// Opens the media again that the network takes away.
     pub(crate) keeper: Keeper,
 }
 
@@ -63,7 +65,8 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     remove_leftovers(&groups, log)?;
     let keeper = keep_media(&checked, log)?;
     let media = open_media(&checked, &keeper, log)?;
-    Ok(Start { checked, pid_file, uuid, generation, groups, media, keeper })
+    let pingers = open_pingers(&checked, log)?;
+    Ok(Start { checked, pid_file, uuid, generation, groups, media, pingers, keeper })
 }
 
 /// A guard that outlived its daemon may be stopping what that daemon had started; nothing may be started beside it.
@@ -169,7 +172,11 @@ fn remove_leftovers(groups: &[GroupSpec], log: &Log) -> Result<(), Exit> {
 fn open_media(checked: &Checked, keeper: &Keeper, log: &Log) -> Result<Vec<Medium>, Exit> {
     let specs = mapping::media(checked);
     if specs.is_empty() {
-        log.line(Level::Error, "none of the media in ha.cf is of a kind that this version can use");
+        // 3.0.6 starts, hears nobody, and takes everything.
+        if checked.nodes.len() == 1 {
+            return Ok(Vec::new());
+        }
+        log.line(Level::Error, "ha.cf has ping nodes, but no medium that reaches the other node");
         return Err(Exit::Failed);
     }
     let mut media = Vec::with_capacity(specs.len());
@@ -203,6 +210,19 @@ fn open_media(checked: &Checked, keeper: &Keeper, log: &Log) -> Result<Vec<Mediu
         }
     }
     Err(Exit::Failed)
+}
+
+/// Those who ask the ping members; whether the hosts can be reached does not matter yet.
+fn open_pingers(checked: &Checked, log: &Log) -> Result<Vec<Pinger>, Exit> {
+    let open = |(spec, number)| {
+        Pinger::open(&spec, number).inspect(|_| log.line(Level::Info, &format!("{spec}: open"))).map_err(
+            |error| {
+                failed(log, &spec, &error);
+                if matches!(error, OpenError::Permission { .. }) { Exit::NoPermission } else { Exit::Failed }
+            },
+        )
+    };
+    mapping::pings(checked).into_iter().zip(0..).map(open).collect()
 }
 
 /// Opens media again that the network took away, and tells the log.

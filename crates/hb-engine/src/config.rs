@@ -33,6 +33,8 @@ pub struct Config {
     pub max_rexmit_delay: Duration,
     /// The field `ttl`: hopfudge + number of nodes, ping nodes included.
     pub ttl: u32,
+    /// The ping members.
+    pub pings: PingConfig,
     /// What happens when a preferred node returns.
     pub failback: Failback,
     /// The resource groups in `haresources` order.
@@ -54,6 +56,15 @@ pub struct NodeConfig {
 pub struct LinkConfig {
     /// Interface, tty or host, as logs and clients name it.
     pub name: String,
+}
+
+/// Hosts that only answer pings.
+#[derive(Clone, Debug, Default)]
+pub struct PingConfig {
+    /// Their names in `ha.cf` order; their places are their numbers.
+    pub names: Vec<String>,
+    /// Silence after which one of them counts as dead, once communication is up.
+    pub deadtime: Duration,
 }
 
 /// A resource group: one logical line of `haresources`.

@@ -19,6 +19,10 @@ impl Engine {
         ahead(self.local.ask_again).hash(hasher);
         ahead(self.local.doubt.map(|doubt| doubt.until)).hash(hasher);
         ago(self.local.woke).hash(hasher);
+        for ping in &self.pings {
+            ping.status().hash(hasher);
+            ago(ping.last()).hash(hasher);
+        }
         let me = usize::from(self.config.local.0);
         for (_, node) in self.nodes.iter().enumerate().filter(|(index, _)| *index != me) {
             let last = node.receiver.last().unwrap_or(0);

@@ -16,6 +16,7 @@ use crate::id::{LinkId, NodeId};
 use crate::io::{Command, Input, Output};
 use crate::liveness::Local;
 use crate::liveness::node::Node;
+use crate::liveness::ping::Ping;
 use crate::random::Random;
 use crate::snapshot::{GroupSnapshot, LinkSnapshot, NodeSnapshot, Snapshot};
 use crate::time::{Now, Tick};
@@ -34,6 +35,7 @@ pub struct Engine {
     pub(crate) sender: Sender,
     pub(crate) load: String,
     pub(crate) nodes: Vec<Node>,
+    pub(crate) pings: Vec<Ping>,
     pub(crate) local: Local,
     pub(crate) failover: Failover,
 }
@@ -48,6 +50,7 @@ impl Engine {
             .iter()
             .map(|node| Node::new(&node.name, config.links.len(), now.tick, &mut random))
             .collect();
+        let pings = config.pings.names.iter().map(|_| Ping::new()).collect();
         let failover = Failover::new(&config);
         let mut engine = Self {
             config,
@@ -57,6 +60,7 @@ impl Engine {
             sender: Sender::default(),
             load: "n/a".to_owned(),
             nodes,
+            pings,
             local: Local::new(now.tick),
             failover,
         };
@@ -80,6 +84,7 @@ impl Engine {
         match input {
             Input::Message { link, message } => self.receive(link, &message),
             Input::Echo { link } => self.refresh_link(self.config.local, link),
+            Input::Ping { ping } => self.ping_answered(ping),
             Input::Done { job, outcome } => self.job_done(job, outcome),
             Input::Command(command) => self.obey(command),
             Input::Load(load) => {
@@ -127,6 +132,7 @@ impl Engine {
             stable: self.failover.is_stable(),
             stopping: self.failover.is_stopping(),
             nodes: self.node_ids().map(|id| self.node_snapshot(id, now)).collect(),
+            pings: self.ping_snapshots(now),
             groups: self.group_snapshots(),
         }
     }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use crate::id::{GroupId, HoldSet, LinkId, NodeId};
+use crate::id::{GroupId, HoldSet, LinkId, NodeId, PingId};
 
 /// Something worth a log line, a record or a notice to clients. Levels are the driver's choice; the suggested one
 /// stands in each description.
@@ -62,6 +62,28 @@ pub enum Event {
         node: NodeId,
         /// Which link.
         link: LinkId,
+    },
+    /// info: a ping member answers; its only link is named as it is.
+    PingLinkUp {
+        /// Which.
+        ping: PingId,
+    },
+    /// info: a ping member answers.
+    PingAnswers {
+        /// Which.
+        ping: PingId,
+    },
+    /// warn: a ping member no longer answers.
+    PingLinkDown {
+        /// Which.
+        ping: PingId,
+    },
+    /// warn: a ping member did not answer for its dead time.
+    PingDead {
+        /// Which.
+        ping: PingId,
+        /// For how long it did not answer.
+        silence: Duration,
     },
     /// warn: this node itself woke late; it judges nobody before it has listened again.
     WokeLate {

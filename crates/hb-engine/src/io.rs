@@ -7,7 +7,7 @@ use alloc::string::String;
 use hb_wire::Message;
 
 use crate::event::Event;
-use crate::id::{GroupId, HoldSet, JobId, LinkId};
+use crate::id::{GroupId, HoldSet, JobId, LinkId, PingId};
 
 /// What happened. The driver stamps it with the time at which it was read.
 #[derive(Clone, Debug)]
@@ -24,6 +24,11 @@ pub enum Input {
     Echo {
         /// The medium on which it came.
         link: LinkId,
+    },
+    /// A ping member answered: the answer is authentic, and its request was not answered before.
+    Ping {
+        /// Which.
+        ping: PingId,
     },
     /// The job of an earlier [`Output::Do`] ended, or its end is unknown.
     Done {

@@ -24,11 +24,11 @@ mod reconfigure;
 mod snapshot;
 mod time;
 
-pub use config::{Config, Failback, GroupConfig, LinkConfig, NodeConfig};
+pub use config::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, PingConfig};
 pub use engine::Engine;
 pub use event::Event;
-pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId};
+pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId, PingId};
 pub use io::{Action, Command, Input, Outcome, Output};
 pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
-pub use snapshot::{GroupSnapshot, GroupState, LinkSnapshot, NodeSnapshot, Snapshot};
+pub use snapshot::{GroupSnapshot, GroupState, LinkSnapshot, NodeSnapshot, PingSnapshot, Snapshot};
 pub use time::{Now, Tick, WallSeconds};

@@ -36,6 +36,8 @@ pub struct Reconfiguration {
     pub max_rexmit_delay: Duration,
     /// The field `ttl`.
     pub ttl: u32,
+    /// Dead time of ping members. Which there are cannot change in a run.
+    pub deadping: Duration,
     /// What happens when a preferred node returns. A change moves nothing by itself.
     pub failback: Failback,
     /// The media from now on; the driver numbers them like this from now on.
@@ -94,6 +96,7 @@ impl Engine {
         self.config.max_rexmit_delay = new.max_rexmit_delay;
         self.config.ttl = new.ttl;
         self.config.failback = new.failback;
+        self.config.pings.deadtime = new.deadping;
         let before = (self.config.keepalive, self.config.deadtime);
         let says_more =
             before != (new.keepalive, new.deadtime) || self.config.files_digest != new.files_digest;

@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub stopping: bool,
     /// Every normal node, in configuration order, ourselves included.
     pub nodes: Vec<NodeSnapshot>,
+    /// Every ping member, in configuration order.
+    pub pings: Vec<PingSnapshot>,
     /// Every group, in configuration order.
     pub groups: Vec<GroupSnapshot>,
 }
@@ -61,6 +63,19 @@ pub struct LinkSnapshot {
     pub name: String,
     /// Whether the node is heard on it.
     pub up: bool,
+}
+
+/// One ping member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PingSnapshot {
+    /// Its name, which is also that of its only link.
+    pub name: String,
+    /// `init` before its first answer, `ping` while it answers, `dead`.
+    pub status: &'static str,
+    /// Time since its last answer; `None` if none ever came.
+    pub silence: Option<Duration>,
+    /// Silence after which it counts as dead.
+    pub deadtime: Duration,
 }
 
 /// One group.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, Event, Failback, Input, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output, Tick,
-    WallSeconds,
+    Config, Engine, Event, Failback, Input, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output, PingConfig,
+    Tick, WallSeconds,
 };
 use hb_wire::{Message, Value};
 
@@ -38,6 +38,7 @@ impl Node {
             ttl: 3,
             failback: Failback::On,
             files_digest: String::new(),
+            pings: PingConfig::default(),
             groups: Vec::new(),
         };
         let now = Tick::from_nanos(0);

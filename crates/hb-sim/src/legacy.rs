@@ -129,7 +129,7 @@ impl Legacy {
                 message.push_text("rsc_hold", set.as_str());
                 self.say(message);
             }
-            Input::Load(_) | Input::Echo { .. } => {}
+            Input::Load(_) | Input::Echo { .. } | Input::Ping { .. } => {}
             Input::Wake => self.wake(),
         }
         self.drive_children();

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output,
+    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output, PingConfig,
     WallSeconds,
 };
 use hb_wire::Message;
@@ -403,6 +403,7 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         ttl: 3,
         failback: setup.failback,
         files_digest: String::new(),
+        pings: PingConfig::default(),
         groups: setup.groups.iter().enumerate().map(group).collect(),
     }
 }

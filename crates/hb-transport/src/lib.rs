@@ -5,16 +5,18 @@
 //! - [`Medium`]: its sockets, non-blocking, sending and receiving apart, with the options that 3.0.6 sets
 //! - [`OpenError`]: why there are none
 //! - [`Medium::doorbell`]: what else to wait on than the medium itself, to be woken less often
+//! - [`Pinger`]: asks the hosts of a ping member, as a [`PingSpec`] names it, by ICMP echo
 //! - [`Keeper`]: opens them anew after the network took them away; tells so by a [`Notice`]
 //!
 //! Carries bytes; does not look into them, does not count, retry or log. Nothing else identifies a sender: source
-//! addresses are not looked at. Needs no runtime: nothing waits. Source: `wire.md` 8.1 to 8.7, 12.3.
+//! addresses are not looked at. Needs no runtime: nothing waits. Source: `wire.md` 8, 12.3.
 
 mod doorbell;
 mod error;
 mod facts;
 mod keeper;
 mod medium;
+mod ping;
 mod ppp;
 mod serial;
 mod slot;
@@ -26,6 +28,7 @@ pub use doorbell::is_unhurried;
 pub use error::OpenError;
 pub use keeper::{Happening, Keeper, Notice, Report};
 pub use medium::Medium;
+pub use ping::{Answer, Echo, EchoRefusal, Family, Heard, PingKind, PingSpec, Pinger};
 pub use serial::BAUD_RATES;
 pub use spec::MediumSpec;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hb_client::{
-    GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeStatus, ResourceSet, STATUS_FORMAT,
+    GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeKind, NodeStatus, ResourceSet, STATUS_FORMAT,
     SchedulingStatus,
 };
 
@@ -11,6 +11,7 @@ use super::*;
 
 fn node(name: &str, silence_ms: Option<u64>, up: bool) -> NodeStatus {
     NodeStatus {
+        kind: NodeKind::Normal,
         name: name.to_owned(),
         status: if up { "active" } else { "dead" }.to_owned(),
         silence_ms,

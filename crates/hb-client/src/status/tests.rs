@@ -16,6 +16,7 @@ fn sample() -> Status {
         stopping: false,
         nodes: vec![
             NodeStatus {
+                kind: NodeKind::Normal,
                 name: "cc1".to_owned(),
                 status: "active".to_owned(),
                 silence_ms: Some(12),
@@ -27,6 +28,7 @@ fn sample() -> Status {
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: true }],
             },
             NodeStatus {
+                kind: NodeKind::Normal,
                 name: "cc2".to_owned(),
                 status: "init".to_owned(),
                 silence_ms: None,

@@ -107,7 +107,7 @@ static DIRECTIVES: &[Directive] = &[
     Directive::list("hopfudge", behaviour::hopfudge, "a whole number from 0 to 255", "hopfudge 1"),
     Directive::list("keepalive", timing::keepalive, TIME, "keepalive 2"),
     Directive::list("deadtime", timing::deadtime, TIME_OR_ZERO, "deadtime 10"),
-    Directive::list("deadping", timing::deadping, TIME_OR_ZERO, "deadping 10").status(Status::LaterMinor),
+    Directive::list("deadping", timing::deadping, TIME_OR_ZERO, "deadping 10"),
     Directive::list("initdead", timing::initdead, TIME_OR_ZERO, "initdead 60"),
     Directive::list("warntime", timing::warntime, TIME, "warntime 5"),
     Directive::list("watchdog", behaviour::watchdog, "the path of one device", "watchdog /dev/watchdog")
@@ -136,19 +136,16 @@ static DIRECTIVES: &[Directive] = &[
     ),
     Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254")
         .repeatable()
-        .not_recorded()
-        .status(Status::Later),
+        .not_recorded(),
     Directive::list("ping6", media::ping6, "IPv6 addresses", "ping6 fd00::fe")
         .repeatable()
-        .not_recorded()
-        .status(Status::Later),
+        .not_recorded(),
     Directive::line(
         "ping_group",
         media_line::ping_group,
         "a name and hosts",
         "ping_group routers 10.0.0.1 10.0.0.2",
-    )
-    .status(Status::Later),
+    ),
     Directive::list(
         "logfacility",
         logging::logfacility,

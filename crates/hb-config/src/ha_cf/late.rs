@@ -33,7 +33,7 @@ pub(super) fn check_late(cf: &mut HaCf<'_>) {
 fn media(cf: &mut HaCf<'_>) {
     // A medium may come later, but not all of them: such a node would hear nobody and take everything.
     let carriers =
-        cf.draft.media.iter().filter(|(medium, _)| !matches!(medium, Medium::Later { .. })).count();
+        cf.draft.media.iter().filter(|(medium, _)| !matches!(medium, Medium::Ping { .. })).count();
     let awaited = std::mem::take(&mut cf.draft.awaited);
     let can_wait = carriers > awaited.len();
     for interface in awaited {
@@ -46,12 +46,12 @@ fn media(cf: &mut HaCf<'_>) {
                     .hint("add a line: for example `bcast eth0`")
             });
         }
-    } else if cf.draft.media.iter().all(|(medium, _)| matches!(medium, Medium::Later { .. }))
+    } else if cf.draft.media.iter().all(|(medium, _)| matches!(medium, Medium::Ping { .. }))
         && !cf.draft.doubts.media
     {
         let file = cf.source.file();
         cf.report.warning(|| {
-            let message = "no medium of this file works in this version: the node would hear nobody";
+            let message = "the file has ping nodes, but no medium between nodes: the node would hear nobody";
             Diagnostic::warning(Code::NoWorkingMedium, message)
                 .in_file(file)
                 .hint("add a `bcast` or `ucast` line")

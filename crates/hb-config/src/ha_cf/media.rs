@@ -1,9 +1,9 @@
 //! Media that take lists: `bcast`, `serial`, `ping`, `ping6`; and `udpport` and `baud` that go with them (`config.md` 4.2, 4.3).
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
-use crate::checked::Medium;
+use crate::checked::{Medium, PingKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::host::{InterfaceState, PathKind};
@@ -160,22 +160,28 @@ pub(super) fn ping(cf: &mut HaCf<'_>, word: Word<'_>) {
         return;
     };
     cf.draft.fixed_addresses.insert(address, word.mark);
-    add_ping_node(cf, "ping", name, word.mark);
+    add_ping_node(cf, PingKind::Ping, name, vec![IpAddr::V4(address)], word.mark);
 }
 
 pub(super) fn ping6(cf: &mut HaCf<'_>, word: Word<'_>) {
     let Some(name) = member_name(cf, word) else { return };
-    if name.parse::<Ipv6Addr>().is_err() {
+    let Ok(address) = name.parse::<Ipv6Addr>() else {
         cf.draft.doubts.media = true;
         cf.bad_value(Code::BadMediumAddress, word);
         return;
-    }
-    add_ping_node(cf, "ping6", name, word.mark);
+    };
+    add_ping_node(cf, PingKind::Ping6, name, vec![IpAddr::V6(address)], word.mark);
 }
 
 /// A ping node is a medium and an entry of the node list.
-pub(super) fn add_ping_node(cf: &mut HaCf<'_>, kind: &'static str, name: &str, mark: Mark) {
-    if !add(cf, Medium::Later { kind, name: name.to_owned() }, mark) || !count_member(cf, mark) {
+pub(super) fn add_ping_node(
+    cf: &mut HaCf<'_>,
+    kind: PingKind,
+    name: &str,
+    hosts: Vec<IpAddr>,
+    mark: Mark,
+) {
+    if !add(cf, Medium::Ping { kind, name: name.to_owned(), hosts }, mark) || !count_member(cf, mark) {
         return;
     }
     if let Some((_, first)) = cf.draft.ping_nodes.iter().find(|(known, _)| known == name) {
@@ -208,14 +214,10 @@ pub(super) fn add(cf: &mut HaCf<'_>, medium: Medium, mark: Mark) -> bool {
 }
 
 fn warn_if_twice(cf: &mut HaCf<'_>, medium: &Medium, mark: Mark) {
+    // Ping nodes have a warning of their own.
+    let is_ping = matches!(medium, Medium::Ping { .. });
     let source = cf.source;
-    let text = |mark: Mark| source.bytes().get(mark.start..mark.end);
-    let earlier = cf.draft.media.iter().find(|(known, earlier)| {
-        // Of those that are not used yet only the text says everything. Ping nodes have a warning of their own.
-        let is_later = matches!(medium, Medium::Later { .. });
-        let is_ping = matches!(medium, Medium::Later { kind, .. } if kind.starts_with("ping"));
-        known == medium && !is_ping && (!is_later || text(*earlier) == text(mark))
-    });
+    let earlier = cf.draft.media.iter().find(|(known, _)| known == medium && !is_ping);
     let Some((_, earlier)) = earlier else { return };
     let earlier = *earlier;
     cf.warning(mark, || {

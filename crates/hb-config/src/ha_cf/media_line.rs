@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::checked::Medium;
+use crate::checked::{Medium, PingKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::line::{Words, is_blank, words};
@@ -106,10 +106,14 @@ pub(super) fn ping_group(cf: &mut HaCf<'_>, rest: Word<'_>) {
     let mut parts = words(rest, is_blank);
     let Some(name) = next(cf, &mut parts, "a name") else { return };
     let mut members = 0;
+    let mut hosts = Vec::new();
     for host in parts.by_ref() {
         members += 1;
         if let Some(address) = cf.lookup.resolve(&host.lossy()) {
             cf.draft.fixed_addresses.insert(address, host.mark);
+            if !hosts.contains(&IpAddr::V4(address)) {
+                hosts.push(IpAddr::V4(address));
+            }
         } else {
             cf.warning(host.mark, || {
                 let message = format!("member {} of the ping group cannot be resolved", quoted(host.text));
@@ -121,7 +125,7 @@ pub(super) fn ping_group(cf: &mut HaCf<'_>, rest: Word<'_>) {
     if members == 0 {
         missing(cf, "at least one host");
     } else if let Some(name) = member_name(cf, name) {
-        add_ping_node(cf, "ping_group", name, rest.mark);
+        add_ping_node(cf, PingKind::Group, name, hosts, rest.mark);
     }
 }
 

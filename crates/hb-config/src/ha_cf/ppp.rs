@@ -61,7 +61,7 @@ fn is_free(cf: &mut HaCf<'_>, tty: Word<'_>) -> bool {
     let path = super::path_of(tty);
     let taken = cf.draft.media.iter().find(|(medium, _)| match medium {
         Medium::PppUdp { path: known, .. } | Medium::Serial { path: known, .. } => known == path,
-        Medium::Bcast { .. } | Medium::Mcast { .. } | Medium::Ucast { .. } | Medium::Later { .. } => false,
+        Medium::Bcast { .. } | Medium::Mcast { .. } | Medium::Ucast { .. } | Medium::Ping { .. } => false,
     });
     let Some((_, first)) = taken else { return true };
     let (source, first) = (cf.source, *first);

@@ -110,7 +110,7 @@ fn the_machine_of_the_examples_is_good() {
     host.file(Path::new(DIR).join("ha.cf"), HA_CF.as_bytes(), 0o644);
     let loaded = load(Path::new(DIR), &host);
     let codes: Vec<&str> = loaded.diagnostics.iter().map(|found| found.code.id()).collect();
-    assert_eq!(codes, ["HB090"], "{}", loaded.render(false));
+    assert!(codes.is_empty(), "{}", loaded.render(false));
 }
 
 #[test]

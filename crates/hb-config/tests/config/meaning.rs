@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use hb_config::{
-    Checked, Failback, LoadOptions, Loaded, Medium, Resource, ResourceKind, load, load_keys, load_with,
+    Checked, Failback, LoadOptions, Loaded, Medium, PingKind, Resource, ResourceKind, load, load_keys,
+    load_with,
 };
 
 use super::fake_host::{DIR, FakeHost};
@@ -54,7 +55,7 @@ fn the_first_medium_of_a_kind_fixes_its_port() {
             Medium::Ucast { port, .. } => ("ucast", *port),
             Medium::PppUdp { port, .. } => ("ppp-udp", *port),
             Medium::Serial { .. } => ("serial", 0),
-            Medium::Later { kind, .. } => (*kind, 0),
+            Medium::Ping { kind, .. } => (kind.directive(), 0),
         })
         .collect();
     assert_eq!(ports, [("bcast", 700), ("ucast", 701), ("bcast", 700), ("ucast", 701)]);
@@ -87,11 +88,38 @@ fn ppp_links_are_pairs_of_a_port_and_an_address() {
 }
 
 #[test]
+fn ping_nodes_know_whom_to_ask() {
+    let lines = "ping 10.81.0.9 localhost\nping6 fd00::fe\nping_group routers 10.81.0.7 nowhere 10.81.0.7 10.81.0.8\n";
+    let config = config(&format!("auto_failback on\nbcast eth0\n{lines}"), "");
+    let pings: Vec<(PingKind, &str, Vec<String>)> = config
+        .media
+        .iter()
+        .filter_map(|medium| match medium {
+            Medium::Ping { kind, name, hosts } => {
+                Some((*kind, name.as_str(), hosts.iter().map(ToString::to_string).collect()))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected: [(PingKind, &str, &[&str]); 4] = [
+        (PingKind::Ping, "10.81.0.9", &["10.81.0.9"]),
+        (PingKind::Ping, "localhost", &["127.0.0.1"]),
+        (PingKind::Ping6, "fd00::fe", &["fd00::fe"]),
+        (PingKind::Group, "routers", &["10.81.0.7", "10.81.0.8"]),
+    ];
+    let expected = expected.map(|(kind, name, hosts)| {
+        (kind, name, hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>())
+    });
+    assert_eq!(pings, expected);
+    assert_eq!(config.ping_nodes, ["10.81.0.9", "localhost", "fd00::fe", "routers"]);
+    assert!(config.not_in_force.is_empty(), "{:?}", config.not_in_force);
+}
+
+#[test]
 fn a_file_without_a_medium_that_works_says_so() {
     let loaded = loaded("auto_failback on\nping 10.81.0.2\n", "");
     let config = loaded.config.as_ref().unwrap();
     assert!(!config.has_working_medium());
-    assert_eq!(config.not_in_force[0].directive, "ping");
     assert!(loaded.diagnostics.iter().any(|found| found.code.id() == "HB058"));
 }
 

@@ -11,6 +11,7 @@ fn names() -> Names {
         local: "cc1".to_owned(),
         nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
         links: vec!["eth0".to_owned()],
+        pings: vec!["10.0.0.254".to_owned()],
         groups: vec!["IPaddr::10.0.0.1".to_owned()],
         files: "1 2 3".to_owned(),
     }

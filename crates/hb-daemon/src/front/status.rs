@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hb_client::{
-    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeStatus, ResourceSet, STATUS_FORMAT,
-    SchedulingStatus, Status,
+    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeKind, NodeStatus, ResourceSet,
+    STATUS_FORMAT, SchedulingStatus, Status,
 };
-use hb_engine::{HoldSet, NodeSnapshot, Snapshot};
+use hb_engine::{HoldSet, NodeSnapshot, PingSnapshot, Snapshot};
 
 use crate::heart::{HeartStatus, MediumReport};
 use crate::in_force::InForce;
@@ -47,7 +47,7 @@ pub(super) fn status(
     log: LogCounts,
     uptime: Duration,
 ) -> Status {
-    let HeartStatus { snapshot, media, suppressed, lease } = report;
+    let HeartStatus { snapshot, media, asked, suppressed, lease } = report;
     Status {
         format: STATUS_FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -61,7 +61,7 @@ pub(super) fn status(
         stopping: snapshot.stopping,
         groups: groups(&snapshot),
         nodes: nodes(snapshot),
-        media: media.into_iter().map(medium).collect(),
+        media: media.into_iter().chain(asked).map(medium).collect(),
         log: LogStatus { dropped: log.dropped, unwritten: log.unwritten, suppressed },
         scheduling: SchedulingStatus {
             realtime: background.scheduling.realtime,
@@ -103,12 +103,30 @@ fn nodes(snapshot: Snapshot) -> Vec<NodeStatus> {
         Some(differing.into_iter().map(str::to_owned).collect())
     };
     let nodes = snapshot.nodes.into_iter();
-    nodes.map(|one| NodeStatus { other_files: other_files(one.files.as_ref()), ..node(one) }).collect()
+    let nodes = nodes.map(|one| NodeStatus { other_files: other_files(one.files.as_ref()), ..node(one) });
+    nodes.chain(snapshot.pings.into_iter().map(ping_node)).collect()
+}
+
+/// A ping member has one link, named as it is.
+fn ping_node(ping: PingSnapshot) -> NodeStatus {
+    NodeStatus {
+        kind: NodeKind::Ping,
+        links: vec![LinkStatus { name: ping.name.clone(), up: ping.status == "ping" }],
+        name: ping.name,
+        status: ping.status.to_owned(),
+        silence_ms: ping.silence.map(millis),
+        deadtime_ms: millis(ping.deadtime),
+        hold: None,
+        speaks_hb: false,
+        missing: 0,
+        other_files: None,
+    }
 }
 
 fn node(node: NodeSnapshot) -> NodeStatus {
     let links = node.links.into_iter().map(|link| LinkStatus { name: link.name, up: link.up }).collect();
     NodeStatus {
+        kind: NodeKind::Normal,
         name: node.name,
         status: node.status,
         silence_ms: node.silence.map(millis),

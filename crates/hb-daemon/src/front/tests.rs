@@ -43,6 +43,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
     match asked {
         ToHeart::Status { ticket } => {
             let snapshot = Snapshot {
+                pings: Vec::new(),
                 local: NodeId(0),
                 generation: 7,
                 seq: 1,
@@ -53,6 +54,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
                 groups: Vec::new(),
             };
             let report = Box::new(HeartStatus {
+                asked: Vec::new(),
                 snapshot,
                 media: Vec::new(),
                 suppressed: 0,

@@ -55,6 +55,7 @@ impl<P: Port> Heart<P> {
                 self.voice.cannot_wait(wire.port.name(), &error);
             }
         }
+        self.watch_pings();
     }
 
     /// After a beat: nothing but what rings needs to wake the heart any more, if keepalives are short and all was quiet.
@@ -69,6 +70,7 @@ impl<P: Port> Heart<P> {
         for wire in self.wires.iter().filter(|wire| wire.port.doorbell().is_some()) {
             self.waiter.forget(&wire.port);
         }
+        self.forget_pings();
         self.attention.relaxed = true;
     }
 

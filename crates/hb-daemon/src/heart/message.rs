@@ -55,6 +55,8 @@ pub(crate) struct HeartStatus {
     pub(crate) snapshot: Snapshot,
     /// The media, in the order of the engine's links.
     pub(crate) media: Vec<MediumReport>,
+    /// The ping members, in the order of the engine's.
+    pub(crate) asked: Vec<MediumReport>,
     /// Log lines left out because their cause had just been logged.
     pub(crate) suppressed: u64,
     /// What befell the lease.
@@ -64,7 +66,7 @@ pub(crate) struct HeartStatus {
 /// A medium and what went over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MediumReport {
-    /// `bcast`, `ucast` and so on.
+    /// `bcast`, `ucast`, `ping` and so on.
     pub(crate) kind: &'static str,
     /// Interface, tty or host.
     pub(crate) name: String,

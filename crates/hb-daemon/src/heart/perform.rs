@@ -69,6 +69,7 @@ impl<P: Port> Heart<P> {
         }
         if is_heartbeat(message) {
             self.lease_beat(sent);
+            self.ask_pings(now, message);
         }
     }
 

@@ -150,7 +150,7 @@ const MOST_PACKETS_EXPONENT: u32 = 6;
 /// Time after which a turn goes on to the next medium: short beside a keepalive, long beside a usual packet.
 const TURN: Duration = Duration::from_millis(1);
 /// What a queue holds where the kernel does not tell: its default (`net.core.rmem_default`).
-const QUEUE: usize = 212_992;
+pub(super) const QUEUE: usize = 212_992;
 /// What the kernel counts for a packet besides its content; at least, so that the queue is never thought to be empty
 /// too early.
-const PACKET_OVERHEAD: usize = 512;
+pub(super) const PACKET_OVERHEAD: usize = 512;

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use hb_auth::{InnerAuth, Method};
 use hb_engine::{
     Command, Config, Failback, GroupConfig, GroupId, GroupPlan, LinkConfig, LinkId, LinkPlan, NodeConfig,
-    NodeId, Outcome, Reconfiguration,
+    NodeId, Outcome, PingConfig, Reconfiguration,
 };
 use hb_resource::{Farewell, Route};
 use hb_wire::{Message, Value};
@@ -117,6 +117,7 @@ fn config() -> Config {
         ttl: 3,
         failback: Failback::On,
         files_digest: String::new(),
+        pings: PingConfig::default(),
         groups: vec![GroupConfig { key: "www".to_owned(), home: Some(NodeId(0)) }],
     }
 }
@@ -126,6 +127,7 @@ fn names() -> Names {
         local: "cc1".to_owned(),
         nodes: vec!["cc1".to_owned(), "cc2".to_owned()],
         links: vec!["eth0".to_owned()],
+        pings: vec!["10.0.0.254".to_owned()],
         groups: vec!["www".to_owned()],
         files: String::new(),
     }
@@ -143,6 +145,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let heart = Heart::new(Parts {
         engine: Engine::new(config(), 1, clock::now()),
         ports: vec![TestPort { socket: ours, next: None, bell: None, name: "eth0".to_owned() }],
+        pingers: Vec::new(),
         keys: keys("secret"),
         packing: PACKING,
         names: names(),
@@ -195,6 +198,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             initdead,
             max_rexmit_delay,
             ttl,
+            deadping: deadtime,
             failback,
             links: links.collect(),
             groups: groups.collect(),

@@ -3,6 +3,7 @@
 //! Texts of events are in `event_text`; here are those about packets that never reach the engine. Whatever a packet
 //! can cause passes the limiter.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -70,6 +71,14 @@ impl Voice {
             let level = if refusal == unrecognised { Level::Info } else { Level::Warn };
             let cause = refusal.cause();
             self.limited(now, cause, 1, level, || format!("packet refused on {link}: {refusal} [{cause}]"));
+        }
+    }
+
+    /// What came from a ping member is no answer to what was asked.
+    pub(super) fn no_answer(&mut self, now: Tick, member: &str, cause: &'static str, why: &dyn fmt::Display) {
+        if self.log_refused {
+            let text = || format!("answer refused from ping node {member}: {why} [{cause}]");
+            self.limited(now, cause, 1, Level::Warn, text);
         }
     }
 

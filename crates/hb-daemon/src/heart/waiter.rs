@@ -24,6 +24,8 @@ pub(super) enum Ready {
     Mail,
     /// A doorbell of a medium.
     Doorbell,
+    /// A ping member.
+    Ping,
     /// The medium of that number.
     Wire(usize),
 }
@@ -37,6 +39,7 @@ pub(super) struct Waiter {
     ready_wires: u64,
     ready_mail: bool,
     rung: bool,
+    answered: bool,
 }
 
 impl Waiter {
@@ -44,7 +47,15 @@ impl Waiter {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        let waiter = Self { epoll, timer, armed: None, ready_wires: 0, ready_mail: false, rung: false };
+        let waiter = Self {
+            epoll,
+            timer,
+            armed: None,
+            ready_wires: 0,
+            ready_mail: false,
+            rung: false,
+            answered: false,
+        };
         waiter.watch(&waiter.timer, Ready::Timer)?;
         Ok(waiter)
     }
@@ -95,6 +106,7 @@ impl Waiter {
         self.ready_wires = told.iter().fold(0, |wires, event| wires | Ready::wire_bit(event.data.u64()));
         self.ready_mail = told.iter().any(|event| event.data.u64() == Ready::Mail.token());
         self.rung = told.iter().any(|event| event.data.u64() == Ready::Doorbell.token());
+        self.answered = told.iter().any(|event| event.data.u64() == Ready::Ping.token());
         Ok(())
     }
 
@@ -106,6 +118,11 @@ impl Waiter {
     /// Whether a doorbell of a medium rang.
     pub(super) const fn has_rung(&self) -> bool {
         self.rung
+    }
+
+    /// Whether a ping member has answered.
+    pub(super) const fn has_answers(&self) -> bool {
+        self.answered
     }
 
     /// Whether a mailbox rings.
@@ -131,6 +148,7 @@ impl Ready {
             Self::Timer => 0,
             Self::Mail => 1,
             Self::Doorbell => 2,
+            Self::Ping => 3,
             Self::Wire(index) => FIRST_WIRE + index as u64,
         }
     }
@@ -143,7 +161,7 @@ impl Ready {
 }
 
 /// The token of medium 0.
-const FIRST_WIRE: u64 = 3;
+const FIRST_WIRE: u64 = 4;
 /// Sources told in one wait; the others are told in the next.
 const EVENTS: usize = 16;
 

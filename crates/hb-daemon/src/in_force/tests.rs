@@ -51,6 +51,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
             .collect(),
     };
     Snapshot {
+        pings: Vec::new(),
         local: NodeId(0),
         generation: 1,
         seq: 1,

@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::id::{HoldSet, JobId, LinkId, NodeId};
 use crate::io::{Action, Command, Input, Outcome, Output};
 use crate::time::{Now, Tick, WallSeconds};
-use crate::{Config, Failback, GroupConfig, LinkConfig, NodeConfig};
+use crate::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, PingConfig};
 
 const TABLE: &str = include_str!("table.txt");
 
@@ -73,6 +73,7 @@ fn config() -> Config {
         ttl: 3,
         failback: Failback::On,
         files_digest: String::new(),
+        pings: PingConfig::default(),
         groups: [group("L", 0), group("F", 1)].into(),
     }
 }

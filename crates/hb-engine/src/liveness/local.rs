@@ -115,6 +115,9 @@ impl Engine {
         if self.node_ids().any(|id| id != me && !self.node(id).heard && !self.node(id).is_dead()) {
             return;
         }
+        if !self.pings_are_known() {
+            return;
+        }
         if self.someone_to_ask().is_some() {
             self.ask_node_lists();
         } else {

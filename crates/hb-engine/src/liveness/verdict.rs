@@ -184,6 +184,7 @@ impl Engine {
             }
             self.judge_links(node);
         }
+        self.judge_pings();
     }
 
     /// When a node will be declared dead if it stays silent; `None` if it is dead.
@@ -215,6 +216,7 @@ impl Engine {
             .node_ids()
             .filter(|id| *id != self.config.local)
             .flat_map(|id| self.death_of(id).into_iter().chain(self.next_link_death(id)))
+            .chain(self.next_ping_death())
             .min()?;
         Some(self.local.doubt.map_or(due, |doubt| due.max(doubt.until)))
     }

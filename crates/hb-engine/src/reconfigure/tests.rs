@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec;
 
 use super::*;
-use crate::config::{Config, NodeConfig};
+use crate::config::{Config, NodeConfig, PingConfig};
 use crate::failover::Phase;
 use crate::id::{HoldSet, JobId};
 use crate::io::{Action, Command, Input, Outcome, Output};
@@ -38,6 +38,7 @@ fn config() -> Config {
         failback: Failback::Legacy,
         groups: vec![group("L", 0), group("F", 1)],
         files_digest: "ours".to_string(),
+        pings: PingConfig::default(),
     }
 }
 
@@ -97,6 +98,7 @@ impl Bench {
             initdead: config.initdead,
             max_rexmit_delay: config.max_rexmit_delay,
             ttl: config.ttl,
+            deadping: config.pings.deadtime,
             failback: config.failback,
             links: links.map(|(config, number)| LinkPlan { config, before: Some(LinkId(number)) }).collect(),
             groups: groups.map(|((id, _), config)| GroupPlan { id, config: config.clone() }).collect(),

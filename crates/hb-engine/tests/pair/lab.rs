@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hb_engine::{
     Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, Input, JobId, LinkConfig, LinkId,
-    NodeConfig, NodeId, Now, Outcome, Output, Snapshot, Tick, WallSeconds,
+    NodeConfig, NodeId, Now, Outcome, Output, PingConfig, Snapshot, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -62,6 +62,7 @@ pub(crate) fn config(local: u16, failback: Failback) -> Config {
         ttl: 3,
         failback,
         files_digest: String::new(),
+        pings: PingConfig::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

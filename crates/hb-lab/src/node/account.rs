@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hb_client::{Client, ClientError, Status};
+use hb_client::{Client, ClientError, NodeKind, Status};
 
 use super::{Node, NodeProgram, RUN_DIR};
 use crate::process::Process;
@@ -33,7 +33,10 @@ impl Account {
     pub fn is_settled(&self) -> bool {
         match self {
             Self::Off | Self::NotRunning | Self::Mute => false,
-            Self::Ours(status) => status.stable && status.nodes.iter().all(|node| node.status == "active"),
+            Self::Ours(status) => {
+                let mut nodes = status.nodes.iter().filter(|node| node.kind == NodeKind::Normal);
+                status.stable && nodes.all(|node| node.status == "active")
+            }
             Self::Heartbeat { hold, peer } => hold != "transition" && peer == "active",
         }
     }

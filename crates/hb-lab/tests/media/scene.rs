@@ -20,7 +20,7 @@ pub(crate) enum Pair {
 pub(crate) struct Scene {
     pub(crate) pair: Pair,
     nodes: [Node; 2],
-    _lab: Lab,
+    lab: Lab,
 }
 
 /// Networks; `eth0` and `eth1` of each host.
@@ -84,7 +84,7 @@ impl Scene {
                 ip(node.host(), &["-6", "address", "add", &address, "dev", interface, "nodad"]).await;
             }
         }
-        let scene = Self { pair, nodes, _lab: lab };
+        let scene = Self { pair, nodes, lab };
         scene
             .until("addresses can be used", async |scene| {
                 for node in &scene.nodes {
@@ -97,6 +97,11 @@ impl Scene {
             })
             .await;
         scene
+    }
+
+    /// Another host on the front network.
+    pub(crate) async fn add_host(&mut self, name: &str, address: Ipv4Addr) -> Host {
+        self.lab.add_host(HostSpec::new(name).plug(FRONT, address)).await.unwrap()
     }
 
     pub(crate) fn alpha(&self) -> &Node {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, Output,
+    Config, Engine, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, PingConfig, Output,
     Tick, WallSeconds,
 };
 use hb_wire::Message;
@@ -129,5 +129,6 @@ fn config(recording: &Recording, node: usize, life: &Life) -> Config {
         failback: recording.failback,
         groups: vec![group(0), group(1)],
         files_digest: String::new(),
+        pings: PingConfig::default(),
     }
 }

@@ -24,6 +24,7 @@ fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnap
 
 fn report() -> HeartStatus {
     let snapshot = Snapshot {
+        pings: Vec::new(),
         local: NodeId(1),
         generation: 7,
         seq: 42,
@@ -54,7 +55,7 @@ fn report() -> HeartStatus {
         refused: BTreeMap::from([("digest-mismatch", 5)]),
     };
     let media = vec![MediumReport { kind: "bcast", name: "eth0".to_owned(), counts }];
-    HeartStatus { snapshot, media, suppressed: 6, lease: LeaseCounts::default() }
+    HeartStatus { snapshot, media, asked: Vec::new(), suppressed: 6, lease: LeaseCounts::default() }
 }
 
 #[test]
