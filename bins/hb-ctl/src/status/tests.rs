@@ -24,6 +24,14 @@ fn node(name: &str, silence_ms: Option<u64>, up: bool) -> NodeStatus {
     }
 }
 
+fn ping() -> NodeStatus {
+    let name = "10.0.0.254".to_owned();
+    let links = vec![LinkStatus { name: name.clone(), up: true }];
+    let status = "ping".to_owned();
+    let (kind, hold, other_files) = (NodeKind::Ping, None, None);
+    NodeStatus { kind, name, status, hold, other_files, links, ..node("", Some(30), true) }
+}
+
 fn sample() -> Status {
     Status {
         format: STATUS_FORMAT,
@@ -36,7 +44,7 @@ fn sample() -> Status {
         hold: ResourceSet::All,
         stable: true,
         stopping: false,
-        nodes: vec![node("cc1", Some(100), true), node("cc2", None, false)],
+        nodes: vec![node("cc1", Some(100), true), node("cc2", None, false), ping()],
         groups: vec![GroupStatus {
             key: "IPaddr::10.0.0.1".to_owned(),
             home: Some("cc2".to_owned()),
@@ -64,9 +72,10 @@ fn the_picture() {
 node cc1: holds all, stable
 hb 0.1.0, process 57, up 3 min, generation 42
 
-NODE  STATUS  SILENT  DEAD AFTER  HOLDS  LINKS
-cc1   active  100 ms  10.0 s      local  eth0 up    this node
-cc2   dead    -       10.0 s      -      eth0 dead  other ha.cf, authkeys
+NODE        STATUS  SILENT  DEAD AFTER  HOLDS  LINKS
+cc1         active  100 ms  10.0 s      local  eth0 up        this node
+cc2         dead    -       10.0 s      -      eth0 dead      other ha.cf, authkeys
+10.0.0.254  ping    30 ms   10.0 s      -      10.0.0.254 up  ping node
 
 GROUP             HOME  HERE
 IPaddr::10.0.0.1  cc2   up

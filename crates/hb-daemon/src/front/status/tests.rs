@@ -24,7 +24,12 @@ fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnap
 
 fn report() -> HeartStatus {
     let snapshot = Snapshot {
-        pings: Vec::new(),
+        pings: vec![PingSnapshot {
+            name: "10.0.0.254".to_owned(),
+            status: "ping",
+            silence: Some(Duration::from_millis(3)),
+            deadtime: Duration::from_secs(4),
+        }],
         local: NodeId(1),
         generation: 7,
         seq: 42,
@@ -81,6 +86,10 @@ fn numbers_become_names() {
     assert_eq!(status.groups[0].state, GroupState::Stopping);
     assert_eq!(status.groups[1].home, None);
     assert_eq!(status.media[0].refused["digest-mismatch"], 5);
+    let ping = &status.nodes[2];
+    assert_eq!((ping.kind, ping.name.as_str(), ping.status.as_str()), (NodeKind::Ping, "10.0.0.254", "ping"));
+    assert_eq!((ping.silence_ms, ping.deadtime_ms, ping.hold), (Some(3), 4_000, None));
+    assert_eq!(ping.links, [LinkStatus { name: "10.0.0.254".to_owned(), up: true }]);
     assert_eq!(status.log, LogStatus { dropped: 8, unwritten: 9, suppressed: 6 });
     assert_eq!(status.scheduling.problem.as_deref(), Some("memory"));
 }
