@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output, PingConfig,
-    WallSeconds,
+    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output,
+    PingConfig, WallSeconds,
 };
 use hb_wire::Message;
 

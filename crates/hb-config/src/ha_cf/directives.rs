@@ -134,12 +134,8 @@ static DIRECTIVES: &[Directive] = &[
         "serial ports, each with an address",
         "ppp-udp /dev/ttyS0 10.0.0.1",
     ),
-    Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254")
-        .repeatable()
-        .not_recorded(),
-    Directive::list("ping6", media::ping6, "IPv6 addresses", "ping6 fd00::fe")
-        .repeatable()
-        .not_recorded(),
+    Directive::list("ping", media::ping, "hosts", "ping 192.168.1.254").repeatable().not_recorded(),
+    Directive::list("ping6", media::ping6, "IPv6 addresses", "ping6 fd00::fe").repeatable().not_recorded(),
     Directive::line(
         "ping_group",
         media_line::ping_group,

@@ -32,8 +32,7 @@ pub(super) fn check_late(cf: &mut HaCf<'_>) {
 
 fn media(cf: &mut HaCf<'_>) {
     // A medium may come later, but not all of them: such a node would hear nobody and take everything.
-    let carriers =
-        cf.draft.media.iter().filter(|(medium, _)| !matches!(medium, Medium::Ping { .. })).count();
+    let carriers = cf.draft.media.iter().filter(|(medium, _)| !matches!(medium, Medium::Ping { .. })).count();
     let awaited = std::mem::take(&mut cf.draft.awaited);
     let can_wait = carriers > awaited.len();
     for interface in awaited {

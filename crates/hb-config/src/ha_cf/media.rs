@@ -174,13 +174,7 @@ pub(super) fn ping6(cf: &mut HaCf<'_>, word: Word<'_>) {
 }
 
 /// A ping node is a medium and an entry of the node list.
-pub(super) fn add_ping_node(
-    cf: &mut HaCf<'_>,
-    kind: PingKind,
-    name: &str,
-    hosts: Vec<IpAddr>,
-    mark: Mark,
-) {
+pub(super) fn add_ping_node(cf: &mut HaCf<'_>, kind: PingKind, name: &str, hosts: Vec<IpAddr>, mark: Mark) {
     if !add(cf, Medium::Ping { kind, name: name.to_owned(), hosts }, mark) || !count_member(cf, mark) {
         return;
     }

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, PingConfig, Output,
-    Tick, WallSeconds,
+    Config, Engine, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, Output,
+    PingConfig, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
