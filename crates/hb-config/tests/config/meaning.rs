@@ -91,16 +91,13 @@ fn ppp_links_are_pairs_of_a_port_and_an_address() {
 fn ping_nodes_know_whom_to_ask() {
     let lines = "ping 10.81.0.9 localhost\nping6 fd00::fe\nping_group routers 10.81.0.7 nowhere 10.81.0.7 10.81.0.8\n";
     let config = config(&format!("auto_failback on\nbcast eth0\n{lines}"), "");
-    let pings: Vec<(PingKind, &str, Vec<String>)> = config
-        .media
-        .iter()
-        .filter_map(|medium| match medium {
-            Medium::Ping { kind, name, hosts } => {
-                Some((*kind, name.as_str(), hosts.iter().map(ToString::to_string).collect()))
-            }
-            _ => None,
-        })
-        .collect();
+    let mut pings = Vec::new();
+    for medium in &config.media {
+        if let Medium::Ping { kind, name, hosts } = medium {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            pings.push((*kind, name.as_str(), hosts));
+        }
+    }
     let expected: [(PingKind, &str, &[&str]); 4] = [
         (PingKind::Ping, "10.81.0.9", &["10.81.0.9"]),
         (PingKind::Ping, "localhost", &["127.0.0.1"]),

@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum Family {
     /// ICMP.
     V4,
-    /// ICMPv6.
+    /// `ICMPv6`.
     V6,
 }
 
@@ -83,7 +83,7 @@ impl Echo {
         Self { family, identifier, has_header, next: 0, sent: 0, open: 0 }
     }
 
-    /// The next request, from its ICMP header on. That of ICMPv6 gets its sum from the kernel.
+    /// The next request, from its ICMP header on. That of `ICMPv6` gets its sum from the kernel.
     pub fn request_into(&mut self, payload: &[u8], packet: &mut Vec<u8>) {
         packet.clear();
         packet.extend([self.kinds().0, 0, 0, 0]);
@@ -114,7 +114,7 @@ impl Echo {
         if [*id0, *id1] != self.identifier {
             return Err(EchoRefusal::OtherIdentifier);
         }
-        // Over a whole message with its sum, the sum is 0. The kernel has checked that of ICMPv6.
+        // Over a whole message with its sum, the sum is 0. The kernel has checked that of `ICMPv6`.
         if self.family == Family::V4 && checksum(message) != 0 {
             return Err(EchoRefusal::Damaged);
         }
