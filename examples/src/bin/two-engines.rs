@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hb_engine::{
     Action, Config, Engine, Event, Failback, GroupConfig, GroupId, Input, LinkConfig, LinkId, NodeConfig,
-    NodeId, Now, Outcome, Output, Tick, WallSeconds,
+    NodeId, Now, Outcome, Output, PingConfig, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -123,6 +123,7 @@ fn config(local: u16) -> Config {
         ttl: 3,
         failback: Failback::Off,
         files_digest: String::new(),
+        pings: PingConfig::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

@@ -51,7 +51,7 @@ impl<P: Port> Heart<P> {
             let sealed =
                 self.signature.ring(&self.keys).seal_into(&request, InnerAuth::Yes, &mut self.outgoing_ping);
             if let Err(error) = sealed {
-                self.voice.not_sealed(now.tick, error);
+                self.voice.not_sealed(now.tick, &error);
                 continue;
             }
             match pinger.ask(&self.outgoing_ping) {
