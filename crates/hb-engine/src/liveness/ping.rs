@@ -129,7 +129,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
 
     use super::*;
     use crate::config::{Config, Failback, LinkConfig, NodeConfig, PingConfig};
@@ -156,7 +156,7 @@ mod tests {
             max_rexmit_delay: Duration::from_millis(250),
             ttl: 3,
             failback: Failback::On,
-            files_digest: "".to_string(),
+            files_digest: String::new(),
             groups: Vec::new(),
             pings: PingConfig {
                 names: ["router".to_string(), "switch".to_string()].into(),
