@@ -76,7 +76,7 @@ fn nodes(status: &Status) -> Vec<Vec<String>> {
 }
 
 fn groups(status: &Status) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["GROUP", "HOME", "HERE"])];
+    let mut rows = vec![row(["GROUP", "HOME", "HERE", "EPOCH"])];
     for group in &status.groups {
         let state = match group.state {
             GroupState::Down => "down",
@@ -86,7 +86,8 @@ fn groups(status: &Status) -> Vec<Vec<String>> {
             GroupState::Failed => "FAILED",
         };
         let home = group.home.clone().unwrap_or_else(|| "-".to_owned());
-        rows.push(row([group.key.clone(), home, state.to_owned()]));
+        let epoch = group.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
+        rows.push(row([group.key.clone(), home, state.to_owned(), epoch]));
     }
     rows
 }

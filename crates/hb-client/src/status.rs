@@ -82,6 +82,9 @@ pub struct NodeStatus {
     pub hold: Option<ResourceSet>,
     /// Whether it runs this program rather than Heartbeat 3.0.6.
     pub speaks_hb: bool,
+    /// Largest number of a start that it knows; absent if it tells none, as Heartbeat 3.0.6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
     /// Messages of it that are missing now.
     pub missing: u32,
     /// Configuration files of it that say something else than those of the node that answers; absent if it does not
@@ -111,6 +114,10 @@ pub struct GroupStatus {
     pub home: Option<String>,
     /// What it does on the node that answers.
     pub state: GroupState,
+    /// Number of its latest start on the node that answers, larger than that of any start before it in the cluster; absent if
+    /// there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// What a resource group does on a node.

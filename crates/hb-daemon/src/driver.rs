@@ -36,6 +36,7 @@ use tokio::runtime::Runtime;
 
 use crate::front::{Background, ControlSocket, Desk, Ended, Front, Reloader, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit};
+use crate::identity::epoch;
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
 use crate::log::{Level, Log, Writer};
@@ -141,6 +142,7 @@ impl Node {
         let config = mapping::engine(&start.checked, &links, start.uuid, start.generation);
         let heart = Heart::new(Parts {
             engine: Engine::new(config, random_seed()?, clock::now()),
+            epochs: start.epochs,
             ports: start.media,
             pingers: start.pingers,
             keys: start.checked.key_ring.clone(),
@@ -156,7 +158,7 @@ impl Node {
             outbox: Arc::clone(&outbox),
             notify: notify.try_clone(),
         })?;
-        let desk = Desk::new(inbox, Arc::clone(&outbox))?;
+        let desk = Desk::new(inbox, Arc::clone(&outbox), epoch::keep(&options.state_dir, log.clone())?)?;
         let scheduling = start_heart(heart, outbox, priority)?;
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
@@ -274,13 +276,13 @@ fn exchange_with(
 }
 
 fn submit_to(actuator: Arc<Actuator>) -> Submit {
-    Box::new(move |JobId(id), action| {
+    Box::new(move |JobId(id), action, epoch| {
         let action = match action {
             Action::Start(group) => JobAction::Start(usize::from(group.0)),
             Action::Stop(group) => JobAction::Stop(usize::from(group.0)),
             Action::Announce(group) => JobAction::Announce(usize::from(group.0)),
         };
-        actuator.submit(Job { id, action }).map_err(|error| error.to_string())
+        actuator.submit(Job { id, action, epoch }).map_err(|error| error.to_string())
     })
 }
 

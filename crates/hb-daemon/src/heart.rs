@@ -38,6 +38,7 @@ use hb_transport::Pinger;
 
 use crate::clock;
 use crate::event_text::Names;
+use crate::identity::epoch::Epochs;
 use crate::log::Log;
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
@@ -60,13 +61,15 @@ use signature::Signature;
 use voice::Voice;
 use waiter::{Ready, Waiter};
 
-/// Begins a job without waiting, or says why it cannot be begun.
-pub(crate) type Submit = Box<dyn FnMut(JobId, Action) -> Result<(), String> + Send>;
+/// Begins a job without waiting, or says why it cannot be begun. A start comes with its epoch.
+pub(crate) type Submit = Box<dyn FnMut(JobId, Action, Option<u64>) -> Result<(), String> + Send>;
 
 /// What a heart is made of.
 pub(crate) struct Parts<P> {
     /// Makes every decision.
     pub(crate) engine: Engine,
+    /// The numbers of starts of groups.
+    pub(crate) epochs: Epochs,
     /// The open media, in the order of the engine's links.
     pub(crate) ports: Vec<P>,
     /// Those who ask the ping members, in the order of the engine's.
@@ -100,6 +103,7 @@ pub(crate) struct Parts<P> {
 /// The heart of a node.
 pub(crate) struct Heart<P> {
     engine: Engine,
+    epochs: Epochs,
     wires: Vec<Wire<P>>,
     asked_pings: Vec<Asked>,
     /// The number of the last heartbeat with which they were asked.
@@ -148,10 +152,13 @@ impl<P: Port> Heart<P> {
             waiter.watch_medium(port, index)?;
         }
         let now = clock::tick();
-        let deadline = parts.engine.next_deadline();
+        let mut engine = parts.engine;
+        engine.count_epochs_from(parts.epochs.first);
+        let deadline = engine.next_deadline();
         let notify_at = parts.notify.watchdog_interval().map(|_| now);
         let heart = Self {
-            engine: parts.engine,
+            engine,
+            epochs: parts.epochs,
             wires: parts.ports.into_iter().map(Wire::new).collect(),
             asked_pings: parts.pingers.into_iter().map(Asked::new).collect(),
             keys: parts.keys,
@@ -288,6 +295,9 @@ impl<P: Port> Heart<P> {
 
     /// What is neither urgent nor the engine's: the service manager's watchdog, what was left out of the log.
     fn do_chores(&mut self, now: Tick) {
+        if let Some(number) = self.engine.epoch().and_then(|epoch| self.epochs.due(epoch)) {
+            self.answers.push_back(FromHeart::Epoch(number));
+        }
         self.voice.tell_suppressed(now);
         if let (Some(at), Some(interval)) = (self.notify_at, self.notify.watchdog_interval())
             && at <= now

@@ -14,6 +14,7 @@ use hb_transport::{Happening, Keeper, Medium, Notice, OpenError, Pinger};
 
 use crate::configuration;
 use crate::heart::LONGEST_KEEPALIVE;
+use crate::identity::epoch::{self, Epochs};
 use crate::identity::{generation, uuid};
 use crate::log::{Level, Log, Writer};
 use crate::options::{Exit, Options};
@@ -30,6 +31,8 @@ pub(crate) struct Start {
     pub(crate) uuid: [u8; 16],
     /// The number of this run.
     pub(crate) generation: u64,
+    /// The numbers of starts of groups.
+    pub(crate) epochs: Epochs,
     /// What the actuator works on.
     pub(crate) groups: Vec<GroupSpec>,
     /// The media, of which at least one is open, if this is not the only node.
@@ -61,12 +64,14 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
 
     wait_for_guard(options, log, writer)?;
     let (uuid, generation) = identity(options, &checked, log)?;
+    let epochs = epoch::begin(&options.state_dir, clock::wall_seconds())
+        .map_err(|error| failed(log, "cannot keep the epoch", &error))?;
     let groups = mapping::groups(&checked);
     remove_leftovers(&groups, log)?;
     let keeper = keep_media(&checked, log)?;
     let media = open_media(&checked, &keeper, log)?;
     let pingers = open_pingers(&checked, log)?;
-    Ok(Start { checked, pid_file, uuid, generation, groups, media, pingers, keeper })
+    Ok(Start { checked, pid_file, uuid, generation, epochs, groups, media, pingers, keeper })
 }
 
 /// A guard that outlived its daemon may be stopping what that daemon had started; nothing may be started beside it.

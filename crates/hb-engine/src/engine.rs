@@ -150,6 +150,7 @@ impl Engine {
             deadtime: if own { self.config.deadtime } else { self.deadtime_of(id) },
             hold: if own { Some(self.failover.hold) } else { partner_hold },
             speaks_hb: node.speaks_hb,
+            epoch: if own { self.local.epoch } else { node.epoch },
             files: if own { Some(self.config.files_digest.clone()) } else { node.files.said.clone() },
             missing: u32::try_from(node.receiver.missing()).unwrap_or(u32::MAX),
             links: links
@@ -170,6 +171,7 @@ impl Engine {
                 key: config.key.clone(),
                 home: config.home,
                 state,
+                epoch: self.failover.groups.epoch_of(group),
             })
             .collect()
     }

@@ -12,6 +12,7 @@ mod bus;
 mod config;
 mod digest;
 mod engine;
+mod epoch;
 mod event;
 mod failover;
 mod id;

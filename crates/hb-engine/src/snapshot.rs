@@ -46,6 +46,8 @@ pub struct NodeSnapshot {
     pub hold: Option<HoldSet>,
     /// Whether it announces the fields of our own extension.
     pub speaks_hb: bool,
+    /// The largest number of a start that it knows, see [`crate::Engine::epoch`]; `None` if it tells none.
+    pub epoch: Option<u64>,
     /// The digest of its files, see [`crate::Config::files_digest`]; `None` if it sends none.
     pub files: Option<String>,
     /// Messages of it that are missing now.
@@ -89,6 +91,8 @@ pub struct GroupSnapshot {
     pub home: Option<NodeId>,
     /// Its state on this node.
     pub state: GroupState,
+    /// Number of its latest start on this node, see [`crate::Engine::epoch`].
+    pub epoch: Option<u64>,
 }
 
 /// What a group is doing on this node.

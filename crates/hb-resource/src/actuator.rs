@@ -38,6 +38,8 @@ pub struct Job {
     pub id: u64,
     /// What to do.
     pub action: JobAction,
+    /// Number of the start, which scripts get as `HB_EPOCH` until the next one; only with [`JobAction::Start`].
+    pub epoch: Option<u64>,
 }
 
 /// What to do with a group, by its index in [`ActuatorConfig::groups`] or [`Change::groups`].
@@ -314,7 +316,7 @@ fn assign(job: Job, queues: &BTreeMap<usize, mpsc::Sender<Job>>, report: &Report
 async fn work(mut group: Group, mut jobs: mpsc::Receiver<Job>, report: Reporter) {
     while let Some(job) = jobs.recv().await {
         let result = match job.action {
-            JobAction::Start(_) => group.start().await,
+            JobAction::Start(_) => group.start(job.epoch).await,
             JobAction::Stop(_) => group.stop().await,
             JobAction::Announce(_) => {
                 group.announce().await.map_err(|reason| Failure { reason, residue: false })

@@ -13,9 +13,8 @@ use crate::config::ActuatorConfig;
 use crate::guard::client::{GuardClient, Outcome};
 use crate::guard::execute::execute;
 use crate::guard::protocol::{Answer, Captured, Ending, Run};
-use crate::guard::will::Bequest;
+use crate::guard::will::{Bequest, Holding};
 use crate::report::{Level, Reporter};
-use crate::spec::GroupSpec;
 use crate::verdict::{Verdict, judge};
 
 /// Runs scripts. Clones share the guard.
@@ -42,6 +41,8 @@ enum Runner {
 pub(crate) struct Script<'a> {
     pub(crate) name: &'a str,
     pub(crate) arguments: &'a [String],
+    /// Number of the start of its group.
+    pub(crate) epoch: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,9 +84,9 @@ impl Agents {
 
     /// Something of this group may be up from now on (`Some`), or nothing of it is left (`None`): the guard knows it
     /// when this returns.
-    pub(crate) async fn hold(&self, group: usize, spec: Option<GroupSpec>) {
+    pub(crate) async fn hold(&self, group: usize, holding: Option<Holding>) {
         if let Runner::Guard(guard) = &self.runner {
-            let bequest = spec.map_or(Bequest::Released(group), |spec| Bequest::Held(group, spec));
+            let bequest = holding.map_or(Bequest::Released(group), |holding| Bequest::Held(group, holding));
             guard.bequeath(bequest).await;
         }
     }
@@ -225,13 +226,14 @@ impl Agents {
 
     fn run(&self, script: Script<'_>, operation: Operation) -> Run {
         let config = self.config();
+        let epoch = script.epoch.map(|epoch| ("HB_EPOCH".into(), epoch.to_string().into()));
         Run {
             // Given by the guard's keeper.
             id: 0,
             name: script.name.to_owned(),
             directories: config.agent_dirs.clone(),
             arguments: script.arguments.iter().cloned().chain([operation.word().to_owned()]).collect(),
-            environment: config.environment.clone(),
+            environment: config.environment.iter().cloned().chain(epoch).collect(),
             working_dir: config.working_dir.clone(),
             limit: self.limit(operation),
             grace: config.kill_grace,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::address::{Addresses, Up};
 use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
+use crate::guard::will::Holding;
 use crate::report::{Failure, Level, Reporter};
 use crate::spec::{AddressSpec, GroupSpec, ResourceSpec};
 use crate::stop_point::StopPoint;
@@ -44,19 +45,27 @@ pub(crate) struct Group {
     spec: GroupSpec,
     tools: Tools,
     announcements: Vec<Series>,
+    /// Number of the latest start.
+    epoch: Option<u64>,
 }
 
 impl Group {
     /// `number` is what the guard knows it by.
     pub(crate) fn new(number: usize, spec: GroupSpec, tools: Tools) -> Self {
-        Self { number, spec, tools, announcements: Vec::new() }
+        Self { number, spec, tools, announcements: Vec::new(), epoch: None }
+    }
+
+    /// A group that may be up since this start.
+    pub(crate) fn started(number: usize, holding: Holding, tools: Tools) -> Self {
+        Self { epoch: holding.epoch, ..Self::new(number, holding.spec, tools) }
     }
 
     /// Starts every resource, each after the one before it succeeded. When one fails the whole group is stopped.
-    pub(crate) async fn start(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn start(&mut self, epoch: Option<u64>) -> Result<(), Failure> {
         self.announcements.clear();
+        self.epoch = epoch;
         // Before anything of it is up: from then on the guard must know what to end.
-        self.tools.agents.hold(self.number, Some(self.spec.clone())).await;
+        self.tools.agents.hold(self.number, Some(Holding { spec: self.spec.clone(), epoch })).await;
         for position in 0..self.spec.resources.len() {
             let Some(resource) = self.spec.resources.get(position).cloned() else { break };
             let Err(reason) = self.start_one(&resource).await else { continue };
@@ -114,7 +123,7 @@ impl Group {
         match resource {
             ResourceSpec::Address(spec) => self.put_up(spec).await,
             ResourceSpec::Script { name, arguments } => {
-                self.tools.agents.start(Script { name, arguments }).await
+                self.tools.agents.start(Script { name, arguments, epoch: self.epoch }).await
             }
         }
     }
@@ -143,7 +152,7 @@ impl Group {
                 Ok(())
             }
             ResourceSpec::Script { name, arguments } => {
-                self.tools.agents.stop(Script { name, arguments }).await
+                self.tools.agents.stop(Script { name, arguments, epoch: self.epoch }).await
             }
         }
     }

@@ -350,13 +350,14 @@ fn kill_nine(pid: u32) {
 #[test]
 fn another_environment_counts_from_the_next_run_on() {
     let scripts = Scripts::new();
-    scripts.write("www", "echo $1 $WORD >>DIR/log; [ $1 != status ] || exit 3");
+    scripts.write("www", "echo $1 $HB_EPOCH $WORD >>DIR/log; [ $1 != status ] || exit 3");
     let mut config = config(&scripts, &[&["www"]]);
     let mut node = Recorder::start(config.clone());
     node.perform(JobAction::Start(0)).unwrap();
     config.environment.push(("WORD".into(), "new".into()));
     node.reconfigure(config, Vec::new());
     node.perform(JobAction::Stop(0)).unwrap();
-    assert_eq!(log_of(&scripts), ["status", "start", "stop new"]);
+    // The epoch is that of the start until the next one.
+    assert_eq!(log_of(&scripts), ["status 1", "start 1", "stop 1 new"]);
     node.finish();
 }

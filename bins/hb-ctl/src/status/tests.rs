@@ -18,6 +18,7 @@ fn node(name: &str, silence_ms: Option<u64>, up: bool) -> NodeStatus {
         deadtime_ms: 10_000,
         hold: silence_ms.map(|_| ResourceSet::Local),
         speaks_hb: false,
+        epoch: None,
         missing: 0,
         other_files: (!up).then(|| vec!["ha.cf".to_owned(), "authkeys".to_owned()]),
         links: vec![LinkStatus { name: "eth0".to_owned(), up }],
@@ -49,6 +50,7 @@ fn sample() -> Status {
             key: "IPaddr::10.0.0.1".to_owned(),
             home: Some("cc2".to_owned()),
             state: GroupState::Up,
+            epoch: Some(1257),
         }],
         media: vec![MediumStatus {
             kind: "bcast".to_owned(),
@@ -77,8 +79,8 @@ cc1         active  100 ms  10.0 s      local  eth0 up        this node
 cc2         dead    -       10.0 s      -      eth0 dead      other ha.cf, authkeys
 10.0.0.254  ping    30 ms   10.0 s      -      10.0.0.254 up  ping node
 
-GROUP             HOME  HERE
-IPaddr::10.0.0.1  cc2   up
+GROUP             HOME  HERE  EPOCH
+IPaddr::10.0.0.1  cc2   up    1257
 
 MEDIUM      SENT  RECEIVED  ERRORS  REFUSED
 bcast eth0  190   189       1       3 (digest-mismatch 3)

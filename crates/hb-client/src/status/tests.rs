@@ -23,6 +23,7 @@ fn sample() -> Status {
                 deadtime_ms: 10_000,
                 hold: Some(ResourceSet::Local),
                 speaks_hb: true,
+                epoch: Some(1257),
                 missing: 0,
                 other_files: None,
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: true }],
@@ -35,6 +36,7 @@ fn sample() -> Status {
                 deadtime_ms: 20_000,
                 hold: None,
                 speaks_hb: false,
+                epoch: None,
                 missing: 0,
                 other_files: None,
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: false }],
@@ -44,6 +46,7 @@ fn sample() -> Status {
             key: "10.0.0.1".to_owned(),
             home: Some("cc1".to_owned()),
             state: GroupState::Up,
+            epoch: Some(1257),
         }],
         media: vec![MediumStatus {
             kind: "bcast".to_owned(),

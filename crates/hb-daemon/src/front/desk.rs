@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use hb_engine::Command;
@@ -25,6 +26,7 @@ pub(crate) struct Desk {
     to_heart: Arc<Mailbox<ToHeart>>,
     from_heart: Arc<Mailbox<FromHeart>>,
     bell: UnixStream,
+    epochs: Sender<u64>,
     started: Instant,
     next_ticket: Cell<u64>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Box<HeartStatus>>>>,
@@ -32,16 +34,19 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A desk between these mailboxes; to be called where the front's event loop is.
+    /// A desk between these mailboxes; to be called where the front's event loop is. What is to be written of epochs goes to
+    /// `epochs`.
     pub(crate) fn new(
         to_heart: Arc<Mailbox<ToHeart>>,
         from_heart: Arc<Mailbox<FromHeart>>,
+        epochs: Sender<u64>,
     ) -> io::Result<Self> {
         let bell = UnixStream::from_std(from_heart.bell()?)?;
         Ok(Self {
             to_heart,
             from_heart,
             bell,
+            epochs,
             started: Instant::now(),
             next_ticket: Cell::new(0),
             waiting: RefCell::default(),
@@ -62,6 +67,10 @@ impl Desk {
                             // Whoever asked may have gone away.
                             let _ = asker.send(report);
                         }
+                    }
+                    FromHeart::Epoch(number) => {
+                        // Its thread ends with us.
+                        let _ = self.epochs.send(number);
                     }
                     FromHeart::Discarded(parts) => drop(parts),
                     FromHeart::Ended(result) => return result,

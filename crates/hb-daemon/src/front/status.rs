@@ -118,6 +118,7 @@ fn ping_node(ping: PingSnapshot) -> NodeStatus {
         deadtime_ms: millis(ping.deadtime),
         hold: None,
         speaks_hb: false,
+        epoch: None,
         missing: 0,
         other_files: None,
     }
@@ -133,6 +134,7 @@ fn node(node: NodeSnapshot) -> NodeStatus {
         deadtime_ms: millis(node.deadtime),
         hold: node.hold.map(resource_set),
         speaks_hb: node.speaks_hb,
+        epoch: node.epoch,
         missing: node.missing,
         other_files: None,
         links,
@@ -150,6 +152,7 @@ fn groups(snapshot: &Snapshot) -> Vec<GroupStatus> {
             hb_engine::GroupState::Stopping => GroupState::Stopping,
             hb_engine::GroupState::Failed => GroupState::Failed,
         },
+        epoch: group.epoch,
     });
     groups.collect()
 }

@@ -42,6 +42,8 @@ pub(crate) enum FromHeart {
         /// How things are.
         report: Box<HeartStatus>,
     },
+    /// Starts of groups come near to the number in the file `hb_epoch`: this one is to be written.
+    Epoch(u64),
     /// No longer needed.
     Discarded(Discarded),
     /// The last message: the heart has stopped, in order unless there is an error.

@@ -75,7 +75,11 @@ impl<P: Port> Heart<P> {
 
     fn perform_job(&mut self, job: JobId, action: Action) {
         self.lease_job_begins(job, action);
-        if let Err(reason) = (self.submit)(job, action) {
+        let epoch = match action {
+            Action::Start(group) => self.engine.epoch_of(group),
+            Action::Stop(_) | Action::Announce(_) => None,
+        };
+        if let Err(reason) = (self.submit)(job, action, epoch) {
             // Like any other end: the engine hears of it in the next turn.
             self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason, residue: false } });
         }

@@ -144,6 +144,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let job_ends = Arc::new(Mailbox::new(8).unwrap());
     let heart = Heart::new(Parts {
         engine: Engine::new(config(), 1, clock::now()),
+        epochs: Epochs { first: 1000, written: 1256 },
         ports: vec![TestPort { socket: ours, next: None, bell: None, name: "eth0".to_owned() }],
         pingers: Vec::new(),
         keys: keys("secret"),
@@ -153,7 +154,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
         log,
         leave: Box::new(move |farewell| farewells.send(farewell).unwrap_or_default()),
         lease: None,
-        submit: Box::new(move |job, action| submit.send((job, action)).map_err(|error| error.to_string())),
+        submit: Box::new(move |job, action, _| submit.send((job, action)).map_err(|error| error.to_string())),
         job_ends: Arc::clone(&job_ends),
         inbox: Arc::clone(&inbox),
         outbox: Arc::clone(&outbox),
@@ -476,7 +477,7 @@ fn it_beats_takes_over_and_stops_in_order() {
 #[test]
 fn a_job_that_cannot_be_begun_counts_as_failed() {
     let mut bench = bench();
-    bench.heart.submit = Box::new(|_, _| Err("no room".to_owned()));
+    bench.heart.submit = Box::new(|_, _, _| Err("no room".to_owned()));
     bench.network.set_nonblocking(true).unwrap();
     let failed = |line: &(Level, String)| line.1.starts_with("Resource group www failed: no room");
     let mut lines = Vec::new();

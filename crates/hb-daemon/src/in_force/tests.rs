@@ -42,6 +42,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
         deadtime: Duration::from_secs(1),
         hold: None,
         speaks_hb: true,
+        epoch: None,
         files: None,
         missing: 0,
         links: links
@@ -66,6 +67,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
                 key: String::new(),
                 home: None,
                 state: GroupState::Up,
+                epoch: None,
             })
             .collect(),
     }

@@ -37,6 +37,8 @@ struct Group {
     residue: bool,
     job: Option<(JobId, Action)>,
     retry: Option<Tick>,
+    /// Of its latest start.
+    epoch: Option<u64>,
 }
 
 /// Where a group stands between two configurations.
@@ -53,7 +55,17 @@ enum Membership {
 impl Group {
     fn new(id: GroupId, set: HoldSet, membership: Membership) -> Self {
         let state = GroupState::Down;
-        Self { id, set, membership, wanted: false, state, residue: false, job: None, retry: None }
+        Self {
+            id,
+            set,
+            membership,
+            wanted: false,
+            state,
+            residue: false,
+            job: None,
+            retry: None,
+            epoch: None,
+        }
     }
 
     /// Nothing of it is here and nothing is being done with it.
@@ -87,6 +99,10 @@ impl Groups {
 
     pub(crate) fn states(&self) -> impl Iterator<Item = (GroupId, GroupState)> + '_ {
         self.list.iter().map(|group| (group.id, group.state))
+    }
+
+    pub(crate) fn epoch_of(&self, id: GroupId) -> Option<u64> {
+        self.list.iter().find(|group| group.id == id)?.epoch
     }
 
     /// Whether something is being started or stopped; announcements of addresses do not count.
@@ -175,6 +191,10 @@ impl Engine {
                     }
                     group.membership = Membership::Member;
                     group.state = GroupState::Starting;
+                    let epoch = self.next_epoch();
+                    if let Some(group) = self.failover.groups.list.get_mut(index) {
+                        group.epoch = epoch;
+                    }
                     self.begin_job(index, Action::Start);
                 }
                 (false, GroupState::Up | GroupState::Failed) => {

@@ -1,5 +1,6 @@
 //! Walks the table state × event -> action: every phase with every event, every step of a hand-over with every message.
 
+mod epoch;
 mod found;
 mod lease;
 

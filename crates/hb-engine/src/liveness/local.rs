@@ -33,6 +33,8 @@ pub(crate) struct Local {
     pub(crate) hurry: Option<Hurry>,
     /// See [`Engine::set_lease`].
     pub(crate) lease: Option<Duration>,
+    /// See [`Engine::epoch`].
+    pub(crate) epoch: Option<u64>,
 }
 
 /// A time without verdicts.
@@ -53,6 +55,7 @@ impl Local {
             woke: None,
             hurry: None,
             lease: None,
+            epoch: None,
         }
     }
 }
@@ -94,6 +97,7 @@ impl Engine {
         if let Some(lease) = self.local.lease {
             message.push_text("hb-lease", &format!("{:x}", lease.as_millis()));
         }
+        self.tell_epoch(&mut message);
         if !self.config.files_digest.is_empty() {
             message.push_text(FILES_FIELD, &self.config.files_digest);
         }

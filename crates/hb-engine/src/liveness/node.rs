@@ -44,6 +44,8 @@ pub(crate) struct Node {
     pub(crate) acknowledges: bool,
     /// It announces the fields of our extension.
     pub(crate) speaks_hb: bool,
+    /// The epoch of its last status.
+    pub(crate) epoch: Option<u64>,
     /// What it says about its configuration files.
     pub(crate) files: PeerFiles,
     /// When it was last heard on each link; `None` = not up.
@@ -66,6 +68,7 @@ impl Node {
             refusals: Allowance::full(now),
             acknowledges: true,
             speaks_hb: false,
+            epoch: None,
             files: PeerFiles::default(),
             links: core::iter::repeat_n(None, links).collect(),
         }

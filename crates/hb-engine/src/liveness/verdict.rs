@@ -117,6 +117,7 @@ impl Engine {
         if changed {
             self.report(Event::NodeStatus { node, status });
         }
+        self.note_epoch(node, message);
         self.note_files(node, message);
         if returned {
             self.peer_returned(node);

@@ -1,6 +1,8 @@
 //! The heart of a node of ours is killed, and nothing else: its guard releases everything, says so, and ends.
 
-use crate::pair::{Case, Who};
+use hb_lab::Account;
+
+use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene};
 
 stories_off![heart_killed];
@@ -8,6 +10,11 @@ stories_off![heart_killed];
 async fn heart_killed(case: Case) {
     let mut scene = Scene::build(case).await;
     scene.start_both().await;
+    let epochs = async |scene: &Scene, who: Who| {
+        let Account::Ours(status) = scene.node(who).account().await else { panic!("{case}: no status") };
+        status.groups.iter().filter_map(|group| group.epoch).max()
+    };
+    let before = if case.pair == Pair::BothOurs { epochs(&scene, Who::Alpha).await } else { None };
     let who = if case.runs_306(Who::Alpha) { Who::Beta } else { Who::Alpha };
     // For a node of 3.0.6 it is a stop.
     for befalls in ["stop", "death", "farewell"] {
@@ -15,6 +22,10 @@ async fn heart_killed(case: Case) {
     }
     scene.node(who).kill_heart().await.unwrap();
     scene.reaches_for("the take-over", who, Holds::Off, Holds::All).await;
+    if case.pair == Pair::BothOurs {
+        let after = epochs(&scene, who.other()).await;
+        assert!(before.is_some() && after > before, "{case}: {after:?} after {before:?}");
+    }
     // Not after a dead time: at the farewell. And nobody had an address twice (the story's end judges that).
     let log = scene.node(who.other()).log();
     let since_notice = log.rfind("Received shutdown notice").and_then(|at| log.get(at..)).unwrap_or_default();

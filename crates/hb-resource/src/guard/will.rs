@@ -46,8 +46,16 @@ pub(crate) struct Will {
     /// How scripts are run. Its own list of groups does not count.
     pub(crate) config: Option<ActuatorConfig>,
     /// The groups of which something may be up, by their number.
-    pub(crate) held: BTreeMap<usize, GroupSpec>,
+    pub(crate) held: BTreeMap<usize, Holding>,
     pub(crate) farewell: Farewell,
+}
+
+/// A group of which something may be up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Holding {
+    pub(crate) spec: GroupSpec,
+    /// Number of its start.
+    pub(crate) epoch: Option<u64>,
 }
 
 /// One more sentence of a will.
@@ -58,7 +66,7 @@ pub(crate) enum Bequest {
     /// From now on scripts are run like this.
     Config(Box<ActuatorConfig>),
     /// Something of this group may be up from now on.
-    Held(usize, GroupSpec),
+    Held(usize, Holding),
     /// Nothing of it is left.
     Released(usize),
     Farewell(Farewell),
@@ -71,7 +79,7 @@ impl Will {
         match bequest {
             Bequest::All(will) => *self = *will,
             Bequest::Config(config) => self.config = Some(*config),
-            Bequest::Held(group, spec) => drop(self.held.insert(group, spec)),
+            Bequest::Held(group, holding) => drop(self.held.insert(group, holding)),
             Bequest::Released(group) => drop(self.held.remove(&group)),
             Bequest::Farewell(farewell) => self.farewell = farewell,
             Bequest::Nothing => *self = Self::default(),
@@ -86,7 +94,7 @@ impl Will {
     /// Takes away all addresses of the groups that may be up. What fails is told and tried again by
     /// [`Will::execute`].
     pub(crate) async fn take_addresses(&self, addresses: &Addresses, report: &Reporter) {
-        for spec in self.held.values().flat_map(GroupSpec::addresses) {
+        for spec in self.held.values().flat_map(|holding| holding.spec.addresses()) {
             match addresses.take_down(spec).await {
                 Ok(removed) if removed.is_empty() => {}
                 Ok(_) => report.note(Level::Warning, format!("Address {} removed", spec.address)),
@@ -101,8 +109,8 @@ impl Will {
         let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
         let tools = Tools { addresses, announcer: None, agents, report: report.clone() };
         let mut stops = JoinSet::new();
-        for (number, spec) in held {
-            let mut group = Group::new(number, spec, tools.clone());
+        for (number, holding) in held {
+            let mut group = Group::started(number, holding, tools.clone());
             stops.spawn_local(async move { group.stop().await.is_ok() });
         }
         let mut released = true;

@@ -25,7 +25,9 @@ impl Recorder {
     /// Hands a job over and returns its number.
     pub(crate) fn submit(&mut self, action: JobAction) -> u64 {
         self.next_id += 1;
-        self.actuator.submit(Job { id: self.next_id, action }).expect("there is room");
+        self.actuator
+            .submit(Job { id: self.next_id, action, epoch: Some(self.next_id) })
+            .expect("there is room");
         self.next_id
     }
 

@@ -16,6 +16,7 @@ fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnap
         deadtime: Duration::from_secs(10),
         hold: silence.map(|_| HoldSet::FOREIGN),
         speaks_hb: false,
+        epoch: None,
         files: Some(if number == 0 { "1 2 3" } else { "1 2 4" }.to_owned()),
         missing: 3,
         links: vec![LinkSnapshot { link: LinkId(0), name: "eth0".to_owned(), up: true }],
@@ -43,12 +44,14 @@ fn report() -> HeartStatus {
                 key: "10.0.0.1".to_owned(),
                 home: Some(NodeId(0)),
                 state: hb_engine::GroupState::Stopping,
+                epoch: Some(8),
             },
             GroupSnapshot {
                 group: GroupId(1),
                 key: "www".to_owned(),
                 home: None,
                 state: hb_engine::GroupState::Failed,
+                epoch: None,
             },
         ],
     };

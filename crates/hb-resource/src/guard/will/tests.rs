@@ -30,7 +30,11 @@ fn estate() -> (Scripts, UdpSocket, Will) {
     let group = GroupSpec { key: "www".to_owned(), resources: vec![script("first"), script("second")] };
     let route = Route { interface: None, destination: other.local_addr().unwrap() };
     let farewell = Farewell { packet: b"farewell".to_vec(), routes: vec![route] };
-    let will = Will { config: Some(config), held: BTreeMap::from([(3, group)]), farewell };
+    let will = Will {
+        config: Some(config),
+        held: BTreeMap::from([(3, Holding { spec: group, epoch: Some(7) })]),
+        farewell,
+    };
     (scripts, other, will)
 }
 
