@@ -33,6 +33,9 @@ pub struct Checked {
     pub deadping: Duration,
     /// Longest pause before a missing message is asked for; more than zero. Default 250 ms.
     pub max_rexmit_delay: Duration,
+    /// Whether a `respawn` line asks for the rule of `ipfail`, which is built in: the node that reaches fewer ping nodes hands
+    /// over to the one that reaches more. Without effect with [`Failback::Legacy`].
+    pub ipfail: bool,
     /// `ttl` of messages is this plus the number of nodes, ping nodes included. Default 1.
     pub hopfudge: u8,
     /// What happens when a preferred node returns. Default [`Failback::Legacy`].

@@ -251,7 +251,7 @@ codes! {
         HaCf "apiauth ipfail uid=nobody2"
     BadChild "HB081" "respawn or failfast line is wrong"
         "The line is `respawn USER COMMAND`: USER the name of an existing user, COMMAND the full path of an executable with its arguments."
-        HaCf "respawn hacluster /usr/lib/heartbeat/ipfail"
+        HaCf "respawn hacluster /usr/lib/heartbeat/dopd"
     BadStonith "HB082" "fencing line is wrong"
         "The line is `stonith TYPE FILE` or `stonith_host HOST TYPE PARAMETER...`, with a known type of fencing device. stonith_host is checked if HOST is `*` or this node."
         HaCf "stonith_host * apcmaster 10.77.0.9"

@@ -95,6 +95,10 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::PingLinkDown { ping: who } => link_down(ping(who), ping(who)),
         Event::PingAnswers { ping: who } => status_update(ping(who), "ping"),
         Event::PingDead { ping: who, silence } => dead(ping(who), *silence, mono_ns),
+        Event::PingsDiffer { ours, theirs } => pings_differ(*ours, *theirs),
+        Event::PingsBalanced => {
+            burst("balances of ping nodes", Level::Info, "Ping node count is balanced.".to_owned())
+        }
         Event::WokeLate { by } => woke_late(*by),
         Event::Gap { node: who, lost, last, seen } => gap(node(who), *lost, *last, *seen),
         Event::GapClosed { node: who } => gap_closed(node(who)),
@@ -171,6 +175,19 @@ fn link_up(node: &str, link: &str) -> Line {
 
 fn link_down(node: &str, link: &str) -> Line {
     burst("links down", Level::Warn, format!("Link {node}:{link} dead."))
+}
+
+fn pings_differ(ours: u32, theirs: u32) -> Line {
+    let what = if ours < theirs {
+        "the other node takes over if that lasts"
+    } else {
+        "this node takes over if that lasts"
+    };
+    burst(
+        "counts of ping nodes",
+        Level::Warn,
+        format!("This node reaches {ours} ping nodes, the other one {theirs}; {what}"),
+    )
 }
 
 fn woke_late(by: Duration) -> Line {

@@ -33,7 +33,9 @@ fn ha_cf(checked: &Checked) -> String {
     };
     let times = [checked.keepalive, checked.deadtime, checked.initdead, checked.deadping];
     let times = times.map(|time| time.as_nanos().to_string());
-    [checked.nodes.join(" "), checked.ping_nodes.join(" "), times.join(" "), failback.to_owned()].join("\n")
+    let ipfail = if checked.ipfail { "\nipfail" } else { "" };
+    let lines = [checked.nodes.join(" "), checked.ping_nodes.join(" "), times.join(" "), failback.to_owned()];
+    lines.join("\n") + ipfail
 }
 
 fn haresources(checked: &Checked) -> String {

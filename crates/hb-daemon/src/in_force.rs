@@ -146,6 +146,7 @@ impl InForce {
         let packing = (&now.compression, &read.compression);
         let facility = |log: &hb_config::LogConfig| log.facility.map_or("none", |facility| facility.name());
         for (name, before, after) in [
+            ("the rule of ipfail", now.ipfail.to_string(), read.ipfail.to_string()),
             ("hopfudge", now.hopfudge.to_string(), read.hopfudge.to_string()),
             ("auto_failback", word(now.failback).to_owned(), word(read.failback).to_owned()),
             ("msgfmt", format(now).to_owned(), format(read).to_owned()),

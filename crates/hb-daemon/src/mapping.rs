@@ -86,7 +86,11 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
         initdead: checked.initdead,
         max_rexmit_delay: checked.max_rexmit_delay,
         ttl: u32::from(checked.hopfudge).saturating_add(members),
-        pings: PingConfig { names: checked.ping_nodes.clone(), deadtime: checked.deadping },
+        pings: PingConfig {
+            names: checked.ping_nodes.clone(),
+            deadtime: checked.deadping,
+            ipfail: checked.ipfail,
+        },
         failback: match checked.failback {
             hb_config::Failback::On => Failback::On,
             hb_config::Failback::Off => Failback::Off,
@@ -108,6 +112,7 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
         max_rexmit_delay: config.max_rexmit_delay,
         ttl: config.ttl,
         deadping: config.pings.deadtime,
+        ipfail: config.pings.ipfail,
         failback: config.failback,
         links: plan.links.clone(),
         groups: plan.groups.clone(),

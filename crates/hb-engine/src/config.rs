@@ -65,6 +65,9 @@ pub struct PingConfig {
     pub names: Vec<String>,
     /// Silence after which one of them counts as dead, once communication is up.
     pub deadtime: Duration,
+    /// Whether the rule of `ipfail` is in force: the node that reaches fewer of them hands over to the one that reaches more
+    /// (`failover.md` 7).
+    pub ipfail: bool,
 }
 
 /// A resource group: one logical line of `haresources`.

@@ -55,6 +55,9 @@ impl crate::failover::Failover {
         ] {
             ahead(tick).hash(hasher);
         }
+        let (theirs, due, has_taken) = self.ipfail.what_decides();
+        (theirs, has_taken, due.map(|(_, wanted)| wanted)).hash(hasher);
+        ahead(due.map(|(at, _)| at)).hash(hasher);
         self.goals.hash(hasher);
         self.groups.digest(hasher);
     }

@@ -51,7 +51,7 @@ impl Engine {
             .map(|node| Node::new(&node.name, config.links.len(), now.tick, &mut random))
             .collect();
         let pings = config.pings.names.iter().map(|_| Ping::new()).collect();
-        let failover = Failover::new(&config);
+        let failover = Failover::new(&config, now.tick);
         let mut engine = Self {
             config,
             now,
@@ -92,6 +92,7 @@ impl Engine {
             }
             Input::Wake => self.wake(),
         }
+        self.weigh_reach();
     }
 
     /// The next thing to do; drain to `None` after every [`Engine::handle`] (and after [`Engine::new`]).
@@ -191,6 +192,7 @@ impl Engine {
         if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {
             self.try_failback();
         }
+        self.ipfail_wait_over();
         self.drive_groups();
         self.linger_over();
     }
@@ -215,6 +217,9 @@ impl Engine {
             "ask_resources" => self.receive_ask_resources(node, seq, message),
             "hb_takeover" => self.receive_takeover(seq, message),
             "shutdone" => self.receive_shutdone(node),
+            "hbapi-clstat" | "num_ping_nodes" | "you_are_dead" | "abort_giveup" => {
+                self.receive_ipfail(node, kind, seq, message);
+            }
             // Clients' messages, and reports that ask for nothing.
             _ => {}
         }

@@ -85,6 +85,15 @@ pub enum Event {
         /// For how long it did not answer.
         silence: Duration,
     },
+    /// warn: we and the other node reach different numbers of ping members, and the rule of `ipfail` is in force.
+    PingsDiffer {
+        /// How many we reach.
+        ours: u32,
+        /// How many the other node reaches, as far as it told.
+        theirs: u32,
+    },
+    /// info: both nodes reach as many ping members again.
+    PingsBalanced,
     /// warn: this node itself woke late; it judges nobody before it has listened again.
     WokeLate {
         /// How late.

@@ -6,6 +6,7 @@
 //! partition costs no restart; groups that nobody owns are adopted.
 
 pub(crate) mod groups;
+mod ipfail;
 mod ownership;
 mod partner;
 mod resource;
@@ -22,6 +23,7 @@ use crate::id::{HoldSet, NodeId};
 use crate::time::Tick;
 
 pub(crate) use groups::Groups;
+pub(crate) use ipfail::Ipfail;
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
 pub(crate) const LOCAL_WAIT: Duration = Duration::from_secs(10);
@@ -171,13 +173,14 @@ pub(crate) struct Failover {
     pub(crate) start_again: Option<Tick>,
     /// When a hand-over of groups that nobody owns is tried again with a 3.0.6 peer.
     pub(crate) orphans_again: Option<Tick>,
+    pub(crate) ipfail: Ipfail,
     pub(crate) groups: Groups,
     pub(crate) goals: Vec<(Goal, HoldSet)>,
     pub(crate) stop: Stop,
 }
 
 impl Failover {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, now: Tick) -> Self {
         let partner_id = (0..config.nodes.len()).filter_map(|n| u16::try_from(n).ok()).map(NodeId);
         Self {
             phase: Phase::Init,
@@ -197,6 +200,7 @@ impl Failover {
             say_again: None,
             start_again: None,
             orphans_again: None,
+            ipfail: Ipfail::new(now),
             groups: Groups::new(config),
             goals: Vec::new(),
             stop: Stop::No,
@@ -238,6 +242,7 @@ impl Failover {
             local,
             linger,
             self.groups.next_retry(),
+            self.ipfail.next_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -38,6 +38,8 @@ pub struct Reconfiguration {
     pub ttl: u32,
     /// Dead time of ping members. Which there are cannot change in a run.
     pub deadping: Duration,
+    /// Whether the rule of `ipfail` is in force.
+    pub ipfail: bool,
     /// What happens when a preferred node returns. A change moves nothing by itself.
     pub failback: Failback,
     /// The media from now on; the driver numbers them like this from now on.
@@ -97,6 +99,10 @@ impl Engine {
         self.config.ttl = new.ttl;
         self.config.failback = new.failback;
         self.config.pings.deadtime = new.deadping;
+        let was_on = core::mem::replace(&mut self.config.pings.ipfail, new.ipfail);
+        if new.ipfail && !was_on {
+            self.ipfail_joins();
+        }
         let before = (self.config.keepalive, self.config.deadtime);
         let says_more =
             before != (new.keepalive, new.deadtime) || self.config.files_digest != new.files_digest;

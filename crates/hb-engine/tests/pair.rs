@@ -4,6 +4,8 @@
 
 #[path = "pair/found.rs"]
 mod found;
+#[path = "pair/ipfail.rs"]
+mod ipfail;
 #[path = "pair/lab.rs"]
 mod lab;
 

@@ -1,10 +1,11 @@
-//! `respawn` and `failfast`: programs that run beside the node (`config.md` 4.7). Only checked so far.
+//! `respawn` and `failfast`: programs that run beside the node (`config.md` 4.7). Only checked so far, but for `ipfail`: its
+//! rule is built in, and such a line asks for it.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, quoted};
+use crate::diagnostic::{Diagnostic, Severity, quoted};
 use crate::line::{is_blank, words};
 use crate::source::Word;
 
@@ -22,6 +23,12 @@ pub(super) fn respawn(cf: &mut HaCf<'_>, rest: Word<'_>) {
         return;
     };
     let command = parts.rest();
+    let errors = cf.report.counts().errors;
+    if words(command, is_blank).next().is_some_and(is_ipfail) {
+        // Neither the program nor its user is needed.
+        cf.draft.ipfail = true;
+        return;
+    }
     check_user(cf, user);
     let Some(program) = words(command, is_blank).next() else {
         cf.bad_line(Code::BadChild, Some(user.mark), || format!("`{name}` lacks a command behind the user"));
@@ -41,6 +48,16 @@ pub(super) fn respawn(cf: &mut HaCf<'_>, rest: Word<'_>) {
                 .hint(elsewhere.unwrap_or_else(|| "install the program, or delete the line".to_owned()))
         });
     }
+    if cf.report.counts().errors == errors {
+        let message = format!("`{name}` is accepted, but not in force in this version");
+        cf.notice(name, Some(cf.name), Severity::Warning, Code::NotInForce, message);
+    }
+}
+
+/// Wherever a package put it.
+fn is_ipfail(program: Word<'_>) -> bool {
+    let path = Path::new(std::ffi::OsStr::from_bytes(program.text));
+    path.is_absolute() && path.file_name().is_some_and(|name| name == "ipfail")
 }
 
 fn check_user(cf: &mut HaCf<'_>, user: Word<'_>) {

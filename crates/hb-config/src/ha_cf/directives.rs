@@ -214,10 +214,8 @@ static DIRECTIVES: &[Directive] = &[
         "apiauth ipfail gid=haclient uid=hacluster",
     )
     .status(Status::LaterMinor),
-    Directive::line("respawn", children::respawn, CHILD, "respawn hacluster /usr/libexec/heartbeat/ipfail")
-        .status(Status::Later),
-    Directive::line("failfast", children::respawn, CHILD, "failfast root /usr/sbin/vital")
-        .status(Status::Later),
+    Directive::line("respawn", children::respawn, CHILD, "respawn hacluster /usr/libexec/heartbeat/ipfail"),
+    Directive::line("failfast", children::respawn, CHILD, "failfast root /usr/sbin/vital"),
     Directive::line("stonith", fencing::stonith, "a type and a file", "stonith meatware /etc/ha.d/meatware")
         .status(Status::Later),
     Directive::line(

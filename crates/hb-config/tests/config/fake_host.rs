@@ -41,9 +41,13 @@ impl FakeHost {
                 Route { prefix: 0, is_direct: false, ..direct("eth0", [0, 0, 0, 0]) },
             ],
         };
-        for program in
-            ["/bin/sleep", "/bin/true", "/usr/libexec/heartbeat/ipfail", "/etc/ha.d/resource.d/Delay"]
-        {
+        for program in [
+            "/bin/sleep",
+            "/bin/true",
+            "/usr/libexec/heartbeat/ipfail",
+            "/usr/libexec/heartbeat/dopd",
+            "/etc/ha.d/resource.d/Delay",
+        ] {
             host.file(program, b"", 0o755);
         }
         host.file("/etc/passwd", b"", 0o644);

@@ -113,6 +113,22 @@ fn ping_nodes_know_whom_to_ask() {
 }
 
 #[test]
+fn a_line_for_ipfail_asks_for_its_rule() {
+    for (line, expected) in [
+        ("respawn hacluster /usr/libexec/heartbeat/ipfail", true),
+        ("respawn nobody /usr/lib/heartbeat/ipfail -x", true),
+        ("respawn hacluster /bin/true ipfail", false),
+        ("bcast eth0", false),
+    ] {
+        let config = config(&format!("auto_failback on\nbcast eth0\n{line}\n"), "");
+        assert_eq!(config.ipfail, expected, "{line}");
+        let is_program = line.contains("/bin/true");
+        assert_eq!(config.not_in_force.len(), usize::from(is_program), "{line}");
+    }
+    assert!(codes("auto_failback on\nbcast eth0\nrespawn hacluster ipfail\n", "").contains(&"HB081"));
+}
+
+#[test]
 fn a_file_without_a_medium_that_works_says_so() {
     let loaded = loaded("auto_failback on\nping 10.81.0.2\n", "");
     let config = loaded.config.as_ref().unwrap();

@@ -98,7 +98,7 @@ fn no_files() {
 #[test]
 fn several_files() {
     let text = "keepalive 500 ms\ndeadtme 10\nbcast eth9, eth0\nucast eth0 10.81.0.2:694\nlogfacility Local0\nnode cc2\n\
-                respawn hacluster /usr/lib/heartbeat/ipfail\nauto_failback maybe\n";
+                respawn hacluster /usr/lib/heartbeat/dopd\nauto_failback maybe\n";
     let host = FakeHost::with(text, "auth 1\n1 crc # no key\n", "cc9 IPaddr::10.1.2.3::24\n\"cc2\" www\n");
     let loaded = check("several-files", &host);
     compare("several-files.json", &loaded.json());

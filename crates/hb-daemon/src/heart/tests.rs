@@ -200,6 +200,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             max_rexmit_delay,
             ttl,
             deadping: deadtime,
+            ipfail: false,
             failback,
             links: links.collect(),
             groups: groups.collect(),

@@ -19,8 +19,17 @@ use crate::number;
 use crate::time::Tick;
 
 /// Messages that make us answer or move resources.
-const REACTIONS: [&str; 7] =
-    ["reqnodes", "repnodes", "starting", "resource", "ask_resources", "hb_takeover", "shutdone"];
+const REACTIONS: [&str; 9] = [
+    "reqnodes",
+    "repnodes",
+    "starting",
+    "resource",
+    "ask_resources",
+    "hb_takeover",
+    "shutdone",
+    "hbapi-clstat",
+    "num_ping_nodes",
+];
 /// How many requests for missing messages are sent in one turn.
 const REQUESTS_PER_TURN: usize = 8;
 

@@ -13,6 +13,7 @@ impl Engine {
         if self.failover.partner_id != Some(node) {
             return;
         }
+        self.forget_reach();
         let was_giving = self.failover.goals.iter().any(|(goal, _)| !goal.is_up());
         if self.forget_standby() {
             self.report(Event::StandbyRefused { why: "the other node died" });
@@ -49,6 +50,7 @@ impl Engine {
         if self.failover.partner_id != Some(node) {
             return;
         }
+        self.forget_reach();
         self.failover.floor = 0;
         let was_giving = self.failover.standby == Standby::Given || self.is_giving();
         let set = self.failover.standby_set;

@@ -257,6 +257,7 @@ impl Engine {
             return;
         }
         self.report(Event::PeerShutdown { node });
+        self.forget_reach();
         self.failover.partner.hold = Some(HoldSet::NONE);
         self.failover.partner.stable = true;
         self.failover.partner.leaving = true;

@@ -36,7 +36,7 @@ impl Engine {
     }
 
     /// Rows 26, 28-30.
-    fn standby_hindrance(&self) -> Option<&'static str> {
+    pub(crate) fn standby_hindrance(&self) -> Option<&'static str> {
         if self.failover.is_stopping() {
             return Some("this node is stopping");
         }

@@ -176,5 +176,6 @@ impl Engine {
         self.report(Event::CommunicationUp);
         self.set_status(STATUS_ACTIVE);
         self.begin_ownership();
+        self.ipfail_joins();
     }
 }

@@ -67,6 +67,7 @@ impl Engine {
         }
         self.report(Event::PingLinkUp { ping });
         self.report(Event::PingAnswers { ping });
+        self.tell_reach();
         self.check_communication();
     }
 
@@ -78,6 +79,7 @@ impl Engine {
     /// Declares members dead whose time is over.
     pub(crate) fn judge_pings(&mut self) {
         let now = self.now.tick;
+        let reached = self.pings_reached();
         for ping in self.ping_ids() {
             let due = self.death_of_ping(ping);
             if due.is_none_or(|due| due > now) {
@@ -93,6 +95,15 @@ impl Engine {
             self.report(Event::PingDead { ping, silence });
             self.check_communication();
         }
+        if self.pings_reached() != reached {
+            self.tell_reach();
+        }
+    }
+
+    /// How many members answer.
+    pub(crate) fn pings_reached(&self) -> u32 {
+        let reached = self.pings.iter().filter(|ping| ping.state == PingState::Answers);
+        u32::try_from(reached.count()).unwrap_or(u32::MAX)
     }
 
     /// When the next of them may be declared dead.
@@ -161,6 +172,7 @@ mod tests {
             pings: PingConfig {
                 names: ["router".to_string(), "switch".to_string()].into(),
                 deadtime: Duration::from_secs(4),
+                ipfail: false,
             },
         };
         Engine::new(config, 1, at(0))

@@ -99,6 +99,7 @@ impl Bench {
             max_rexmit_delay: config.max_rexmit_delay,
             ttl: config.ttl,
             deadping: config.pings.deadtime,
+            ipfail: config.pings.ipfail,
             failback: config.failback,
             links: links.map(|(config, number)| LinkPlan { config, before: Some(LinkId(number)) }).collect(),
             groups: groups.map(|((id, _), config)| GroupPlan { id, config: config.clone() }).collect(),

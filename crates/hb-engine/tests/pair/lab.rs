@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hb_engine::{
     Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, Input, JobId, LinkConfig, LinkId,
-    NodeConfig, NodeId, Now, Outcome, Output, PingConfig, Snapshot, Tick, WallSeconds,
+    NodeConfig, NodeId, Now, Outcome, Output, PingConfig, PingId, Snapshot, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -26,6 +26,10 @@ pub(crate) struct Host {
     pub(crate) actions: Vec<Action>,
     /// Groups whose start fails here.
     pub(crate) broken: BTreeSet<u16>,
+    /// Which ping members it reaches.
+    pub(crate) reaches: Vec<bool>,
+    /// A heartbeat went out, and with it requests to them.
+    asked: bool,
     jobs: VecDeque<(Tick, JobId, Action)>,
     waiting: VecDeque<Message>,
 }
@@ -79,6 +83,8 @@ impl Lab {
             sent: Vec::new(),
             actions: Vec::new(),
             broken: BTreeSet::new(),
+            reaches: Vec::new(),
+            asked: false,
             jobs: VecDeque::new(),
             waiting: VecDeque::new(),
         };
@@ -157,6 +163,7 @@ impl Lab {
             let host = &mut self.hosts[x];
             match output {
                 Output::Send(message) => {
+                    host.asked |= message.kind() == Some("status");
                     host.sent.push(message.clone());
                     self.random ^= self.random << 13;
                     self.random ^= self.random >> 7;
@@ -210,6 +217,12 @@ impl Lab {
         for x in [A, B] {
             if self.hosts[x].frozen {
                 continue;
+            }
+            let host = &mut self.hosts[x];
+            if std::mem::take(&mut host.asked) {
+                for (ping, _) in (0..).zip(host.reaches.clone()).filter(|(_, reached)| *reached) {
+                    self.handle(x, Input::Ping { ping: PingId(ping) });
+                }
             }
             while self.hosts[x].jobs.front().is_some_and(|(at, ..)| *at <= self.now) {
                 let (_, job, action) = self.hosts[x].jobs.pop_front().unwrap();

@@ -12,6 +12,8 @@ mod compression;
 #[cfg(test)]
 mod healing;
 #[cfg(test)]
+mod ipfail;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod ppp;
