@@ -208,8 +208,8 @@ pub struct AgentLimits {
 pub struct LeaseSettings {
     /// Whether any are. Default yes.
     pub enabled: bool,
-    /// Addresses that are not. Default none.
-    pub except: Vec<IpAddr>,
+    /// Groups whose addresses are not, each by its first resource as `haresources` spells it. Default none.
+    pub except: Vec<String>,
 }
 
 impl Default for LeaseSettings {

@@ -270,7 +270,8 @@ fn exchange_with(
     leasing: Leasing,
 ) -> Box<dyn Fn(hb_resource::Change) -> Result<(), String>> {
     Box::new(move |change| {
-        leasing.gate(change.groups.iter().map(|(_, group)| group));
+        // Before anything of them can be put up.
+        leasing.gate(change.groups.iter().map(|(_, group)| group))?;
         actuator.reconfigure(change).map_err(|error| error.to_string())
     })
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hb_config::Checked;
 use hb_resource::GroupSpec;
@@ -21,8 +22,8 @@ pub(crate) struct Leasing {
     keeper: Arc<Mutex<Option<Keeper>>>,
     /// Why there is none.
     problem: Option<String>,
-    /// Addresses that are not leased.
-    except: Vec<IpAddr>,
+    /// Groups that are not leased, by their keys.
+    except: Vec<String>,
 }
 
 impl Leasing {
@@ -34,6 +35,10 @@ impl Leasing {
         log: &Log,
     ) -> (Self, Option<Hands>) {
         let except = checked.lease.except.clone();
+        for key in except.iter().filter(|key| groups.iter().all(|group| group.key != **key)) {
+            let text = format!("lease.except in hb.toml: `{key}` is the first resource of no group");
+            log.line(Level::Warn, &text);
+        }
         let opened = if checked.lease.enabled {
             Self::try_open(checked, groups, inbox, log)
         } else {
@@ -72,20 +77,21 @@ impl Leasing {
                 told.line(Level::Error, &text);
             }
         };
-        let lease = Lease::open(addresses(checked, groups), length, planted(log), Box::new(tell))
-            .map_err(|error| problem(log, &chain(&error)))?;
+        let lease =
+            Lease::open(leased(&checked.lease.except, groups.iter()), length, planted(log), Box::new(tell))
+                .map_err(|error| problem(log, &chain(&error)))?;
         let Lease { latch, keeper } = lease;
         let lengthener = keeper.lengthener().map_err(|error| problem(log, &chain(&error)))?;
         log.line(Level::Info, &format!("Lease of the floating addresses: {} ms", length.as_millis()));
         Ok((keeper, Hands { latch, lengthener, length }))
     }
 
-    /// Gates the addresses of these groups as well.
-    pub(crate) fn gate<'a>(&self, groups: impl Iterator<Item = &'a GroupSpec>) {
-        if let Some(keeper) = &*self.keeper.lock().unwrap_or_else(PoisonError::into_inner) {
-            let addresses = groups.flat_map(GroupSpec::addresses).map(|address| address.address);
-            keeper.gate(addresses.filter(|address| !self.except.contains(address)));
-        }
+    /// Gates the addresses of these groups as well. They are gated when this returns without an error.
+    pub(crate) fn gate<'a>(&self, groups: impl Iterator<Item = &'a GroupSpec>) -> Result<(), String> {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(keeper) = keeper.as_ref() else { return Ok(()) };
+        let in_time = keeper.gate(leased(&self.except, groups), GATE_LIMIT);
+        if in_time { Ok(()) } else { Err("the new addresses cannot be leased yet".to_owned()) }
     }
 
     /// What the lease protects from and what not, in words.
@@ -131,11 +137,14 @@ impl Leasing {
     }
 }
 
-/// The addresses that are leased.
-fn addresses(checked: &Checked, groups: &[GroupSpec]) -> BTreeSet<IpAddr> {
-    let addresses = groups.iter().flat_map(GroupSpec::addresses).map(|address| address.address);
-    addresses.filter(|address| !checked.lease.except.contains(address)).collect()
+/// The addresses of these groups that are leased.
+fn leased<'a>(except: &[String], groups: impl Iterator<Item = &'a GroupSpec>) -> BTreeSet<IpAddr> {
+    let groups = groups.filter(|group| !except.contains(&group.key));
+    groups.flat_map(GroupSpec::addresses).map(|address| address.address).collect()
 }
+
+/// Longest wait for the table; usually it takes a millisecond.
+const GATE_LIMIT: Duration = Duration::from_secs(1);
 
 const SWITCHED_OFF: &str = "switched off in hb.toml";
 

@@ -147,7 +147,12 @@ fn a_removed_table_comes_back_and_new_interfaces_are_gated() {
         network.add_address("e1", "10.79.0.100/24");
         let mac = network.mac("p1");
         assert!(!mac.is_empty());
-        lease.keeper.gate([Ipv4Addr::new(10, 79, 0, 101).into()]);
+        let other = Ipv4Addr::new(10, 79, 0, 101);
+        assert!(lease.keeper.gate([other.into()], Duration::from_secs(1)));
+        let table =
+            Command::new("nft").args(["list", "set", "netdev", "hb-lease", "addresses"]).output().unwrap();
+        let table = String::from_utf8_lossy(&table.stdout).into_owned();
+        assert!(table.contains("10.79.0.101"), "it is gated when that returns: {table}");
         acquire(&lease);
         let lengthener = lease.keeper.lengthener().unwrap();
         lengthener.set(Duration::from_secs(5)).unwrap();

@@ -105,9 +105,9 @@ pub(super) const KEYS: [Key; 9] = [
     Key {
         table: "lease",
         name: "except",
-        takes: "a list of addresses such as [\"192.168.1.53\"]",
+        takes: "a list of groups such as [\"192.168.1.53/24/eth0\"]",
         default: "[]",
-        about: "Floating addresses that are not leased: a heart that hangs keeps answering for them. For groups that something else protects. Read at the start only.",
+        about: "Groups whose addresses are not leased, each by its first resource as haresources spells it: a heart that hangs keeps answering for them. For groups that something else protects. Read at the start only.",
     },
 ];
 

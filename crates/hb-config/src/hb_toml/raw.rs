@@ -2,7 +2,6 @@
 //!
 //! What a key means stands in `keys.rs`; a test holds the two together.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
@@ -44,7 +43,7 @@ pub(super) struct Addresses {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Lease {
     pub(super) enabled: Option<bool>,
-    pub(super) except: Option<Vec<IpAddr>>,
+    pub(super) except: Option<Vec<String>>,
 }
 
 /// A time that concerns a script, from [`SHORTEST`] to [`LONGEST`].

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,13 +44,22 @@ pub struct Lengthener(UnixDatagram);
 
 #[derive(Debug)]
 struct Shared {
-    /// What the addresses shall be.
-    addresses: Mutex<BTreeSet<IpAddr>>,
+    addresses: Mutex<Addresses>,
+    /// Rung when `gated` has changed.
+    changed: Condvar,
     is_ended: AtomicBool,
     rebuilt: AtomicU64,
     is_in_force: AtomicBool,
     /// Set by the heart: whether some of the addresses are here.
     is_engaged: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Addresses {
+    /// What shall be gated.
+    wanted: BTreeSet<IpAddr>,
+    /// What is.
+    gated: BTreeSet<IpAddr>,
 }
 
 impl Keeper {
@@ -60,7 +69,11 @@ impl Keeper {
         ours.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
         let shared = Arc::new(Shared {
-            addresses: Mutex::new(plan.addresses.clone()),
+            addresses: Mutex::new(Addresses {
+                wanted: plan.addresses.clone(),
+                gated: plan.addresses.clone(),
+            }),
+            changed: Condvar::new(),
             is_ended: AtomicBool::new(false),
             rebuilt: AtomicU64::new(0),
             is_in_force: AtomicBool::new(true),
@@ -84,10 +97,15 @@ impl Keeper {
         Ok(Self { shared, bell: ours, thread: Some(thread) })
     }
 
-    /// Gates these addresses as well, as soon as the thread comes to it.
-    pub fn gate(&self, addresses: impl IntoIterator<Item = IpAddr>) {
-        self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner).extend(addresses);
+    /// Gates these addresses as well, and waits for it. Whether they are gated when it returns; if not after `limit`, they will
+    /// be as soon as the thread can.
+    pub fn gate(&self, addresses: impl IntoIterator<Item = IpAddr>, limit: Duration) -> bool {
+        let mut shared = self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.wanted.extend(addresses);
         self.ring();
+        let is_open = |shared: &mut Addresses| !shared.wanted.is_subset(&shared.gated);
+        let waited = self.shared.changed.wait_timeout_while(shared, limit, is_open);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     pub(super) fn engaged(&self) -> Arc<AtomicBool> {
@@ -208,13 +226,26 @@ impl Work {
             self.plan.length = length;
             self.try_change(self.plan.change_length())?;
         }
-        let addresses = self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if addresses != self.plan.addresses {
-            let change = self.plan.exchange_addresses(&addresses);
-            self.plan.addresses = addresses;
-            self.try_change(change)?;
+        let wanted = self.addresses().wanted.clone();
+        if wanted != self.plan.addresses {
+            let change = self.plan.exchange_addresses(&wanted);
+            let before = std::mem::replace(&mut self.plan.addresses, wanted.clone());
+            if let Err(error) = self.try_change(change) {
+                // To be tried again.
+                self.plan.addresses = before;
+                return Err(error);
+            }
+        }
+        let mut addresses = self.addresses();
+        if addresses.gated != wanted {
+            addresses.gated = wanted;
+            self.shared.changed.notify_all();
         }
         Ok(())
+    }
+
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A change of a table that somebody has removed is done by building it again.
