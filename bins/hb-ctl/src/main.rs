@@ -2,6 +2,7 @@
 //!
 //! * `arguments`: the command line
 //! * `check`, `convert`, `decode`, `explain`, `lab`, `node`: what the sub-commands do: each calls one library and maps its result
+//! * `scripts`: the names `hb_standby` and `hb_takeover`
 //! * `status`: a node's status as a table
 //! * `output`: writes to stdout, ends quietly when nobody reads any more
 
@@ -13,6 +14,7 @@ mod explain;
 mod lab;
 mod node;
 mod output;
+mod scripts;
 mod status;
 
 use std::process::ExitCode;
@@ -23,6 +25,10 @@ use arguments::{Arguments, Command};
 use output::Failure;
 
 fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = scripts::by_name(&arguments) {
+        return code;
+    }
     let result = match Arguments::parse().command {
         Command::Status(arguments) => node::status(&arguments),
         Command::Stop(arguments) => node::stop(&arguments),

@@ -20,7 +20,41 @@ struct Arguments {
 }
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each letter of the command line of 3.0.6")]
 struct NodeOptions {
+    /// Tell whether a daemon runs: exit code 0, or 3 if none does
+    #[arg(short, long)]
+    status: bool,
+    /// Stop the daemon that runs, in order, and wait until it is gone
+    #[arg(short, long)]
+    kill: bool,
+    /// Let the daemon that runs read its files again; start one if none runs
+    #[arg(short, long)]
+    reload: bool,
+    /// Write debug lines to the log
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    debug: u8,
+    /// Show the directives that have a default
+    #[arg(short = 'D', long)]
+    defaults: bool,
+    /// The same as wiki markup
+    #[arg(short = 'W', long)]
+    wiki: bool,
+    /// Show the configuration before the start
+    #[arg(short, long)]
+    verbose: bool,
+    /// Run without real-time scheduling
+    #[arg(short = 'l', long)]
+    ordinary_priority: bool,
+    /// Start again after a reload: no daemon of hb needs that, so it only says that none runs, or that one does
+    #[arg(short = 'R', long, hide = true)]
+    restart: bool,
+    /// What was held before such a start
+    #[arg(short = 'C', long, hide = true, requires = "restart", value_parser = ["none", "local", "foreign", "all"])]
+    current_resources: Option<String>,
+    /// Words without meaning, as 3.0.6 takes them
+    #[arg(hide = true)]
+    words: Vec<String>,
     /// Stay in the foreground; the log goes to stderr too
     #[arg(short, long)]
     foreground: bool,
@@ -42,28 +76,55 @@ struct NodeOptions {
 enum Command {
     /// The process that runs resource scripts; the daemon starts it
     #[command(hide = true)]
-    Guard,
+    Guard {
+        /// The daemon is in the background
+        #[arg(long)]
+        background: bool,
+    },
 }
 
 const AFTER_HELP: &str = "\
 Signals: TERM and INT hand everything over and stop, HUP reads the configuration again, USR1 and USR2 switch debug
 lines on and off.
 
-Exit codes: 0 started, stopped in order, or already running; 1 could not start; 2 usage; 4 no permission;
-6 the configuration has errors; 70 the daemon itself failed.";
+Exit codes: 0 started, stopped in order, or already running; 1 could not start; 2 usage; 3 no daemon runs (--status);
+4 no permission; 6 the configuration has errors; 70 the daemon itself failed.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match arguments.command {
-        Some(Command::Guard) => hb_daemon::guard_main(),
+        Some(Command::Guard { background }) => hb_daemon::guard_main(background),
         None => run(arguments.options),
     };
     ExitCode::from(exit.code())
 }
 
-fn run(options: NodeOptions) -> Exit {
-    let NodeOptions { foreground, dir, state_dir, run_dir, node_name } = options;
-    let options =
-        Options { foreground, config_dir: dir, state_dir, run_dir, node_name, ..Options::default() };
-    hb_daemon::run(options)
+/// In the order of 3.0.6: defaults, stop, status, reload, start (`failover.md` 9.1).
+fn run(arguments: NodeOptions) -> Exit {
+    let options = Options {
+        foreground: arguments.foreground,
+        debug: arguments.debug > 0,
+        verbose: arguments.verbose,
+        ordinary_priority: arguments.ordinary_priority,
+        config_dir: arguments.dir,
+        state_dir: arguments.state_dir,
+        run_dir: arguments.run_dir,
+        node_name: arguments.node_name,
+        ..Options::default()
+    };
+    if arguments.defaults || arguments.wiki {
+        hb_daemon::print_defaults(arguments.wiki);
+        return Exit::Good;
+    }
+    if arguments.kill {
+        return hb_daemon::stop(&options);
+    }
+    if arguments.status {
+        return hb_daemon::status(&options);
+    }
+    if arguments.restart {
+        return hb_daemon::refuse_restart(&options);
+    }
+    let reloaded = arguments.reload.then(|| hb_daemon::reload(&options)).flatten();
+    reloaded.unwrap_or_else(|| hb_daemon::run(options))
 }

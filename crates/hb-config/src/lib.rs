@@ -42,7 +42,8 @@ pub use checked::{
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};
 pub use diagnostic::{Counts, Diagnostic, Severity};
+pub use ha_cf::defaults;
 pub use hb_toml::{example as hb_toml_example, manual_page as hb_toml_page};
 pub use host::{Host, InterfaceState, PathFacts, PathKind, RealHost, Route};
-pub use load::{LoadOptions, Loaded, load, load_keys, load_with};
+pub use load::{LoadOptions, Loaded, load, load_keys, load_with, node_name};
 pub use source::{FileKind, Place, Source};

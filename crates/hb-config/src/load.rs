@@ -148,6 +148,12 @@ pub fn load_keys(path: &Path, host: &dyn Host) -> Result<KeyRing, Box<Loaded>> {
     }
 }
 
+/// The name of this node in lower case, as [`load`] finds it.
+#[must_use]
+pub fn node_name(dir: &Path, host: &dyn Host) -> String {
+    own_name(dir, host).to_ascii_lowercase()
+}
+
 /// The first line of `nodeinfo` as it is; an empty or unreadable file counts as absent, an empty line does not.
 fn own_name(dir: &Path, host: &dyn Host) -> String {
     let nodeinfo = dir.join("nodeinfo");

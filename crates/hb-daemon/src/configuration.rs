@@ -13,7 +13,11 @@ use crate::options::Options;
 /// The files as they are now. May wait for disks and name services.
 pub(crate) fn load(options: &Options) -> Loaded {
     let load_options = LoadOptions { node_name: options.node_name.clone() };
-    hb_config::load_with(&options.config_dir, &RealHost, &load_options)
+    let mut loaded = hb_config::load_with(&options.config_dir, &RealHost, &load_options);
+    if let Some(checked) = loaded.config.as_mut().filter(|_| options.ordinary_priority) {
+        checked.realtime = false;
+    }
+    loaded
 }
 
 /// The files as they are when nobody is writing to them: an editor or `cp` first empties a file, and an empty

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use hb_engine::{Action, Engine, JobId, Outcome};
 use hb_resource::{Actuator, Job, JobAction, Report};
-use hb_sys::process::{Notifier, Side, daemonise, detach_stdio, set_umask};
+use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, set_umask};
 use tokio::runtime::Runtime;
 
 use crate::front::{Background, ControlSocket, Desk, Ended, Front, Reloader, Signals};
@@ -70,9 +70,13 @@ pub fn run(options: Options) -> Exit {
     }
 }
 
-/// The main function of the guard process: `hb-node guard`, started by the daemon.
+/// The main function of the guard process: `hb-node guard`, started by the daemon. In the background it keeps nothing
+/// open for whose end those who started the daemon may wait.
 #[must_use]
-pub fn guard_main() -> Exit {
+pub fn guard_main(background: bool) -> Exit {
+    if background && let Err(error) = detach_output() {
+        say_early(&format!("guard: cannot leave the terminal behind: {error}"));
+    }
     match hb_resource::guard::run(|words, level, text| log::afterwards::write(words, level_of(level), text)) {
         Ok(()) => Exit::Good,
         Err(error) => {
@@ -241,6 +245,7 @@ fn start_actuator(
     let mut config = mapping::scripts(options, &start.checked);
     config.groups.clone_from(&start.groups);
     config.guard_command.clone_from(&options.guard_command);
+    config.guard_command.extend((!options.foreground).then(|| GUARD_IN_BACKGROUND.into()));
     config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));
     let notes = log.clone();
     let report = move |report| match report {
@@ -344,6 +349,8 @@ fn say_early(text: &str) {
     let _ = writeln!(io::stderr(), "heartbeat: {text}");
 }
 
+/// The last argument of the guard of a daemon in the background.
+const GUARD_IN_BACKGROUND: &str = "--background";
 /// Messages that may wait in each direction between heart and front: more than connections and signals can cause.
 const MAILBOX: usize = 64;
 /// Time for the log thread to write a last line before the process is aborted.

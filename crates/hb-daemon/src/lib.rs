@@ -3,6 +3,7 @@
 //! * `driver`: a run of the daemon; the picture of its threads is there
 //! * `start`, `configuration`, `mapping`, `environment`, `identity`, `pid_file`, `accounts`: before the heart beats
 //! * `heart`, `clock`, `realtime`: the thread that must never be late
+//! * `running`: what the command line asks of a daemon that runs already
 //! * `front`: signals, control socket, reload
 //! * `in_force`, `files_digest`: what another reading of the files changes, and whether a peer has the same
 //! * `log`, `event_text`, `excerpt`, `limiter`: what is said, how often, and where it is written
@@ -32,12 +33,14 @@ mod notify;
 mod options;
 mod pid_file;
 mod realtime;
+mod running;
 mod start;
 #[cfg(test)]
 mod test_files;
 
 pub use driver::{guard_main, run};
 pub use options::{DEFAULT_CONFIG_DIR, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, Exit, Options};
+pub use running::{print_defaults, refuse_restart, reload, status, stop};
 
 /// Stack of every thread that is made here but the heart: small, because all memory may be locked.
 const STACK_SIZE: usize = 256 * 1024;

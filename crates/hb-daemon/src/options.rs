@@ -5,9 +5,16 @@ use std::path::PathBuf;
 
 /// How to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line, each on its own")]
 pub struct Options {
     /// Stay in the foreground and write the log to stderr too.
     pub foreground: bool,
+    /// Write debug lines whatever `ha.cf` says.
+    pub debug: bool,
+    /// Print the configuration in force on stdout before anything else.
+    pub verbose: bool,
+    /// Run without real-time scheduling and memory lock whatever `ha.cf` says.
+    pub ordinary_priority: bool,
     /// Directory of `ha.cf`, `haresources`, `authkeys` and `resource.d`; `/etc/ha.d` unless told otherwise.
     pub config_dir: PathBuf,
     /// Directory of what must survive a restart: `hb_uuid`, `hb_generation`; `/var/lib/heartbeat` unless told otherwise.
@@ -17,7 +24,7 @@ pub struct Options {
     /// Name of this node instead of what `nodeinfo` or the machine says.
     pub node_name: Option<String>,
     /// Command line that starts the guard process, program first: it must call [`crate::guard_main`]. This program
-    /// with the argument `guard` unless told otherwise.
+    /// with the argument `guard` unless told otherwise. For a daemon in the background `--background` is added.
     pub guard_command: Vec<OsString>,
 }
 
@@ -35,7 +42,9 @@ pub enum Exit {
     Good,
     /// Could not start: a medium, a directory, a file.
     Failed,
-    /// `ha.cf` may not be read, or a medium not opened, by this user.
+    /// Asked for its state: no daemon runs.
+    NotRunning,
+    /// `ha.cf` may not be read, a medium not opened, or a daemon not be signalled, by this user.
     NoPermission,
     /// The configuration has errors.
     ConfigurationRefused,
@@ -48,6 +57,7 @@ impl Exit {
     pub(crate) const fn from_code(code: u8) -> Self {
         match code {
             0 => Self::Good,
+            3 => Self::NotRunning,
             4 => Self::NoPermission,
             6 => Self::ConfigurationRefused,
             70 => Self::Internal,
@@ -61,6 +71,7 @@ impl Exit {
         match self {
             Self::Good => 0,
             Self::Failed => 1,
+            Self::NotRunning => 3,
             Self::NoPermission => 4,
             Self::ConfigurationRefused => 6,
             Self::Internal => 70,
@@ -96,6 +107,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             foreground: false,
+            debug: false,
+            verbose: false,
+            ordinary_priority: false,
             config_dir: DEFAULT_CONFIG_DIR.into(),
             state_dir: DEFAULT_STATE_DIR.into(),
             run_dir: DEFAULT_RUN_DIR.into(),

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -36,11 +37,16 @@ impl PidFile {
     pub(crate) fn create(path: &Path) -> Result<Self, PidFileError> {
         let wrap = |source| PidFileError::Io { path: path.to_owned(), source };
         // Between opening and locking, an instance that ends may take the file away; then it is made again.
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let mut file = open(path).map_err(wrap)?;
             let running = content(&mut file).map_err(wrap)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
+                Err(rustix::io::Errno::AGAIN) if attempt < LOOKS => {
+                    // Perhaps somebody only looks ([`PidFile::holder`]), which takes no time.
+                    std::thread::sleep(LOOK);
+                    continue;
+                }
                 Err(rustix::io::Errno::AGAIN) => return Err(PidFileError::Running(running)),
                 Err(error) => return Err(wrap(error.into())),
             }
@@ -57,6 +63,23 @@ impl PidFile {
             return Ok(Self { path: path.to_owned(), _file: file });
         }
         Err(PidFileError::Running("?".to_owned()))
+    }
+
+    /// The process id of the daemon that runs now, ours or a Heartbeat 3.0.6; nothing if none does, whatever number an
+    /// earlier one left in the file.
+    pub(crate) fn holder(path: &Path) -> io::Result<Option<u32>> {
+        let mut file = match File::open(path) {
+            Ok(file) if file.metadata()?.is_file() => file,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => return Ok(None),
+        };
+        let pid = content(&mut file)?;
+        let is_held = match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => is_classic_daemon(&pid),
+            Err(rustix::io::Errno::AGAIN) => true,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(pid.parse().ok().filter(|_| is_held))
     }
 
     /// Takes the file away, at an orderly stop. After a crash it stays, unlocked, which does no harm.
@@ -93,6 +116,10 @@ fn is_classic_daemon(pid: &str) -> bool {
 
 /// More instances than this do not end at the same moment.
 const ATTEMPTS: usize = 10;
+/// A lock that is held at so many looks more is another instance's.
+const LOOKS: usize = 4;
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
 mod tests {
@@ -111,6 +138,7 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{:>10}\n", std::process::id()));
         file.remove();
         assert!(!path.exists());
+        assert_eq!(PidFile::holder(&path).unwrap(), None);
     }
 
     #[test]
@@ -121,8 +149,10 @@ mod tests {
         let first = PidFile::create(&path).unwrap();
         let error = PidFile::create(&path).unwrap_err();
         assert_eq!(error.to_string(), format!("already running [pid {}]", std::process::id()));
+        assert_eq!(PidFile::holder(&path).unwrap(), Some(std::process::id()));
         drop(first);
         assert!(path.exists(), "a crash leaves the file");
+        assert_eq!(PidFile::holder(&path).unwrap(), None, "its number does not count");
         PidFile::create(&path).unwrap().remove();
     }
 

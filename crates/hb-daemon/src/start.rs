@@ -19,7 +19,7 @@ use crate::identity::{generation, uuid};
 use crate::log::{Level, Log, Writer};
 use crate::options::{Exit, Options};
 use crate::pid_file::{PidFile, PidFileError};
-use crate::{accounts, clock, mapping, realtime};
+use crate::{accounts, clock, mapping, realtime, running};
 
 /// What is in place.
 pub(crate) struct Start {
@@ -46,6 +46,9 @@ pub(crate) struct Start {
 /// Puts everything in place; what went wrong is in the log.
 pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Result<Start, Exit> {
     let checked = read_configuration(options, log, writer)?;
+    if options.verbose {
+        running::print_configuration(&checked);
+    }
     make_directories(options).map_err(|error| failed(log, "cannot make a directory", &error))?;
     let pid_file = PidFile::create(&options.pid_file()).map_err(|error| match error {
         PidFileError::Running(_) => {
@@ -55,7 +58,7 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
         PidFileError::Io { .. } => failed(log, "cannot start", &error),
     })?;
     let targets = mapping::log_targets(&checked);
-    log.set_debug(checked.log.debug > 0);
+    log.set_debug(options.debug || checked.log.debug > 0);
     writer.set_targets(&targets);
     give_away(log, [targets.logfile.as_deref(), targets.debugfile.as_deref()].into_iter().flatten());
     log.line(Level::Info, "**************************");

@@ -106,8 +106,18 @@ pub fn take_stdin() -> io::Result<OwnedFd> {
 /// # Errors
 /// Whatever opening `/dev/null` fails with.
 pub fn detach_stdio() -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&null)?;
+    detach_output()?;
+    let null = OpenOptions::new().read(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(null)?;
+    Ok(())
+}
+
+/// Puts `/dev/null` in the place of standard output and error.
+///
+/// # Errors
+/// Whatever opening `/dev/null` fails with.
+pub fn detach_output() -> io::Result<()> {
+    let null = OpenOptions::new().write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
     Ok(())

@@ -60,6 +60,16 @@ const PARAMETERS: [(&str, Default); 38] = [
     ("memreserve", Default::Text("6500")),
 ];
 
+/// The directives that have a default whatever else is given, with it, in the order of `config.md` 12.
+pub fn defaults() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PARAMETERS.iter().filter_map(|(name, default)| match default {
+        // Recorded, but no directive of which 3.0.6 lists the default.
+        Default::Text(_) if *name == "debug" => None,
+        Default::Text(text) => Some((*name, *text)),
+        Default::Absent | Default::Time(_) | Default::Port | Default::NullIfSyslog | Default::YesIfNoLog => None,
+    })
+}
+
 /// The parameters with their texts.
 pub(super) fn parameters(draft: &Draft) -> Vec<(String, String)> {
     let text = |name: &str, default: &Default| {

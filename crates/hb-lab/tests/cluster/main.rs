@@ -20,6 +20,8 @@ mod agents;
 #[cfg(test)]
 mod capture;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod holdings;
