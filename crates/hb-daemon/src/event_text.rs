@@ -133,6 +133,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::PeerShutdown { node: who } => peer_shutdown(node(who)),
         Event::BothOwn { node: who, set } => both_own(node(who), *set),
         Event::NobodyOwns { set } => nobody_owns(*set),
+        Event::LegacyPeer { node: who } => legacy_peer(node(who)),
         Event::NotFenced { node: who } => not_fenced(node(who)),
         Event::StopDelayed => info("Shutdown delayed until current resource activity finishes.".to_owned()),
         Event::Stopping => info(format!("Heartbeat shutdown in progress. ({})", std::process::id())),
@@ -316,6 +317,11 @@ fn nobody_owns(set: HoldSet) -> Line {
 fn not_fenced(node: &str) -> Line {
     let text = format!("No STONITH device configured. Shared data is not protected against {node}.");
     burst("lack of fencing", Level::Warn, text)
+}
+
+fn legacy_peer(node: &str) -> Line {
+    let text = format!("{node} has auto_failback legacy: each node asks the other for its own resources");
+    burst("legacy peers", Level::Info, text)
 }
 
 /// The words of the classic audit messages (`failover.md` 3.3).

@@ -40,7 +40,7 @@ impl crate::failover::Failover {
     fn digest<H: Hasher>(&self, hasher: &mut H, last: u64, ahead: &impl Fn(Option<Tick>) -> Option<u128>) {
         (self.phase, self.hold, self.standby, self.standby_set, self.needs_failback).hash(hasher);
         let partner = &self.partner;
-        (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken).hash(hasher);
+        (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules).hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);
@@ -52,12 +52,16 @@ impl crate::failover::Failover {
             self.local_deadline,
             self.conflict_until,
             self.start_again,
+            self.requests.verdict,
+            self.requests.again,
+            self.requests.sort_out.map(|(at, _)| at),
         ] {
             ahead(tick).hash(hasher);
         }
         let (theirs, due, has_taken) = self.ipfail.what_decides();
         (theirs, has_taken, due.map(|(_, wanted)| wanted)).hash(hasher);
         ahead(due.map(|(at, _)| at)).hash(hasher);
+        self.requests.digest(hasher);
         self.goals.hash(hasher);
         self.groups.digest(hasher);
     }

@@ -189,6 +189,7 @@ impl Engine {
         self.say_again();
         self.start_again();
         self.orphans_wait_over();
+        self.watch_rules();
         if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {
             self.try_failback();
         }
@@ -216,6 +217,8 @@ impl Engine {
             "resource" => self.receive_resource(node, seq, message),
             "ask_resources" => self.receive_ask_resources(node, seq, message),
             "hb_takeover" => self.receive_takeover(seq, message),
+            "ip-request" => self.receive_ip_request(node, message),
+            "ip-request-resp" => self.receive_ip_answer(node, seq, message),
             "shutdone" => self.receive_shutdone(node),
             "hbapi-clstat" | "num_ping_nodes" | "you_are_dead" | "abort_giveup" => {
                 self.receive_ipfail(node, kind, seq, message);

@@ -258,6 +258,11 @@ pub enum Event {
         /// Who.
         node: NodeId,
     },
+    /// info: a 3.0.6 peer is in legacy mode: each node asks the other for its own groups.
+    LegacyPeer {
+        /// Who.
+        node: NodeId,
+    },
     /// error: we and a peer both claim these groups.
     BothOwn {
         /// With whom.

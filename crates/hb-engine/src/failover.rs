@@ -7,6 +7,7 @@
 
 pub(crate) mod groups;
 mod ipfail;
+mod legacy;
 mod ownership;
 mod partner;
 mod resource;
@@ -24,6 +25,7 @@ use crate::time::Tick;
 
 pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
+pub(crate) use legacy::{Requests, Rules};
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
 pub(crate) const LOCAL_WAIT: Duration = Duration::from_secs(10);
@@ -135,6 +137,8 @@ pub(crate) struct Partner {
     pub(crate) stable: bool,
     /// Its `starting` of this run came.
     pub(crate) started: bool,
+    /// How it decides, as far as we know.
+    pub(crate) rules: Rules,
     /// It announced that it is releasing for a stop.
     pub(crate) leaving: bool,
     /// What it took because it declared us dead, in its own terms (`hb-taken`); `None` if it never lost sight of us.
@@ -174,6 +178,8 @@ pub(crate) struct Failover {
     /// When a hand-over of groups that nobody owns is tried again with a 3.0.6 peer.
     pub(crate) orphans_again: Option<Tick>,
     pub(crate) ipfail: Ipfail,
+    /// With a peer in legacy mode.
+    pub(crate) requests: Requests,
     pub(crate) groups: Groups,
     pub(crate) goals: Vec<(Goal, HoldSet)>,
     pub(crate) stop: Stop,
@@ -201,6 +207,7 @@ impl Failover {
             start_again: None,
             orphans_again: None,
             ipfail: Ipfail::new(now),
+            requests: Requests::default(),
             groups: Groups::new(config),
             goals: Vec::new(),
             stop: Stop::No,
@@ -215,6 +222,7 @@ impl Failover {
     /// `stable()` of `failover.md` 3.1.
     pub(crate) fn is_stable(&self) -> bool {
         self.is_quiet()
+            && !self.requests.are_open()
             && self.partner.stable
             && matches!(self.phase, Phase::Init | Phase::Stable | Phase::Shutdown)
     }
@@ -238,6 +246,8 @@ impl Failover {
             self.conflict_until,
             self.start_again,
             self.orphans_again,
+            self.requests.again,
+            self.requests.sort_out.map(|(at, _)| at),
             again,
             local,
             linger,

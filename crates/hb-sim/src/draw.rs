@@ -18,6 +18,8 @@ pub enum Mix {
     Mixed,
     /// Two of the 3.0.6 model: what the field has had so far.
     Classic,
+    /// Ours with a 3.0.6 peer, both in legacy mode.
+    Legacy,
     /// Three to seven nodes without groups: bus and liveness only.
     Many,
 }
@@ -45,8 +47,8 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
     let kinds = match mix {
         Mix::All | Mix::Pair => vec![Kind::Ours; 2],
         Mix::Classic => vec![Kind::Legacy; 2],
-        Mix::Mixed if dice.chance(500_000) => vec![Kind::Ours, Kind::Legacy],
-        Mix::Mixed => vec![Kind::Legacy, Kind::Ours],
+        Mix::Mixed | Mix::Legacy if dice.chance(500_000) => vec![Kind::Ours, Kind::Legacy],
+        Mix::Mixed | Mix::Legacy => vec![Kind::Legacy, Kind::Ours],
         Mix::Many => vec![Kind::Ours; usize::try_from(dice.range(3, 7)).unwrap_or(3)],
     };
     let keepalive = dice.pick(&[100, 200, 200, 500, 1000]) * MS;
@@ -63,7 +65,10 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
         keepalive,
         deadtime,
         initdead: deadtime * dice.pick(&[1, 2, 3]),
-        failback: dice.pick(&[Failback::On, Failback::Off]),
+        failback: match (mix, dice.pick(&[Failback::On, Failback::Off])) {
+            (Mix::Legacy, _) => Failback::Legacy,
+            (_, failback) => failback,
+        },
         links: dice.pick(&[1, 1, 2]),
         groups,
         delay: dice.time(MS / 10, 5 * MS),

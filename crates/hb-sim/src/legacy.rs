@@ -1,9 +1,10 @@
 //! A model of Heartbeat 3.0.6 as a peer: its bus and liveness as far as another node can see them.
 //!
-//! Built from `failover.md` 3 and `wire.md` 6-7 alone. [`table`] has the rows of the transition table, [`children`]
-//! what its scripts do. Left out: acknowledgements, links, fencing devices, clients.
+//! Built from `failover.md` 3 and `wire.md` 6-7 alone. [`table`] has the rows of the transition table, [`requests`]
+//! legacy mode, [`children`] what its scripts do. Left out: acknowledgements, links, fencing devices, clients.
 
 mod children;
+mod requests;
 mod table;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +22,7 @@ const EARLY: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 const HISTORY: usize = 500;
 
-/// One node of 3.0.6 in nice mode, with one peer.
+/// One node of 3.0.6 with one peer.
 #[derive(Debug)]
 pub(crate) struct Legacy {
     config: Config,
@@ -106,11 +107,13 @@ impl Legacy {
     }
 
     pub(crate) fn view(&self) -> View {
-        let me = ("active".to_owned(), Some(self.table.hold), 0);
+        let nice = !self.has_no_hold_sets();
+        let hold = if nice { self.table.hold } else { self.children.truth() };
+        let me = ("active".to_owned(), Some(hold), 0);
         let missing = u32::try_from(self.peer.missing.len()).unwrap_or(0);
-        let peer = (self.peer.status.clone(), Some(self.table.peer_hold), missing);
+        let peer = (self.peer.status.clone(), nice.then_some(self.table.peer_hold), missing);
         let peers = if self.config.local == NodeId(0) { vec![me, peer] } else { vec![peer, me] };
-        View { stable: self.is_stable(), hold: self.table.hold, peers }
+        View { stable: self.is_stable(), hold, peers }
     }
 
     pub(crate) fn explain(&self) -> String {

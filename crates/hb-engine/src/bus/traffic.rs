@@ -19,13 +19,15 @@ use crate::number;
 use crate::time::Tick;
 
 /// Messages that make us answer or move resources.
-const REACTIONS: [&str; 9] = [
+const REACTIONS: [&str; 11] = [
     "reqnodes",
     "repnodes",
     "starting",
     "resource",
     "ask_resources",
     "hb_takeover",
+    "ip-request",
+    "ip-request-resp",
     "shutdone",
     "hbapi-clstat",
     "num_ping_nodes",

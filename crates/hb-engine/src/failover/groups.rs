@@ -3,6 +3,7 @@
 //! Level-triggered: a group whose state is not as wanted gets its next job when the last one ended. Decides nothing
 //! about ownership.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hash as _;
 use core::time::Duration;
@@ -120,6 +121,23 @@ impl Groups {
         self.list.iter().filter(counts).all(|group| group.is_settled(up))
     }
 
+    /// The groups of a set that are in the configuration.
+    pub(crate) fn members(&self, set: HoldSet) -> Vec<GroupId> {
+        let members = self.list.iter().filter(|group| set.contains(group.set) && !group.is_removed());
+        members.map(|group| group.id).collect()
+    }
+
+    /// Those of them that shall not run here.
+    pub(crate) fn not_wanted(&self, set: HoldSet) -> Vec<GroupId> {
+        let members = self.list.iter().filter(|group| set.contains(group.set) && !group.is_removed());
+        members.filter(|group| !group.wanted).map(|group| group.id).collect()
+    }
+
+    /// Whether nothing of this group is here, and nothing is being done with it.
+    pub(crate) fn is_gone(&self, id: GroupId) -> bool {
+        self.list.iter().filter(|group| group.id == id).all(Group::is_gone)
+    }
+
     /// Whether the last job of a group of the set failed.
     pub(crate) fn has_failed(&self, set: HoldSet) -> bool {
         self.list.iter().any(|group| set.contains(group.set) && group.state == GroupState::Failed)
@@ -160,6 +178,29 @@ impl Engine {
             group.want(up && !group.is_removed());
         }
         self.drive_groups();
+    }
+
+    /// Wants one group to run here.
+    pub(crate) fn want_group(&mut self, id: GroupId) {
+        let groups = &mut self.failover.groups.list;
+        for group in groups.iter_mut().filter(|group| group.id == id && !group.is_removed()) {
+            group.want(true);
+        }
+        self.drive_groups();
+    }
+
+    /// The names of groups on the wire.
+    pub(crate) fn group_keys(&self, ids: &[GroupId]) -> Vec<String> {
+        let groups = self.failover.groups.list.iter().zip(&self.config.groups);
+        let named = groups.filter(|(group, _)| ids.contains(&group.id));
+        named.map(|(_, config)| config.key.clone()).collect()
+    }
+
+    /// The group of this name that is in the configuration, and the set that it belongs to.
+    pub(crate) fn group_by_key(&self, key: &str) -> Option<(GroupId, HoldSet)> {
+        let groups = self.failover.groups.list.iter().zip(&self.config.groups);
+        let mut named = groups.filter(|(group, config)| config.key == key && !group.is_removed());
+        named.next().map(|(group, _)| (group.id, group.set))
     }
 
     /// Tells the network again where our addresses are.
@@ -249,6 +290,7 @@ impl Engine {
         if let Some(event) = event {
             self.report(event);
         }
+        self.answer_owed();
         self.forget_gone_groups();
         self.drive_groups();
         self.settle();

@@ -49,6 +49,9 @@ impl Engine {
 
     /// Announces what we hold (`failover.md` 4, `resource`).
     pub(crate) fn announce(&mut self, stable: bool, info: Option<&str>) {
+        if self.partner_is_legacy() {
+            return; // It ignores hold sets.
+        }
         let message = self.announcement(stable, info);
         self.send(message);
         let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
@@ -122,6 +125,9 @@ impl Engine {
 
     /// Begins to hold a set; it counts as held from now on.
     pub(crate) fn acquire(&mut self, set: HoldSet, goal: Goal, why: &'static str) {
+        if set.contains(HoldSet::LOCAL) {
+            self.failover.requests.give_up_asking();
+        }
         self.failover.hold = self.failover.hold.union(set);
         self.add_goal(goal, set);
         self.report(Event::Acquiring { set, why });
@@ -170,6 +176,7 @@ impl Engine {
                 Goal::Yield => self.announce_and_provoke(),
                 Goal::Stop => self.released_all(),
             }
+            self.assume_legacy_holdings();
             if self.failover.phase == Phase::Stable {
                 self.resolve_classic_conflict();
                 self.adopt_orphans();
@@ -270,7 +277,9 @@ impl Engine {
             return;
         }
         let holds_foreign = self.failover.hold.contains(HoldSet::FOREIGN);
-        if self.failover.is_stopping() || !holds_foreign || self.config.failback == Failback::Off {
+        let asks_itself = self.partner_is_legacy();
+        let stays = self.config.failback == Failback::Off || asks_itself;
+        if self.failover.is_stopping() || !holds_foreign || stays {
             self.failover.needs_failback = false;
             return;
         }

@@ -20,9 +20,10 @@ impl Engine {
         }
         let known = self.failover.partner.hold;
         let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE);
-        let newest = self.failover.partner.newest;
+        let (newest, rules) = (self.failover.partner.newest, self.failover.partner.rules);
         self.failover.partner =
-            Partner { hold: Some(HoldSet::NONE), stable: true, newest, ..Partner::default() };
+            Partner { hold: Some(HoldSet::NONE), stable: true, newest, rules, ..Partner::default() };
+        self.failover.requests.forget();
         if self.failover.is_stopping() {
             return;
         }
@@ -52,6 +53,7 @@ impl Engine {
         }
         self.forget_reach();
         self.failover.floor = 0;
+        self.failover.requests.forget();
         let was_giving = self.failover.standby == Standby::Given || self.is_giving();
         let set = self.failover.standby_set;
         if self.forget_standby() {
@@ -81,7 +83,11 @@ impl Engine {
             self.send_status();
             // 3.0.6 releases everything and starts anew if it had declared us dead as well (`failover.md` 3.8); in
             // either case what we took by a wrong verdict is not ours.
-            self.yield_set(self.failover.taken.unwrap_or_default(), "the other node was not dead");
+            let taken = self.failover.taken.unwrap_or_default();
+            if self.partner_is_legacy() {
+                return self.legacy_peer_returned(taken);
+            }
+            self.yield_set(taken, "the other node was not dead");
             // It answers only when we become stable again in its eyes (rows 10 and 11).
             self.announce(false, None);
             self.announce_state();
@@ -174,7 +180,7 @@ impl Engine {
         down.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set))
     }
 
-    fn yield_set(&mut self, set: HoldSet, why: &'static str) {
+    pub(crate) fn yield_set(&mut self, set: HoldSet, why: &'static str) {
         if set.is_empty() {
             return;
         }

@@ -16,6 +16,7 @@ impl Engine {
         if self.failover.partner_id != Some(node) || (seq < self.failover.partner.newest && decided) {
             return;
         }
+        self.partner_is_nice();
         self.failover.partner.started = true;
         match self.failover.phase {
             Phase::Init | Phase::BothStarting => {}
@@ -71,6 +72,7 @@ impl Engine {
         };
         let said = HoldSet::parse(text).unwrap_or(HoldSet::NONE);
         let full = message.text("rtype") == Some("full");
+        self.partner_is_nice();
         let said_before = self.failover.partner.said;
         if full {
             self.failover.partner.newest = seq;

@@ -40,6 +40,9 @@ impl Engine {
         if self.failover.is_stopping() {
             return Some("this node is stopping");
         }
+        if self.partner_is_legacy() {
+            return Some(LEGACY);
+        }
         if self.failover.standby != Standby::Not {
             return Some("a hand-over is under way");
         }
@@ -81,6 +84,9 @@ impl Engine {
     pub(crate) fn receive_ask_resources(&mut self, node: NodeId, seq: u64, message: &Message) {
         if self.failover.partner_id != Some(node) || self.failover.is_stopping() {
             return; // Row 26.
+        }
+        if self.partner_is_legacy() {
+            return self.report(Event::StandbyRefused { why: LEGACY }); // Row 25.
         }
         if seq <= self.failover.floor {
             return self.report(Event::StandbyRefused { why: "a step of an earlier hand-over" });
@@ -357,5 +363,7 @@ impl Engine {
     }
 }
 
+/// Why nothing is handed over to or from a 3.0.6 peer in legacy mode, which ignores every step (row 25).
+const LEGACY: &str = "the other node has `auto_failback legacy`, which knows no hand-overs";
 /// Why nothing is handed over before it is clear what a partition has left behind.
 const UNSORTED: &str = "a partition is not yet sorted out";

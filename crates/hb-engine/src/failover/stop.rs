@@ -26,6 +26,7 @@ impl Engine {
         }
         self.failover.stop = Stop::Releasing;
         self.failover.phase = Phase::Shutdown;
+        self.failover.requests.give_up_asking();
         self.failover.standby = Standby::Not;
         self.failover.standby_deadline = None;
         self.report(Event::Stopping);

@@ -12,10 +12,10 @@ use core::time::Duration;
 
 use hb_wire::Message;
 
-use super::{Phase, Standby, Stop};
+use super::{Phase, Rules, Standby, Stop};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::id::{HoldSet, JobId, LinkId, NodeId};
+use crate::id::{GroupId, HoldSet, JobId, LinkId, NodeId};
 use crate::io::{Action, Command, Input, Outcome, Output};
 use crate::time::{Now, Tick, WallSeconds};
 use crate::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, PingConfig};
@@ -37,7 +37,7 @@ const STANDBYS: [(&str, Standby); 5] = [
     ("GIVEN", Standby::Given),
     ("TAKING", Standby::Taking),
 ];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 18] = [
     "starting",
     "resource none 0",
     "resource none 1",
@@ -49,6 +49,10 @@ const EVENTS: [&str; 14] = [
     "ask me",
     "ask other",
     "ask done",
+    "ip-request F",
+    "ip-request L",
+    "ip-answer L",
+    "silence",
     "own standby",
     "own stop",
     "wait over",
@@ -123,6 +127,20 @@ fn given(phase: Phase, standby: Standby) -> Engine {
     engine
 }
 
+/// A stable node whose peer is in legacy mode; with its own groups, or asking for them.
+fn given_legacy(asks: bool) -> Engine {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.failover.partner.rules = Rules::Legacy;
+    if asks {
+        engine.want(HoldSet::LOCAL, false);
+        finish(&mut engine);
+        engine.failover.hold = HoldSet::NONE;
+        engine.failover.partner.hold = Some(HoldSet::ALL);
+        engine.failover.requests.asked = [GroupId(0)].into();
+    }
+    engine
+}
+
 fn give(engine: &mut Engine, millis: u64, seq: u64, mut message: Message) {
     message.push_text("src", "peer");
     message.push_text("seq", &format!("{seq:x}"));
@@ -175,6 +193,20 @@ fn happen(engine: &mut Engine, event: &str) {
             message.push_text("info", info);
             message
         }
+        (Some(kind @ ("ip-request" | "ip-answer")), Some(key), _) => {
+            let kind = if kind == "ip-answer" { "ip-request-resp" } else { kind };
+            let mut message = Message::new(kind);
+            message.push_text("ipaddr", key);
+            message.push_text("weown", "no");
+            message.push_text("ok", "OK");
+            message
+        }
+        (Some("silence"), ..) => {
+            "active".clone_into(&mut engine.node_mut(NodeId(1)).status);
+            engine.watch_rules();
+            engine.now = now(10_010);
+            return engine.watch_rules();
+        }
         (Some("own"), Some("standby"), _) => {
             return engine.handle(now(4), Input::Command(Command::Standby(HoldSet::LOCAL)));
         }
@@ -211,6 +243,10 @@ fn result(engine: &mut Engine) -> String {
                     }
                     Some("ask_resources") => parts.push(format!("ask{}{}", field("rsc_hold"), field("info"))),
                     Some("hb_takeover") => parts.push(format!("takeover{}", field("rsc_hold"))),
+                    Some("ip-request") => parts.push(format!("ip-request{}", field("ipaddr"))),
+                    Some("ip-request-resp") => {
+                        parts.push(format!("ip-answer{}{}", field("ipaddr"), field("weown")));
+                    }
                     Some("stonith") => parts.push(format!("stonith{}", field("result"))),
                     Some(kind @ ("starting" | "shutdone")) => parts.push(kind.to_string()),
                     Some(_) | None => {}
@@ -236,24 +272,35 @@ fn name<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
     names.iter().find(|(_, other)| other == value).map_or("?", |(name, _)| name)
 }
 
+/// The step of a hand-over, or how it stands with a peer in legacy mode.
+fn step(engine: &Engine) -> &'static str {
+    let failover = &engine.failover;
+    match (failover.standby, failover.partner.rules) {
+        (Standby::Not, Rules::Legacy) if failover.requests.are_open() => "ASKING",
+        (Standby::Not, Rules::Legacy) => "LEGACY",
+        (standby, _) => name(&STANDBYS, &standby),
+    }
+}
+
 fn walk() -> Vec<String> {
-    let mut states: Vec<(Phase, Standby)> = PHASES.iter().map(|(_, phase)| (*phase, Standby::Not)).collect();
-    states.extend(STANDBYS.iter().skip(1).map(|(_, standby)| (Phase::Stable, *standby)));
+    let mut states: Vec<Engine> = PHASES.iter().map(|(_, phase)| given(*phase, Standby::Not)).collect();
+    states.extend(STANDBYS.iter().skip(1).map(|(_, standby)| given(Phase::Stable, *standby)));
+    states.extend([true, false].map(given_legacy));
     let mut lines = Vec::new();
-    for (phase, standby) in states {
+    for state in states {
         for event in EVENTS {
-            let mut engine = given(phase, standby);
+            let mut engine = state.clone();
             happen(&mut engine, event);
             let out = result(&mut engine);
             let failover = &engine.failover;
             let ended = failover.stop != Stop::No;
             lines.push(format!(
                 "{:<12} {:<6} | {:<18} | {:<12} {:<6} {:<7} {:<4} | {}",
-                name(&PHASES, &phase),
-                name(&STANDBYS, &standby),
+                name(&PHASES, &state.failover.phase),
+                step(&state),
                 event,
                 name(&PHASES, &failover.phase),
-                name(&STANDBYS, &failover.standby),
+                step(&engine),
                 failover.hold.as_str(),
                 if ended { "stop" } else { "" },
                 out,

@@ -129,6 +129,10 @@ impl Engine {
         if beyond_deadtime || interval > self.config.warntime {
             self.report(Event::LateHeartbeat { node, interval, beyond_deadtime });
         }
+        if interval * 2 > self.config.deadtime && self.failover.partner_id == Some(node) {
+            // It may have missed us as long.
+            self.doubt_legacy_peer();
+        }
     }
 
     /// A message came on this link.
@@ -167,6 +171,7 @@ impl Engine {
         if long {
             self.local.woke = Some(now);
             self.announce_again();
+            self.doubt_legacy_peer();
         }
     }
 

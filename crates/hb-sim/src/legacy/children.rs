@@ -16,6 +16,8 @@ pub(super) enum Then {
     MachDown,
     Done,
     Shutdone,
+    /// `ip-request`: the group does not run here.
+    Answer(GroupId),
 }
 
 #[derive(Debug)]
@@ -42,6 +44,18 @@ impl Children {
         Self { running: Vec::new(), hooks: VecDeque::new(), sets, up, next_job: 1 }
     }
 
+    /// The groups of a set that do not run.
+    pub(super) fn idle(&self, set: HoldSet) -> Vec<GroupId> {
+        let groups = (0u16..).zip(self.sets.iter().zip(&self.up));
+        groups.filter(|(_, (own, up))| set.contains(**own) && !**up).map(|(group, _)| GroupId(group)).collect()
+    }
+
+    /// The sets of which something runs.
+    pub(super) fn truth(&self) -> HoldSet {
+        let sets = self.sets.iter().zip(&self.up).filter(|(_, up)| **up);
+        sets.fold(HoldSet::NONE, |sum, (set, _)| sum.union(*set))
+    }
+
     /// `children` of `failover.md` 3.1, with the hooks that wait.
     pub(super) fn count(&self) -> usize {
         self.running.len() + self.hooks.len()
@@ -59,6 +73,12 @@ impl Legacy {
     pub(super) fn queue_hook(&mut self, set: HoldSet, then: Then) {
         let child = self.child(set, true, then);
         self.children.hooks.push_back(child);
+    }
+
+    /// A hook for one group.
+    pub(super) fn queue_for(&mut self, group: GroupId, up: bool, then: Then) {
+        let action = if up { Action::Start(group) } else { Action::Stop(group) };
+        self.children.hooks.push_back(Child { steps: [action].into(), job: None, then });
     }
 
     /// What has not begun when a release begins never begins.
@@ -138,6 +158,7 @@ impl Legacy {
                 message.push_text("info", "mach_down");
                 self.say(message);
             }
+            Then::Answer(group) => self.answer_request(group),
             Then::Done => self.ask(self.table.standby_set, "done"),
             Then::Shutdone => {
                 let mut message = Message::new("shutdone");

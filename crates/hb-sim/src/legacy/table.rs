@@ -70,6 +70,9 @@ impl Table {
 
 impl Legacy {
     pub(super) fn is_stable(&self) -> bool {
+        if self.has_no_hold_sets() {
+            return self.children.count() == 0;
+        }
         let table = &self.table;
         table.peer_stable
             && !table.takeover
@@ -85,14 +88,22 @@ impl Legacy {
 
     /// Row 1, and row 20 if the peer is dead already.
     pub(super) fn begin_table(&mut self) {
-        self.table.state = State::Starting;
-        self.say(Message::new("starting"));
+        if self.has_no_hold_sets() && self.peer.status != "dead" {
+            return self.begin_requests();
+        }
+        if !self.has_no_hold_sets() {
+            self.table.state = State::Starting;
+            self.say(Message::new("starting"));
+        }
         if self.peer.status == "dead" {
             self.peer_died();
         }
     }
 
     pub(super) fn announce(&mut self, stable: bool, info: Option<&str>) {
+        if self.has_no_hold_sets() {
+            return;
+        }
         let mut message = Message::new("resource");
         message.push_text("rsc_hold", self.table.hold.as_str());
         message.push_text("rtype", "full");
@@ -135,6 +146,9 @@ impl Legacy {
 
     /// Rows 17-21.
     pub(super) fn peer_died(&mut self) {
+        if self.has_no_hold_sets() {
+            return self.take_all();
+        }
         if self.table.standby != Standby::Not {
             self.table.standby = Standby::Not;
             self.table.standby_deadline = None;
@@ -167,6 +181,9 @@ impl Legacy {
 
     pub(super) fn handle_peer(&mut self, kind: &str, message: &Message) {
         self.standby_over();
+        if self.has_no_hold_sets() {
+            return self.handle_request(kind, message);
+        }
         match kind {
             "starting" => self.peer_starting(),
             "resource" => self.peer_resource(message),

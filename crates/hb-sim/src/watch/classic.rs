@@ -3,6 +3,8 @@
 //! Each case is a state of the 3.0.6 node and how it came to that, not a comparison with another run: a mixed pair that
 //! breaks a rule for any other reason fails. No rule about messages, verdicts or time is ever excused.
 
+use hb_engine::{Failback, HoldSet};
+
 use super::Watch;
 use crate::brain::Brain;
 use crate::host::set_of;
@@ -74,8 +76,15 @@ impl World<'_> {
     pub(crate) fn classic_start_is_excused(&self, starter: usize, runner: usize, group: usize) -> bool {
         let set = |node: usize| set_of(node, self.setup().groups[group]);
         let given = self.watch.hand_over.is_some_and(|hand_over| hand_over.given);
+        let is_legacy = self.setup().failback == Failback::Legacy;
+        let is_starters = set(starter) == HoldSet::LOCAL;
         match (self.hosts[starter].kind, self.hosts[runner].kind) {
             (Kind::Ours, Kind::Ours) => false,
+            // Its answers name no run: one to an earlier run of ours can come when a take-over of the same groups waits
+            // behind it in the queue of its hooks.
+            (_, Kind::Legacy) if is_legacy && is_starters => true,
+            // It asks nobody for its own groups if the first that it hears of us is not yet that we are active.
+            (Kind::Legacy, Kind::Ours) if is_legacy => is_starters && !self.sees_active(starter, runner),
             // It says that it has released before it has (`failover.md` 11.1), and that it holds what it was given only
             // when it has started it (row 37): a node that was not there when this began cannot know. And it goes on
             // with a start that it no longer wants, also after it has said `done` (`failover.md` 11.7).
@@ -86,6 +95,11 @@ impl World<'_> {
             // The same from the other side; a group that it has not given must be one that we have said to hold.
             (Kind::Legacy, Kind::Ours) => given || self.watch.nodes[runner].said.contains(set(runner)),
         }
+    }
+
+    fn sees_active(&self, index: usize, other: usize) -> bool {
+        let brain = self.hosts[index].brain.as_ref();
+        brain.is_some_and(|brain| brain.view(self.stamp(index)).peers[other].0 == "active")
     }
 
     /// Whether the hand-over of a 3.0.6 node has lost the run of the other node that took part in it.
@@ -99,6 +113,10 @@ impl World<'_> {
     fn runs_unclaimed(&self, classic: usize) -> bool {
         let host = &self.hosts[classic];
         let Some(brain) = host.brain.as_ref().filter(|_| host.jobs.is_empty()) else { return false };
+        if self.setup().failback == Failback::Legacy {
+            // It declared us dead, heard us again before its next look at the clock, and tells nobody.
+            return host.truth(classic, &self.setup().groups).contains(HoldSet::FOREIGN);
+        }
         !brain.view(self.stamp(classic)).hold.contains(host.truth(classic, &self.setup().groups))
     }
 

@@ -1,8 +1,9 @@
 //! The slower rules: looked at ten times a second, and what must be true in the end.
 
-use hb_engine::HoldSet;
+use hb_engine::{Failback, HoldSet};
 
 use crate::brain::{Brain, View};
+use crate::scenario::Kind;
 use crate::world::World;
 
 impl World<'_> {
@@ -70,7 +71,9 @@ impl World<'_> {
             }
             let peer = views[1 - index].as_ref().map(|peer| peer.hold);
             let believed = view.peers[1 - index].1;
-            if believed != peer {
+            // Legacy mode tells nobody what it holds.
+            let knows = host.kind == Kind::Ours || self.setup().failback != Failback::Legacy;
+            if knows && believed != peer {
                 let text = |set: Option<HoldSet>| set.map_or("?", HoldSet::as_str);
                 return Some(format!("node {index} believes {} of {}", text(believed), text(peer)));
             }
