@@ -212,7 +212,7 @@ codes! {
         HaCf "ping_group routers 10.77.0.254 rooter"
 
     LegacyFailback "HB060" "auto_failback legacy"
-        "`legacy`, also the default when auto_failback is absent, is the rule of releases before 1.2: resources always return to their preferred node. Write `auto_failback on` for the same result with an orderly hand-over, or `off` to leave resources where they are."
+        "`legacy`, also the default when auto_failback is absent, is the rule of releases before 1.2: resources always return to their preferred node. Two hb nodes hand them over in order; with a Heartbeat 3.0.6 node each asks the other for its own, one by one, and neither can hand over anything on request. Write `auto_failback on` for the same result with an orderly hand-over, or `off` to leave resources where they are."
         HaCf "auto_failback legacy"
     NiceFailback "HB061" "nice_failback is obsolete"
         "`nice_failback on` is read as `auto_failback off` and `nice_failback off` as `auto_failback legacy`, which is what they meant when they were introduced. Heartbeat 3.0.6 reads both as `legacy`, or as `off` after an auto_failback line. `hb-ctl convert` rewrites the line."

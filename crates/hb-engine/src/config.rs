@@ -86,6 +86,6 @@ pub enum Failback {
     On,
     /// Groups stay where they are.
     Off,
-    /// As before 1.2: always back, without hold sets.
+    /// As before 1.2: always back; with a 3.0.6 peer in that mode without hold sets.
     Legacy,
 }

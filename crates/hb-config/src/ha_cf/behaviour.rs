@@ -188,13 +188,17 @@ fn in_lower_case(word: Word<'_>, known: &[&str]) -> Option<String> {
     Some(format!("write it in lower case: `{meant}`"))
 }
 
-/// Says that legacy failback is not in force; `mark` is where it was chosen.
+/// Says what legacy failback means; `mark` is where it was chosen.
 pub(super) fn legacy_notice(cf: &mut HaCf<'_>, mark: Option<crate::source::Mark>) {
-    let message = if mark.is_some() {
-        "`auto_failback legacy` is not in force in this version: hb nodes treat it as `on` among themselves"
-    } else {
-        "auto_failback is not given, so it is `legacy`, which is not in force in this version: hb nodes treat it as `on` \
-         among themselves"
-    };
-    cf.notice("auto_failback", mark, Severity::Warning, Code::LegacyFailback, message.to_owned());
+    const RULE: &str = "resources always return to their preferred node";
+    match mark.map(|mark| cf.source.place(mark)) {
+        Some(place) => cf.report.note(|| {
+            let message = format!("`auto_failback legacy`: {RULE}, as before release 1.2");
+            Diagnostic::new(Severity::Note, Code::LegacyFailback, message).at(place)
+        }),
+        None => cf.report.warning(|| {
+            let message = format!("auto_failback is not given, so it is `legacy`: {RULE}");
+            Diagnostic::new(Severity::Warning, Code::LegacyFailback, message).in_file(cf.source.file())
+        }),
+    }
 }

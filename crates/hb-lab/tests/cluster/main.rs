@@ -28,6 +28,8 @@ mod holdings;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod legacy;
+#[cfg(test)]
 mod loss;
 #[cfg(test)]
 mod partition;

@@ -25,6 +25,8 @@ pub(crate) enum Pair {
 pub(crate) enum Failback {
     On,
     Off,
+    /// As before release 1.2.
+    Legacy,
 }
 
 /// One of the two nodes.
@@ -92,6 +94,7 @@ impl Failback {
         match self {
             Self::On => "on",
             Self::Off => "off",
+            Self::Legacy => "legacy",
         }
     }
 }
@@ -185,6 +188,17 @@ macro_rules! stories_off {
         mod $story {
             stories! { @test $story
                 both_ours: BothOurs Off, beta_is_306: BetaIs306 Off, alpha_is_306: AlphaIs306 Off,
+            }
+        }
+    )+ };
+}
+
+/// As `stories`, with `auto_failback legacy`: one test for each pair.
+macro_rules! stories_legacy {
+    ($($story:ident),+ $(,)?) => { $(
+        mod $story {
+            stories! { @test $story
+                both_ours: BothOurs Legacy, beta_is_306: BetaIs306 Legacy, alpha_is_306: AlphaIs306 Legacy,
             }
         }
     )+ };

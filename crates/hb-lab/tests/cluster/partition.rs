@@ -9,7 +9,7 @@ use crate::scene::{Holds, NETWORK, Scene};
 
 stories![cut_and_healed];
 
-async fn cut_and_healed(case: Case) {
+pub(crate) async fn cut_and_healed(case: Case) {
     let mut scene = Scene::build(case).await;
     scene.start_both().await;
     scene.befalls("death");
@@ -69,8 +69,8 @@ async fn partition(scene: &Scene) {
 async fn cable(scene: &Scene, whole: bool) {
     let alpha = scene.host(Who::Alpha);
     match (scene.case.failback, whole) {
-        (Failback::On, false) => alpha.cut(NETWORK).await.unwrap(),
-        (Failback::On, true) => alpha.heal(NETWORK).await.unwrap(),
+        (Failback::On | Failback::Legacy, false) => alpha.cut(NETWORK).await.unwrap(),
+        (Failback::On | Failback::Legacy, true) => alpha.heal(NETWORK).await.unwrap(),
         (Failback::Off, whole) => alpha.pass(NETWORK, whole).await.unwrap(),
     }
 }

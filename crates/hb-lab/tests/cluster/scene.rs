@@ -70,7 +70,8 @@ impl Scene {
         let holdings =
             Holdings::watch([alpha.host().clone(), beta.host().clone()], floating.map(IpAddr::V4).to_vec());
         let (nodes, strict_since) = ([alpha, beta], Instant::now());
-        Self { case, holdings, nodes, befell: vec!["always"], strict_since, floating, lab }
+        let befell = if case.failback == Failback::Legacy { vec!["always", "legacy"] } else { vec!["always"] };
+        Self { case, holdings, nodes, befell, strict_since, floating, lab }
     }
 
     pub(crate) fn node(&self, who: Who) -> &Node {
@@ -154,7 +155,7 @@ impl Scene {
     /// The end after the return of `who`: its own groups are there again, or stay where they are.
     pub(crate) async fn returns(&mut self, who: Who) {
         let (one, other) = match self.case.failback {
-            Failback::On => (Holds::Local, Holds::Local),
+            Failback::On | Failback::Legacy => (Holds::Local, Holds::Local),
             Failback::Off => (Holds::Nothing, Holds::All),
         };
         let (alpha, beta) = if who == Who::Alpha { (one, other) } else { (other, one) };
@@ -272,7 +273,9 @@ impl Scene {
                 status.stable && status.hold == hold && peer_status.is_some_and(|node| node.status == peer)
             }
             Account::Heartbeat { hold: said, peer: peer_status } => {
-                said == hold.as_str() && peer_status == peer
+                // In legacy mode it has no hold set to tell.
+                let agrees = said == hold.as_str() || self.case.failback == Failback::Legacy;
+                agrees && peer_status == peer
             }
             Account::Off | Account::NotRunning | Account::Mute => false,
         };
