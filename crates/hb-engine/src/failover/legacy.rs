@@ -23,8 +23,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// A nice peer answers `starting` at its next poll, after 250 ms; this is what it gets where legacy is expected.
 const NICE_ANSWER: Duration = Duration::from_secs(1);
 
-/// What each side runs is sorted out again after twice this, four times this, and so on up to [`SAY_AGAIN_LAST`].
-const SORT_OUT_FIRST: Duration = Duration::from_millis(500);
+/// What each side runs is sorted out again after twice this, four times this, and so on up to [`SAY_AGAIN_LAST`]: not
+/// while a peer that had lost sight of us waits for the end of its scripts to start anew ([`super::CLASSIC_RESTART`]).
+const SORT_OUT_FIRST: Duration = Duration::from_millis(2500);
 
 /// By which rules a peer decides who holds what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -101,7 +102,7 @@ impl Engine {
             self.failover.requests.sort_out = match self.local.doubt.filter(|doubt| now < doubt.until) {
                 Some(doubt) => Some((doubt.until, pause)),
                 None => {
-                    self.sort_out_with_legacy_peer();
+                    self.sort_out_with_legacy_peer(pause > SORT_OUT_FIRST);
                     (pause < SAY_AGAIN_LAST).then(|| (now.plus(pause * 2), pause * 2))
                 }
             };
@@ -178,16 +179,16 @@ impl Engine {
         }
     }
 
-    /// Whatever the peer runs of what we hold, it is to stop; what is its own and not here it may start. Both do nothing
-    /// where all is well.
-    fn sort_out_with_legacy_peer(&mut self) {
+    /// Whatever the peer runs of what we hold, it is to stop; later, what is its own and not here it may start. Both do
+    /// nothing where all is well.
+    fn sort_out_with_legacy_peer(&mut self, later: bool) {
         if self.failover.is_stopping() {
             return;
         }
         if self.failover.hold.contains(HoldSet::LOCAL) {
             self.send_ip_requests(&self.failover.groups.members(HoldSet::LOCAL));
         }
-        if !self.failover.hold.contains(HoldSet::FOREIGN) {
+        if later && !self.failover.hold.contains(HoldSet::FOREIGN) {
             let mut free = self.failover.groups.members(HoldSet::FOREIGN);
             free.retain(|group| self.failover.groups.is_gone(*group));
             for key in self.group_keys(&free) {

@@ -32,6 +32,8 @@ pub(crate) struct Change {
 
 struct Record {
     begun: Instant,
+    /// What was done to the cluster.
+    acts: Vec<(Instant, String)>,
     held: [Vec<IpAddr>; 2],
     changes: Vec<Change>,
     twice: Vec<(Instant, IpAddr)>,
@@ -43,6 +45,7 @@ impl Holdings {
     pub(crate) fn watch(hosts: [Host; 2], floating: Vec<IpAddr>) -> Self {
         let record = Record {
             begun: Instant::now(),
+            acts: Vec::new(),
             held: [Vec::new(), Vec::new()],
             changes: Vec::new(),
             twice: Vec::new(),
@@ -111,6 +114,39 @@ impl Holdings {
             writeln!(text, "    {at:7.3} {} {verb} {}", change.who.name(), change.address).unwrap();
         }
         text
+    }
+
+    /// Something is done to the cluster now.
+    pub(crate) fn act(&self, what: String) {
+        self.record().acts.push((Instant::now(), what));
+    }
+
+    /// The story in one line: what was done, and in seconds after it who got which address (`beta+1`: the first one) or
+    /// lost it (`beta-1`).
+    pub(crate) fn line(&self, floating: &[IpAddr]) -> String {
+        let record = self.record();
+        let acts = record.acts.iter().map(|(at, what)| (*at, None, what.clone()));
+        let changes = record.changes.iter().map(|change| {
+            let number = floating.iter().position(|address| *address == change.address).map_or(0, |at| at + 1);
+            let sign = if change.held { '+' } else { '-' };
+            (change.at, Some(change.at), format!("{}{sign}{number}", change.who.name()))
+        });
+        let mut parts: Vec<_> = acts.chain(changes).collect();
+        parts.sort_by_key(|(at, _, _)| *at);
+        let (mut line, mut since) = (String::new(), record.begun);
+        for (at, change, text) in parts {
+            match change {
+                Some(at) => {
+                    let after = at.duration_since(since).as_secs_f64();
+                    write!(line, " {text} {after:.2}").unwrap();
+                }
+                None => {
+                    write!(line, "{}{text}:", if line.is_empty() { "" } else { " | " }).unwrap();
+                    since = at;
+                }
+            }
+        }
+        line
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {

@@ -42,6 +42,8 @@ mod reload_groups;
 #[cfg(test)]
 mod reload_often;
 #[cfg(test)]
+mod rolling;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod standby;

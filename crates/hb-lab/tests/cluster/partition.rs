@@ -67,6 +67,7 @@ async fn partition(scene: &Scene) {
 
 /// With `on` the cable of alpha is pulled and it loses its carrier; with `off` a switch swallows every frame.
 async fn cable(scene: &Scene, whole: bool) {
+    scene.holdings.act(if whole { "heal" } else { "cut" }.to_owned());
     let alpha = scene.host(Who::Alpha);
     match (scene.case.failback, whole) {
         (Failback::On | Failback::Legacy, false) => alpha.cut(NETWORK).await.unwrap(),

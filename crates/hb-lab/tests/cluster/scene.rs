@@ -88,6 +88,7 @@ impl Scene {
     }
 
     pub(crate) async fn start(&self, who: Who) {
+        self.holdings.act(format!("start {}", who.name()));
         self.node(who).start().await.unwrap();
     }
 
@@ -102,12 +103,14 @@ impl Scene {
     /// A power cut.
     pub(crate) async fn crash(&mut self, who: Who) {
         self.befalls("death");
+        self.holdings.act(format!("crash {}", who.name()));
         self.host(who).crash().await.unwrap();
     }
 
     /// An orderly stop, to its very end.
     pub(crate) async fn stop(&mut self, who: Who) {
         self.befalls("stop");
+        self.holdings.act(format!("stop {}", who.name()));
         self.node(who).stop().await.unwrap();
         self.node(who).stopped(LIMIT).await.unwrap();
     }
@@ -128,6 +131,7 @@ impl Scene {
         } else {
             vec![program("hb-ctl").to_string_lossy().into_owned(), what.to_owned()]
         };
+        self.holdings.act(format!("{what} {} {set}", who.name()));
         let argv: Vec<&str> = program.iter().map(String::as_str).chain([set]).collect();
         let output = self.host(who).run(&argv, LIMIT).await.unwrap();
         assert!(output.succeeded(), "{}: {argv:?}: {output:?}", self.case);
@@ -202,6 +206,7 @@ impl Scene {
         if let Some((_, address)) = twice.first() {
             panic!("{}: both had {address}\n{}", self.case, self.describe().await);
         }
+        self.write_line();
         for who in Who::BOTH {
             if self.case.runs_306(who) {
                 warnings::judge(self.case, who, &self.node(who).log(), &self.befell);
@@ -304,6 +309,14 @@ impl Scene {
             }
         }
         text
+    }
+
+    /// One line of the matrix: who had what when.
+    fn write_line(&self) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster").join("matrix");
+        let line = format!("{}: {}\n", self.case, self.holdings.line(&self.floating.map(IpAddr::V4)));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(self.case.to_string()), line).unwrap();
     }
 
     /// After a failure: keeps the logs.
