@@ -99,12 +99,12 @@ impl Engine {
             self.ask_for_groups();
         }
         if let Some((_, pause)) = self.failover.requests.sort_out.filter(|(due, _)| *due <= now) {
-            self.failover.requests.sort_out = match self.local.doubt.filter(|doubt| now < doubt.until) {
-                Some(doubt) => Some((doubt.until, pause)),
-                None => {
-                    self.sort_out_with_legacy_peer(pause > SORT_OUT_FIRST);
-                    (pause < SAY_AGAIN_LAST).then(|| (now.plus(pause * 2), pause * 2))
-                }
+            let doubt = self.local.doubt.filter(|doubt| now < doubt.until);
+            self.failover.requests.sort_out = if let Some(doubt) = doubt {
+                Some((doubt.until, pause))
+            } else {
+                self.sort_out_with_legacy_peer(pause > SORT_OUT_FIRST);
+                (pause < SAY_AGAIN_LAST).then(|| (now.plus(pause * 2), pause * 2))
             };
         }
         let Some(partner) = self.failover.partner_id else { return };

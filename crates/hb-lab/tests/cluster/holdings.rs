@@ -125,25 +125,21 @@ impl Holdings {
     /// lost it (`beta-1`).
     pub(crate) fn line(&self, floating: &[IpAddr]) -> String {
         let record = self.record();
-        let acts = record.acts.iter().map(|(at, what)| (*at, None, what.clone()));
+        let acts = record.acts.iter().map(|(at, what)| (*at, true, what.clone()));
         let changes = record.changes.iter().map(|change| {
             let number = floating.iter().position(|address| *address == change.address).map_or(0, |at| at + 1);
             let sign = if change.held { '+' } else { '-' };
-            (change.at, Some(change.at), format!("{}{sign}{number}", change.who.name()))
+            (change.at, false, format!("{}{sign}{number}", change.who.name()))
         });
         let mut parts: Vec<_> = acts.chain(changes).collect();
         parts.sort_by_key(|(at, _, _)| *at);
         let (mut line, mut since) = (String::new(), record.begun);
-        for (at, change, text) in parts {
-            match change {
-                Some(at) => {
-                    let after = at.duration_since(since).as_secs_f64();
-                    write!(line, " {text} {after:.2}").unwrap();
-                }
-                None => {
-                    write!(line, "{}{text}:", if line.is_empty() { "" } else { " | " }).unwrap();
-                    since = at;
-                }
+        for (at, is_act, text) in parts {
+            if is_act {
+                write!(line, "{}{text}:", if line.is_empty() { "" } else { " | " }).unwrap();
+                since = at;
+            } else {
+                write!(line, " {text} {:.2}", at.duration_since(since).as_secs_f64()).unwrap();
             }
         }
         line
