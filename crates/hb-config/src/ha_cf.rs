@@ -36,8 +36,8 @@ use directives::{Directive, Shape, Status};
 use draft::Doubts;
 pub(crate) use draft::Draft;
 pub(crate) use late::check_number_of_nodes;
-pub use record::defaults;
 use lookup::Lookup;
+pub use record::defaults;
 
 /// The state of reading: what was understood so far, and where problems go.
 pub(crate) struct HaCf<'a> {

@@ -52,7 +52,8 @@ pub fn stop(options: &Options) -> Exit {
         // The number may have become another process's before the handle was made.
         if PidFile::holder(&file)? == Some(pid) {
             process.signal(Signal::TERM)?;
-            let limit = Timespec { tv_sec: LONGEST_STOP.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: 0 };
+            let limit =
+                Timespec { tv_sec: LONGEST_STOP.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: 0 };
             poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit))?;
             return process.has_ended();
         }
@@ -89,7 +90,8 @@ pub fn reload(options: &Options) -> Option<Exit> {
             complain(format_args!("{error}"));
             let denied = matches!(
                 error,
-                ClientError::NoPermission { .. } | ClientError::Refused { cause: RefusalCause::Permission, .. }
+                ClientError::NoPermission { .. }
+                    | ClientError::Refused { cause: RefusalCause::Permission, .. }
             );
             if denied { Exit::NoPermission } else { Exit::Failed }
         }

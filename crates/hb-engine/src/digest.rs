@@ -40,7 +40,8 @@ impl crate::failover::Failover {
     fn digest<H: Hasher>(&self, hasher: &mut H, last: u64, ahead: &impl Fn(Option<Tick>) -> Option<u128>) {
         (self.phase, self.hold, self.standby, self.standby_set, self.needs_failback).hash(hasher);
         let partner = &self.partner;
-        (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules).hash(hasher);
+        (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules)
+            .hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);

@@ -14,7 +14,9 @@ const PAIRS: u64 = 21_000;
 
 #[test]
 fn a_seed_gives_the_same_run_byte_for_byte() {
-    for (seed, mix) in [(7, Mix::Pair), (8, Mix::Mixed), (9, Mix::Many), (10, Mix::Classic), (11, Mix::Legacy)] {
+    for (seed, mix) in
+        [(7, Mix::Pair), (8, Mix::Mixed), (9, Mix::Many), (10, Mix::Classic), (11, Mix::Legacy)]
+    {
         let scenario = Scenario::draw(seed, mix);
         let (first, second) = (run(&scenario, true), run(&scenario, true));
         assert!(!first.story.is_empty());

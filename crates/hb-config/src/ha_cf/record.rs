@@ -66,7 +66,9 @@ pub fn defaults() -> impl Iterator<Item = (&'static str, &'static str)> {
         // Recorded, but no directive of which 3.0.6 lists the default.
         Default::Text(_) if *name == "debug" => None,
         Default::Text(text) => Some((*name, *text)),
-        Default::Absent | Default::Time(_) | Default::Port | Default::NullIfSyslog | Default::YesIfNoLog => None,
+        Default::Absent | Default::Time(_) | Default::Port | Default::NullIfSyslog | Default::YesIfNoLog => {
+            None
+        }
     })
 }
 

@@ -127,7 +127,8 @@ impl Holdings {
         let record = self.record();
         let acts = record.acts.iter().map(|(at, what)| (*at, true, what.clone()));
         let changes = record.changes.iter().map(|change| {
-            let number = floating.iter().position(|address| *address == change.address).map_or(0, |at| at + 1);
+            let number =
+                floating.iter().position(|address| *address == change.address).map_or(0, |at| at + 1);
             let sign = if change.held { '+' } else { '-' };
             (change.at, false, format!("{}{sign}{number}", change.who.name()))
         });

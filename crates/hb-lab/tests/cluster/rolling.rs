@@ -23,9 +23,7 @@ async fn a_pair_is_replaced_node_by_node_and_back() {
     cluster.start(SETTLE).await.unwrap();
     cluster.probe.begin().await.unwrap();
     // The one that serves comes last.
-    for (who, program) in
-        [(Who::Beta, &ours), (Who::Alpha, &ours), (Who::Alpha, &real), (Who::Beta, &real)]
-    {
+    for (who, program) in [(Who::Beta, &ours), (Who::Alpha, &ours), (Who::Alpha, &real), (Who::Beta, &real)] {
         replace(&mut cluster, who, program).await;
     }
     let sight = cluster.served_by("alpha", SETTLE).await.unwrap();

@@ -70,7 +70,8 @@ impl Scene {
         let holdings =
             Holdings::watch([alpha.host().clone(), beta.host().clone()], floating.map(IpAddr::V4).to_vec());
         let (nodes, strict_since) = ([alpha, beta], Instant::now());
-        let befell = if case.failback == Failback::Legacy { vec!["always", "legacy"] } else { vec!["always"] };
+        let befell =
+            if case.failback == Failback::Legacy { vec!["always", "legacy"] } else { vec!["always"] };
         Self { case, holdings, nodes, befell, strict_since, floating, lab }
     }
 

@@ -47,7 +47,10 @@ impl Children {
     /// The groups of a set that do not run.
     pub(super) fn idle(&self, set: HoldSet) -> Vec<GroupId> {
         let groups = (0u16..).zip(self.sets.iter().zip(&self.up));
-        groups.filter(|(_, (own, up))| set.contains(**own) && !**up).map(|(group, _)| GroupId(group)).collect()
+        groups
+            .filter(|(_, (own, up))| set.contains(**own) && !**up)
+            .map(|(group, _)| GroupId(group))
+            .collect()
     }
 
     /// The sets of which something runs.
