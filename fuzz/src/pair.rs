@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hb_engine::{
     Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, HoldSet, Input, JobId,
-    LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, PingConfig, Output, Tick, WallSeconds,
+    LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, Output, PingConfig, Tick, WallSeconds,
 };
 use hb_wire::Message;
 

@@ -7,10 +7,11 @@ use std::process::Command;
 
 #[cfg(test)]
 mod inside {
-    use std::net::IpAddr;
+    use std::net::{IpAddr, SocketAddr};
 
-    use hb_transport::{Heard, OpenError, PingKind, PingSpec, Pinger};
+    use hb_transport::{Echo, EchoRefusal, Family, Heard, OpenError, PingKind, PingSpec, Pinger};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use socket2::{Domain, Protocol, Socket, Type};
 
     fn spec(kind: PingKind, hosts: &[&str]) -> PingSpec {
         let hosts = hosts.iter().map(|host| host.parse::<IpAddr>().unwrap()).collect();
@@ -74,6 +75,44 @@ mod inside {
         );
     }
 
+    /// A reply from 127.0.0.`from`, with the identifier of this process's first member and a good sum.
+    fn forge(from: u8, sequence: u16, payload: &[u8]) {
+        let [low, high, ..] = std::process::id().to_le_bytes();
+        let mut echo = Echo::new(Family::V4, u16::from_le_bytes([low, high]).to_ne_bytes(), false);
+        let mut packet = Vec::new();
+        for _ in 0..=sequence {
+            echo.request_into(payload, &mut packet);
+        }
+        packet[0] = 0;
+        let (sum, carry) = u16::from_be_bytes([packet[2], packet[3]]).overflowing_add(0x800);
+        packet[2..4].copy_from_slice(&(sum + u16::from(carry)).to_be_bytes());
+        let liar = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).unwrap();
+        liar.bind(&SocketAddr::from(([127, 0, 0, from], 0)).into()).unwrap();
+        liar.send_to(&packet, &SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    }
+
+    /// Who knows everything but the key is heard, and spoils nothing.
+    pub(crate) fn hears_liars() {
+        const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut pinger = Pinger::open(&spec(PingKind::Ping, &["127.0.0.1"]), 0).unwrap();
+        forge(1, 0, b"before it was asked");
+        assert_eq!(hear(&pinger).0, Heard::Refused(EchoRefusal::NotAsked));
+        forge(9, 0, b"from another host");
+        assert!(!is_readable(&pinger, NOW));
+        pinger.ask(b"true").unwrap();
+        forge(1, 0, b"rubbish");
+        let mut heard = [hear(&pinger).1, hear(&pinger).1];
+        heard.sort();
+        assert_eq!(
+            heard,
+            [b"rubbish".to_vec(), b"true".to_vec()],
+            "rubbish does not take the place of the answer"
+        );
+        pinger.settle(0);
+        forge(1, 0, b"again");
+        assert_eq!(hear(&pinger).0, Heard::Refused(EchoRefusal::AnsweredBefore));
+    }
+
     pub(crate) fn is_forbidden() {
         let error = Pinger::open(&spec(PingKind::Ping, &["127.0.0.1"]), 0).unwrap_err();
         assert!(matches!(error, OpenError::Permission { .. }), "{error:?}");
@@ -85,6 +124,10 @@ fn in_a_namespace() {
     const INSIDE: &str = "HB_TEST_INSIDE";
     match std::env::var(INSIDE).as_deref() {
         Ok("forbidden") => return inside::is_forbidden(),
+        Ok("raw") => {
+            inside::asks_and_hears();
+            return inside::hears_liars();
+        }
         Ok(_) => return inside::asks_and_hears(),
         Err(_) => {}
     }
