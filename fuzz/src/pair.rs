@@ -401,6 +401,7 @@ fn config(local: usize, generation: u64, failback: Failback) -> Config {
         groups: vec![home(0), home(1)],
         files_digest: String::new(),
         pings: PingConfig::default(),
+        membership: hb_engine::Membership::default(),
     }
 }
 

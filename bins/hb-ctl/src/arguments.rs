@@ -39,6 +39,12 @@ pub(crate) enum Command {
     /// Let the node ask its peer for resource groups
     #[command(after_help = EXIT_CODES)]
     Takeover(Move),
+    /// Add nodes to the cluster, on every node; only where haresources is empty
+    #[command(after_help = EXIT_CODES)]
+    Addnode(Members),
+    /// Delete dead nodes from the cluster, on every node; only where haresources is empty
+    #[command(after_help = EXIT_CODES)]
+    Delnode(Members),
     /// Let the node read its configuration again
     #[command(after_help = EXIT_CODES)]
     Reload(Reload),
@@ -89,6 +95,15 @@ pub(crate) struct Move {
     /// Which groups, seen from this node: all, local (at home here) or foreign (all others)
     #[arg(default_value = "all")]
     pub(crate) set: ResourceSet,
+}
+
+#[derive(Args)]
+pub(crate) struct Members {
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// Names of nodes
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Args)]

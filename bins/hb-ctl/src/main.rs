@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         Command::Stop(arguments) => node::stop(&arguments),
         Command::Standby(arguments) => node::standby(&arguments),
         Command::Takeover(arguments) => node::takeover(&arguments),
+        Command::Addnode(arguments) => node::add_nodes(arguments),
+        Command::Delnode(arguments) => node::delete_nodes(arguments),
         Command::Reload(arguments) => node::reload(&arguments.node),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),

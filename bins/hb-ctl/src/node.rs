@@ -5,7 +5,7 @@ use std::time::Duration;
 use hb_client::Client;
 
 use crate::Done;
-use crate::arguments::{Move, Node, Status, Stop};
+use crate::arguments::{Members, Move, Node, Status, Stop};
 use crate::output::{Failure, print};
 use crate::status::table;
 
@@ -33,6 +33,16 @@ pub(crate) fn standby(arguments: &Move) -> Done {
 /// `hb-ctl takeover`
 pub(crate) fn takeover(arguments: &Move) -> Done {
     say(&connect(&arguments.node, PATIENCE)?.takeover(arguments.set)?)
+}
+
+/// `hb-ctl addnode`
+pub(crate) fn add_nodes(arguments: Members) -> Done {
+    say(&connect(&arguments.node, PATIENCE)?.add_nodes(arguments.names)?)
+}
+
+/// `hb-ctl delnode`
+pub(crate) fn delete_nodes(arguments: Members) -> Done {
+    say(&connect(&arguments.node, PATIENCE)?.delete_nodes(arguments.names)?)
 }
 
 /// `hb-ctl reload`

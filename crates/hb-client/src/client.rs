@@ -65,7 +65,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn standby(&mut self, set: ResourceSet) -> Result<String, ClientError> {
-        self.command(Request::Standby { set })
+        self.command(&Request::Standby { set })
     }
 
     /// Asks the node to ask its peer for groups. That it was accepted does not say that the peer gives them.
@@ -73,7 +73,23 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn takeover(&mut self, set: ResourceSet) -> Result<String, ClientError> {
-        self.command(Request::Takeover { set })
+        self.command(&Request::Takeover { set })
+    }
+
+    /// Adds nodes to the cluster, on every node. That it was accepted does not say that they could be added.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn add_nodes(&mut self, nodes: Vec<String>) -> Result<String, ClientError> {
+        self.command(&Request::AddNode { nodes })
+    }
+
+    /// Deletes dead nodes from the cluster, on every node. That it was accepted does not say that they could be deleted.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn delete_nodes(&mut self, nodes: Vec<String>) -> Result<String, ClientError> {
+        self.command(&Request::DelNode { nodes })
     }
 
     /// Lets the node read its configuration again; answers what came of it.
@@ -81,7 +97,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; [`RefusalCause::Configuration`] with the whole report if the files have errors.
     pub fn reload(&mut self) -> Result<String, ClientError> {
-        self.command(Request::Reload)
+        self.command(&Request::Reload)
     }
 
     /// Asks for an orderly stop and waits until the node is gone, at most `limit`.
@@ -90,7 +106,7 @@ impl Client {
     /// [`ClientError::StillRunning`] after `limit`: the stop goes on. Else see [`ClientError`].
     pub fn stop(mut self, limit: Duration) -> Result<(), ClientError> {
         let end = Instant::now() + limit;
-        self.command(Request::Stop)?;
+        self.command(&Request::Stop)?;
         // The node holds the connection open as long as it lives; the kernel closes it in any case.
         let mut rest = [0; 64];
         loop {
@@ -125,8 +141,8 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|source| ClientError::Malformed { source })
     }
 
-    fn command(&mut self, request: Request) -> Result<String, ClientError> {
-        match self.ask(&request)? {
+    fn command(&mut self, request: &Request) -> Result<String, ClientError> {
+        match self.ask(request)? {
             Response::Accepted { text } => Ok(text),
             Response::Refused { cause, text } => Err(ClientError::Refused { cause, text }),
             Response::Status { .. } => Err(ClientError::UnexpectedAnswer),

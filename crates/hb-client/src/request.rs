@@ -7,7 +7,7 @@ use crate::set::ResourceSet;
 /// A request. On the socket: `{"request":"status"}`, `{"request":"standby","set":"all"}` and so on, ended by LF.
 ///
 /// `Status` is answered to whoever can connect; everything else needs user 0 or the user that the node runs as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Request {
     /// The node's state; answered by [`crate::Response::Status`].
@@ -23,6 +23,16 @@ pub enum Request {
     Takeover {
         /// Which, from the asked node's point of view.
         set: ResourceSet,
+    },
+    /// Add nodes to the cluster, on every node (`hb_addnode`).
+    AddNode {
+        /// Their names.
+        nodes: Vec<String>,
+    },
+    /// Delete dead nodes from the cluster, on every node (`hb_delnode`).
+    DelNode {
+        /// Their names.
+        nodes: Vec<String>,
     },
     /// Read the configuration again, like SIGHUP; answered when that is done.
     Reload,
@@ -42,6 +52,7 @@ mod tests {
             (Request::Stop, r#"{"request":"stop"}"#),
             (Request::Standby { set: ResourceSet::All }, r#"{"request":"standby","set":"all"}"#),
             (Request::Takeover { set: ResourceSet::Foreign }, r#"{"request":"takeover","set":"foreign"}"#),
+            (Request::AddNode { nodes: vec!["c".into()] }, r#"{"request":"addnode","nodes":["c"]}"#),
             (Request::Reload, r#"{"request":"reload"}"#),
         ];
         for (request, line) in cases {

@@ -17,6 +17,8 @@ pub struct Checked {
     pub node_name: String,
     /// The normal nodes in the order of the file, lower case, each once, at most 100 with the ping nodes.
     pub nodes: Vec<String>,
+    /// Whether nodes that the files do not name may join. Only without groups. Default [`Autojoin::None`].
+    pub autojoin: Autojoin,
     /// Ping nodes, named as written.
     pub ping_nodes: Vec<String>,
     /// The media in the order of the file, 1 to 63.
@@ -149,6 +151,26 @@ pub enum Medium {
         /// Whom to ask: one host, or those of the group that could be resolved.
         hosts: Vec<IpAddr>,
     },
+}
+
+/// `autojoin`: who may join without being named in the files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Autojoin {
+    /// Nobody.
+    #[default]
+    None,
+    /// Every node but this one.
+    Other,
+    /// Every node; this one need not be named either.
+    Any,
+}
+
+impl Autojoin {
+    /// Whether others may join.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Other | Self::Any)
+    }
 }
 
 /// Compression of whole messages (`wire.md` 10.1).

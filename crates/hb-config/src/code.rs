@@ -224,7 +224,7 @@ codes! {
         "crmd_spawns_pengine must stand before the pacemaker directive. crm_daemon_dir is refused before it, a defect of Heartbeat 3.0.6 that is kept, and has no effect after it. hb runs no Pacemaker: delete both."
         HaCf "pacemaker off\ncrmd_spawns_pengine on"
     Autojoin "HB064" "autojoin does not fit haresources"
-        "Nodes that join without being named in ha.cf cannot own lines of haresources. Only `autojoin none` is possible."
+        "Nodes that join without being named in ha.cf cannot own lines of haresources. Only `autojoin none` is possible, unless haresources is empty."
         HaCf "autojoin any"
     BadEnvironment "HB065" "not an environment variable"
         "env takes NAME=VALUE. The name must not be empty; values cannot contain blanks, commas or `#`. Without `=` the variable is empty here, and has no defined value in Heartbeat 3.0.6."

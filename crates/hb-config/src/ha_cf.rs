@@ -35,7 +35,7 @@ pub(crate) use directives::removed;
 use directives::{Directive, Shape, Status};
 use draft::Doubts;
 pub(crate) use draft::Draft;
-pub(crate) use late::check_number_of_nodes;
+pub(crate) use late::{check_autojoin, check_number_of_nodes};
 use lookup::Lookup;
 pub use record::defaults;
 

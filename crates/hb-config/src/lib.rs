@@ -36,7 +36,7 @@ mod value;
 mod wrap;
 
 pub use checked::{
-    AddressSpec, AgentLimits, Checked, Compression, Facility, Failback, GenerationMethod, Group,
+    AddressSpec, AgentLimits, Autojoin, Checked, Compression, Facility, Failback, GenerationMethod, Group,
     LeaseSettings, LogConfig, Medium, Notice, PingKind, Resource, ResourceKind, UuidFrom,
 };
 pub use code::{Code, Example};

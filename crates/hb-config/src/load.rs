@@ -264,6 +264,10 @@ impl<'a> Loading<'a> {
         if let (Some(known), false) = (known, groups.is_empty()) {
             ha_cf::check_number_of_nodes(known.nodes, known.ha_cf, &mut self.report);
         }
+        let ha_cf = self.sources.iter().find(|source| source.file() == FileKind::HaCf);
+        if let (Some((draft, ha_cf)), false) = (draft.zip(ha_cf), groups.is_empty()) {
+            ha_cf::check_autojoin(draft, ha_cf, &mut self.report);
+        }
         self.sources.push(source);
         groups
     }

@@ -29,14 +29,15 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use hb_config::Checked;
 use hb_engine::{Action, Engine, JobId, Outcome};
 use hb_resource::{Actuator, Job, JobAction, Report};
 use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, set_umask};
 use tokio::runtime::Runtime;
 
-use crate::front::{Background, ControlSocket, Desk, Ended, Front, Reloader, Signals};
+use crate::front::{Background, ControlSocket, Desk, Ended, Front, Keep, Reloader, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit};
-use crate::identity::epoch;
+use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
 use crate::log::{Level, Log, Writer};
@@ -143,7 +144,12 @@ impl Node {
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);
         let links = in_force.link_names();
-        let config = mapping::engine(&start.checked, &links, start.uuid, start.generation);
+        let known = Checked {
+            nodes: hosts::nodes(&start.checked.nodes, &start.checked.node_name, &start.membership),
+            ..start.checked.clone()
+        };
+        let mut config = mapping::engine(&known, &links, start.uuid, start.generation);
+        config.membership = start.membership;
         let heart = Heart::new(Parts {
             engine: Engine::new(config, random_seed()?, clock::now()),
             epochs: start.epochs,
@@ -162,7 +168,8 @@ impl Node {
             outbox: Arc::clone(&outbox),
             notify: notify.try_clone(),
         })?;
-        let desk = Desk::new(inbox, Arc::clone(&outbox), epoch::keep(&options.state_dir, log.clone())?)?;
+        let epochs = epoch::keep(&options.state_dir, log.clone())?;
+        let desk = Desk::new(inbox, Arc::clone(&outbox), epochs, keep_in(options, log))?;
         let scheduling = start_heart(heart, outbox, priority)?;
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
@@ -233,6 +240,16 @@ fn give_up(exit: Exit, writer: &mut Writer, background: Option<Notifier>) -> Exi
         let _ = notifier.report(exit.code());
     }
     exit
+}
+
+/// Keeps the host cache in the state directory.
+fn keep_in(options: &Options, log: &Log) -> Keep {
+    let (state_dir, log) = (options.state_dir.clone(), log.clone());
+    Box::new(move |members| {
+        if let Err(error) = hosts::write(&state_dir, members) {
+            log.line(Level::Error, &format!("cannot write the host cache: {error}"));
+        }
+    })
 }
 
 fn start_actuator(

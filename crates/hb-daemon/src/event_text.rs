@@ -106,6 +106,21 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::Irretrievable { node: who, seq } => irretrievable(node(who), *seq),
         Event::CannotRetransmit { node: who, seq, why } => cannot_retransmit(node(who), *seq, why),
         Event::Replay { node: who, generation, known } => replay(node(who), *generation, *known),
+        Event::NodeAdded { name, .. } => node_added(name),
+        Event::NodeDeleted { name, .. } => burst(
+            "changes of nodes",
+            Level::Info,
+            format!("Node {} deleted from the configuration", excerpt(name, OUTSIDE)),
+        ),
+        Event::MembersChanged => {
+            second("changes of the host cache", Level::Debug, "the host cache is written anew".to_owned())
+        }
+        Event::Deleted => {
+            second("changes of nodes", Level::Error, "This node was deleted from the cluster".to_owned())
+        }
+        Event::NotChanged { why } => {
+            second("refused changes of nodes", Level::Warn, format!("nodes not added or deleted: {why}"))
+        }
         Event::UnknownNode { name } => unknown_node(name),
         Event::BadMessage { why } => bad_message(why),
         Event::NameClash { uuid } => name_clash(&names.local, *uuid),
@@ -141,6 +156,12 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::FilesAgree { node: who } => files_agree(node(who)),
         Event::Stopped => info(format!("{} Heartbeat shutdown complete.", names.local)),
     }
+}
+
+fn node_added(name: &str) -> Line {
+    let name = excerpt(name, OUTSIDE);
+    let text = format!("process_clustermsg: Adding new node [{name}] to configuration.");
+    burst("changes of nodes", Level::Info, text)
 }
 
 fn status_update(node: &str, status: &str) -> Line {

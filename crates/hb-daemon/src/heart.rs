@@ -49,7 +49,7 @@ pub(crate) use farewell::Leave;
 pub(crate) use lease::{Hands, LeaseCounts};
 #[cfg(test)]
 pub(crate) use message::Counts;
-pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, ToHeart};
+pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, MemberChange, ToHeart};
 pub(crate) use port::Port;
 
 use attention::Attention;
@@ -151,6 +151,7 @@ impl<P: Port> Heart<P> {
         for (index, port) in parts.ports.iter().enumerate() {
             waiter.watch_medium(port, index)?;
         }
+        let names = Names { nodes: node_names(&parts.engine), ..parts.names };
         let now = clock::tick();
         let mut engine = parts.engine;
         engine.count_epochs_from(parts.epochs.first);
@@ -165,7 +166,7 @@ impl<P: Port> Heart<P> {
             asked_seq: 0,
             signature: Signature::new(parts.names.nodes.len()),
             packing: parts.packing,
-            voice: Voice::new(parts.log, parts.names, parts.log_refused),
+            voice: Voice::new(parts.log, names, parts.log_refused),
             submit: parts.submit,
             leave: parts.leave,
             tenure: Tenure::new(parts.lease),
@@ -267,6 +268,7 @@ impl<P: Port> Heart<P> {
             match asked {
                 ToHeart::Command(command) => self.handle(Input::Command(command)),
                 ToHeart::Change(change) => self.take_over(*change),
+                ToHeart::Members(asked) => self.change_members(&asked),
                 ToHeart::LeaseTable => {
                     self.renew_lease();
                     self.perform_outputs(clock::now());
@@ -314,6 +316,11 @@ impl<P: Port> Heart<P> {
         let again = (!self.answers.is_empty()).then(|| clock::tick().plus(OFFER_AGAIN));
         [self.deadline, self.notify_at, self.voice.next_summary(), again].into_iter().flatten().min()
     }
+}
+
+/// Names by number; nodes can come and go.
+fn node_names(engine: &Engine) -> Vec<String> {
+    engine.node_names().map(str::to_owned).collect()
 }
 
 /// Longest packet that a medium can bring: the largest UDP datagram.

@@ -96,6 +96,8 @@ impl InForce {
         let now = &self.checked;
         let words = |words: &[String]| words.join(" ");
         tell.needs_restart("node name", &now.node_name, &read.node_name);
+        let joining = |checked: &Checked| format!("{:?}", checked.autojoin).to_lowercase();
+        tell.needs_restart("autojoin", &joining(now), &joining(&read));
         tell.needs_restart("node", &words(&now.nodes), &words(&read.nodes));
         let pings = |checked: &Checked| {
             let specs = mapping::pings(checked).into_iter().map(|spec| spec.to_string());
@@ -117,6 +119,7 @@ impl InForce {
             media,
             node_name: now.node_name.clone(),
             nodes: now.nodes.clone(),
+            autojoin: now.autojoin,
             ping_nodes: now.ping_nodes.clone(),
             realtime: now.realtime,
             rtprio: now.rtprio,

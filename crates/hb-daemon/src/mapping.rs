@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use hb_auth::InnerAuth;
 use hb_compress::Packing;
 use hb_config::{Checked, Medium, PingKind, ResourceKind};
-use hb_engine::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, NodeId, PingConfig, Reconfiguration};
+use hb_engine::{
+    Config, Failback, GroupConfig, LinkConfig, Membership, NodeConfig, NodeId, PingConfig, Reconfiguration,
+};
 use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
 
@@ -98,6 +100,7 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
         },
         groups: checked.groups.iter().map(|group| group_config(checked, group)).collect(),
         files_digest: files_digest::of(checked),
+        membership: Membership::default(),
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hb_config::{Checked, GenerationMethod, UuidFrom};
+use hb_engine::{MemberRecord, Membership};
 use hb_resource::GroupSpec;
 use hb_transport::{Happening, Keeper, Medium, Notice, OpenError, Pinger};
 
 use crate::configuration;
 use crate::heart::LONGEST_KEEPALIVE;
 use crate::identity::epoch::{self, Epochs};
-use crate::identity::{generation, uuid};
+use crate::identity::{generation, hosts, uuid};
 use crate::log::{Level, Log, Writer};
 use crate::options::{Exit, Options};
 use crate::pid_file::{PidFile, PidFileError};
@@ -29,6 +30,8 @@ pub(crate) struct Start {
     pub(crate) pid_file: PidFile,
     /// The node's UUID.
     pub(crate) uuid: [u8; 16],
+    /// What is known of nodes that joined or were deleted.
+    pub(crate) membership: Membership,
     /// The number of this run.
     pub(crate) generation: u64,
     /// The numbers of starts of groups.
@@ -69,12 +72,13 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     let (uuid, generation) = identity(options, &checked, log)?;
     let epochs = epoch::begin(&options.state_dir, clock::wall_seconds())
         .map_err(|error| failed(log, "cannot keep the epoch", &error))?;
+    let membership = recall_members(options, &checked, log)?;
     let groups = mapping::groups(&checked);
     remove_leftovers(&groups, log)?;
     let keeper = keep_media(&checked, log)?;
     let media = open_media(&checked, &keeper, log)?;
     let pingers = open_pingers(&checked, log)?;
-    Ok(Start { checked, pid_file, uuid, generation, epochs, groups, media, pingers, keeper })
+    Ok(Start { checked, pid_file, uuid, membership, generation, epochs, groups, media, pingers, keeper })
 }
 
 /// A guard that outlived its daemon may be stopping what that daemon had started; nothing may be started beside it.
@@ -165,6 +169,22 @@ fn identity(options: &Options, checked: &Checked, log: &Log) -> Result<([u8; 16]
     };
     log.line(Level::Info, &format!("Heartbeat generation: {number}"));
     Ok((uuid, number))
+}
+
+/// The host cache files, where nodes may join (`wire.md` 9.3).
+fn recall_members(options: &Options, checked: &Checked, log: &Log) -> Result<Membership, Exit> {
+    if !checked.autojoin.is_open() {
+        return Ok(Membership::default());
+    }
+    let known =
+        hosts::read(&options.state_dir).map_err(|error| failed(log, "cannot read the host cache", &error))?;
+    let configured = |record: &&MemberRecord| checked.nodes.contains(&record.name);
+    for MemberRecord { name, .. } in known.deleted.iter().filter(configured) {
+        let text =
+            format!("node {name} of ha.cf was deleted from this cluster; `hb-ctl addnode` brings it back");
+        log.line(Level::Warn, &text);
+    }
+    Ok(known)
 }
 
 /// An earlier life that crashed may have left addresses that the other node answers for by now.

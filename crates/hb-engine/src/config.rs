@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::NodeId;
+use crate::membership::Membership;
 
 /// The checked configuration of one run of a node.
 #[derive(Clone, Debug)]
@@ -42,6 +43,8 @@ pub struct Config {
     /// What the files say that all nodes should have alike, as a short text that is sent in each status (`hb-files`) and
     /// only compared as a whole; empty: not sent.
     pub files_digest: String,
+    /// What is known of nodes beside their names, and whether others may join.
+    pub membership: Membership,
 }
 
 /// A normal node.

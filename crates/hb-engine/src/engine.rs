@@ -15,7 +15,7 @@ use crate::failover::Failover;
 use crate::id::{LinkId, NodeId};
 use crate::io::{Command, Input, Output};
 use crate::liveness::Local;
-use crate::liveness::node::Node;
+use crate::liveness::node::{Node, Number};
 use crate::liveness::ping::Ping;
 use crate::random::Random;
 use crate::snapshot::{GroupSnapshot, LinkSnapshot, NodeSnapshot, Snapshot};
@@ -71,6 +71,7 @@ impl Engine {
         own.speaks_hb = true;
         own.uuid = Some(uuid);
         own.generation = generation;
+        engine.recall_members();
         engine.announce_start();
         engine.check_communication();
         engine
@@ -78,9 +79,7 @@ impl Engine {
 
     /// Takes in one thing that happened; never blocks. Work is bounded by the size of the input.
     pub fn handle(&mut self, now: Now, input: Input) {
-        // A clock that steps back is a driver's fault; time then stands still instead of running backwards.
-        self.now = Now { tick: now.tick.max(self.now.tick), wall: now.wall };
-        self.doubt_ourselves();
+        self.advance(now);
         match input {
             Input::Message { link, message } => self.receive(link, &message),
             Input::Echo { link } => self.refresh_link(self.config.local, link),
@@ -95,6 +94,13 @@ impl Engine {
         self.weigh_reach();
     }
 
+    /// The time of what follows.
+    pub(crate) fn advance(&mut self, now: Now) {
+        // A clock that steps back is a driver's fault; time then stands still instead of running backwards.
+        self.now = Now { tick: now.tick.max(self.now.tick), wall: now.wall };
+        self.doubt_ourselves();
+    }
+
     /// The next thing to do; drain to `None` after every [`Engine::handle`] (and after [`Engine::new`]).
     #[must_use]
     pub fn poll(&mut self) -> Option<Output> {
@@ -107,6 +113,7 @@ impl Engine {
         [
             Some(self.local.next_heartbeat),
             self.local.ask_again,
+            self.strangers_until(),
             self.next_verdict(),
             self.next_request(),
             self.failover.next_deadline(),
@@ -183,6 +190,7 @@ impl Engine {
         self.judge();
         self.request_missing();
         self.repeat_question();
+        self.check_communication();
         self.standby_wait_over();
         self.local_wait_over();
         self.conflict_wait_over();
@@ -212,7 +220,11 @@ impl Engine {
             "status" => self.receive_status(node, seq, message),
             // It asks each second: only the newest question needs an answer.
             "reqnodes" if self.node(node).receiver.last() == Some(seq) => self.answer_node_lists(node),
-            "repnodes" => self.node_lists_known(),
+            "repnodes" => {
+                self.receive_lists(message);
+                self.node_lists_known();
+            }
+            "addnode" | "delnode" | "setweight" | "setsite" => self.receive_members(kind, message),
             "starting" => self.receive_starting(node, seq),
             "resource" => self.receive_resource(node, seq, message),
             "ask_resources" => self.receive_ask_resources(node, seq, message),
@@ -232,8 +244,8 @@ impl Engine {
         self.outputs.push_back(Output::Report(event));
     }
 
-    pub(crate) fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..u16::try_from(self.nodes.len()).unwrap_or(u16::MAX)).map(NodeId)
+    pub(crate) fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<'_> {
+        self.nodes.iter().zip(0..).filter(|(node, _)| node.number == Number::InUse).map(|(_, id)| NodeId(id))
     }
 
     pub(crate) fn node_by_name(&self, name: &str) -> Option<NodeId> {

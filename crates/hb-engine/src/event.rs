@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::id::{GroupId, HoldSet, LinkId, NodeId, PingId};
+use crate::membership::MembershipError;
 
 /// Something worth a log line, a record or a notice to clients. Levels are the driver's choice; the suggested one
 /// stands in each description.
@@ -146,6 +147,29 @@ pub enum Event {
         generation: u64,
         /// The one we know.
         known: u64,
+    },
+    /// info: a node joined, or was added.
+    NodeAdded {
+        /// Its number; perhaps that of a node deleted before.
+        node: NodeId,
+        /// Its name.
+        name: String,
+    },
+    /// info: a node was deleted.
+    NodeDeleted {
+        /// What its number was.
+        node: NodeId,
+        /// Its name.
+        name: String,
+    },
+    /// debug: what host cache files should say is something else now, see [`crate::Engine::membership`].
+    MembersChanged,
+    /// error: this node was deleted from the cluster and stops.
+    Deleted,
+    /// warn: nodes were to be added or deleted, and were not.
+    NotChanged {
+        /// Why.
+        why: MembershipError,
     },
     /// warn: a message from a name that is not configured was dropped.
     UnknownNode {

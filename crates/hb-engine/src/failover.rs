@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::id::{HoldSet, NodeId};
 use crate::time::Tick;
 
@@ -183,6 +184,20 @@ pub(crate) struct Failover {
     pub(crate) groups: Groups,
     pub(crate) goals: Vec<(Goal, HoldSet)>,
     pub(crate) stop: Stop,
+}
+
+impl Engine {
+    /// After a change of nodes: the other node of this layer is one that there is.
+    pub(crate) fn choose_partner(&mut self) {
+        let me = self.config.local;
+        let before = self.failover.partner_id;
+        let stays = self.node_ids().find(|id| Some(*id) == before);
+        let next = stays.or_else(|| self.node_ids().find(|id| *id != me));
+        if next != before {
+            self.failover.partner = Partner::default();
+        }
+        self.failover.partner_id = next;
+    }
 }
 
 impl Failover {

@@ -90,8 +90,7 @@ pub(crate) struct PeerFiles {
 impl Engine {
     /// Works by another configuration from now on. The outputs are to be drained as after [`Engine::handle`].
     pub fn reconfigure(&mut self, now: Now, new: Reconfiguration) {
-        self.now = Now { tick: now.tick.max(self.now.tick), wall: now.wall };
-        self.doubt_ourselves();
+        self.advance(now);
         self.exchange_links(new.links);
         self.config.warntime = new.warntime;
         self.config.initdead = new.initdead;
@@ -109,7 +108,7 @@ impl Engine {
         self.exchange_beat(new.keepalive, new.deadtime);
         if self.config.files_digest != new.files_digest {
             self.config.files_digest = new.files_digest;
-            for node in self.node_ids() {
+            for node in self.node_ids().collect::<Vec<_>>() {
                 self.compare_files(node);
             }
         }

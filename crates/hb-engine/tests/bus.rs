@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, Event, Failback, Input, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output, PingConfig,
-    Tick, WallSeconds,
+    Config, Engine, Event, Failback, Input, LinkConfig, LinkId, Membership, NodeConfig, NodeId, Now, Output,
+    PingConfig, Tick, WallSeconds,
 };
 use hb_wire::{Message, Value};
 
@@ -39,6 +39,7 @@ impl Node {
             failback: Failback::On,
             files_digest: String::new(),
             pings: PingConfig::default(),
+            membership: Membership::default(),
             groups: Vec::new(),
         };
         let now = Tick::from_nanos(0);

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Output,
-    PingConfig, WallSeconds,
+    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, Membership, NodeConfig, NodeId,
+    Now, Output, PingConfig, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -404,6 +404,7 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         failback: setup.failback,
         files_digest: String::new(),
         pings: PingConfig::default(),
+        membership: Membership::default(),
         groups: setup.groups.iter().enumerate().map(group).collect(),
     }
 }

@@ -124,6 +124,7 @@ fn config(local: u16) -> Config {
         failback: Failback::Off,
         files_digest: String::new(),
         pings: PingConfig::default(),
+        membership: hb_engine::Membership::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

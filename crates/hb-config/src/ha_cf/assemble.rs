@@ -26,9 +26,16 @@ pub(crate) fn assemble(
         agents.stop_retries = *retries;
     }
     let times = draft.times;
+    let autojoin = draft.autojoin.value().copied().unwrap_or_default();
+    let mut nodes: Vec<_> = draft.nodes.into_iter().map(|(name, _)| name).collect();
+    if !nodes.iter().any(|name| name == own_name) {
+        // `autojoin any`; else this was refused.
+        nodes.push(own_name.to_owned());
+    }
     Checked {
         node_name: own_name.to_owned(),
-        nodes: draft.nodes.into_iter().map(|(name, _)| name).collect(),
+        nodes,
+        autojoin,
         ping_nodes: draft.ping_nodes.into_iter().map(|(name, _)| name).collect(),
         media: draft.media.into_iter().map(|(medium, _)| medium).collect(),
         keepalive: Duration::from_millis(times.keepalive),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use hb_compress::Method;
 
-use crate::checked::{Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
+use crate::checked::{Autojoin, Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
 use crate::source::Mark;
 
 use super::directives::Meant;
@@ -58,14 +58,6 @@ impl<T> Setting<T> {
     pub(crate) const fn is_absent(&self) -> bool {
         self.given.is_none() && !self.is_spoiled
     }
-}
-
-/// Who may join.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Autojoin {
-    None,
-    Other,
-    Any,
 }
 
 /// Which follow-up errors would only repeat one that was reported already.
@@ -180,6 +172,11 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// Whether nodes may join that are not named.
+    pub(crate) fn is_open(&self) -> bool {
+        self.autojoin.value().is_some_and(|autojoin| autojoin.is_open())
+    }
+
     /// The syslog facility, if it is a destination: number 0 is none.
     pub(crate) fn syslog(&self) -> Option<Facility> {
         self.facility.value().copied().filter(|facility| facility.number() > 0)

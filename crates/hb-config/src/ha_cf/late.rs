@@ -11,10 +11,9 @@ use crate::diagnostic::Diagnostic;
 
 use super::HaCf;
 use super::behaviour::legacy_notice;
-use super::draft::Autojoin;
 use super::media::report_interface;
 
-pub(crate) use nodes::check_number_of_nodes;
+pub(crate) use nodes::{check_autojoin, check_number_of_nodes};
 pub(crate) use times::Times;
 
 /// Runs them.
@@ -27,7 +26,6 @@ pub(super) fn check_late(cf: &mut HaCf<'_>) {
         legacy_notice(cf, mark);
     }
     log(cf);
-    autojoin(cf);
 }
 
 fn media(cf: &mut HaCf<'_>) {
@@ -82,20 +80,6 @@ fn log(cf: &mut HaCf<'_>) {
                 None => whole_file(cf, || diagnostic),
             }
         }
-    }
-}
-
-fn autojoin(cf: &mut HaCf<'_>) {
-    if let (Some(Autojoin::Other | Autojoin::Any), Some(mark)) =
-        (cf.draft.autojoin.value(), cf.draft.autojoin.mark())
-    {
-        cf.error(mark, || {
-            Diagnostic::error(
-                Code::Autojoin,
-                "nodes cannot join by themselves when haresources owns the resources",
-            )
-            .hint("write `autojoin none` and name all nodes")
-        });
     }
 }
 

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, quoted};
 use crate::source::{Mark, Word};
 
 use super::HaCf;
-use super::draft::Autojoin;
+use crate::checked::Autojoin;
 
 /// Entries of the node list, ping nodes included.
 const MOST_NODES: usize = 100;

@@ -129,6 +129,9 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::NameClash { uuid: [0; 16] },
         Event::TooMuch { node: CC2 },
         Event::WokeLate { by: Duration::ZERO },
+        Event::MembersChanged,
+        Event::Deleted,
+        Event::NotChanged { why: hb_engine::MembershipError::Known },
     ];
     for event in limited {
         assert!(matches!(line(&event, &names(), 0).limit, Limit::Second(_)), "{event:?}");
@@ -143,6 +146,8 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::TransitionComplete { hold: HoldSet::ALL },
         Event::FilesDiffer { node: CC2, theirs: String::new() },
         Event::FilesAgree { node: CC2 },
+        Event::NodeAdded { node: CC2, name: String::new() },
+        Event::NodeDeleted { node: CC2, name: String::new() },
     ];
     for event in a_few_at_once {
         assert!(matches!(line(&event, &names(), 0).limit, Limit::Burst(_)), "{event:?}");

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Office, status};
 use crate::accounts;
+use crate::heart::MemberChange;
 
 /// The listening control socket.
 pub(crate) struct ControlSocket {
@@ -100,8 +101,9 @@ impl Clerk {
             let Some(line) = read_line(stream, &mut input).await else { return false };
             let (stops, response) = match serde_json::from_slice(&line) {
                 Ok(request) => {
+                    let stops = request == Request::Stop;
                     let response = self.respond(request, privileged).await;
-                    (request == Request::Stop && matches!(response, Response::Accepted { .. }), response)
+                    (stops && matches!(response, Response::Accepted { .. }), response)
                 }
                 Err(error) => (false, refused(RefusalCause::UnknownRequest, &error.to_string())),
             };
@@ -134,6 +136,12 @@ impl Clerk {
                 };
             }
             Request::Stop => office.stop().map(|()| "stopping".to_owned()),
+            Request::AddNode { nodes } => {
+                office.desk.members(MemberChange::Add(nodes)).map(|()| told("addition"))
+            }
+            Request::DelNode { nodes } => {
+                office.desk.members(MemberChange::Delete(nodes)).map(|()| told("deletion"))
+            }
             Request::Standby { set } => {
                 office.desk.command(Command::Standby(status::hold_set(set))).map(|()| {
                     format!("asked to give up [{set}]; what comes of it is in the log and in the status")
@@ -150,6 +158,10 @@ impl Clerk {
             |text| Response::Accepted { text },
         )
     }
+}
+
+fn told(what: &str) -> String {
+    format!("asked for the {what}; what comes of it is in the log and in the status")
 }
 
 /// One line without its end; nothing if there is none in time, or it is too long.

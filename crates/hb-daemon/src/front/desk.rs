@@ -7,19 +7,22 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use hb_engine::Command;
+use hb_engine::{Command, Membership};
 use hb_transport::Medium;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::heart::{Change, FromHeart, HeartStatus, ToHeart};
+use crate::heart::{Change, FromHeart, HeartStatus, MemberChange, ToHeart};
 use crate::mailbox::Mailbox;
 
 /// The heart did not take or answer it in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the heart does not answer")]
 pub(crate) struct Busy;
+
+/// Writes down who is a node.
+pub(crate) type Keep = Box<dyn Fn(&Membership)>;
 
 /// The way to the heart.
 pub(crate) struct Desk {
@@ -31,6 +34,7 @@ pub(crate) struct Desk {
     next_ticket: Cell<u64>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Box<HeartStatus>>>>,
     stopping: Cell<bool>,
+    keep: Keep,
 }
 
 impl Desk {
@@ -40,6 +44,7 @@ impl Desk {
         to_heart: Arc<Mailbox<ToHeart>>,
         from_heart: Arc<Mailbox<FromHeart>>,
         epochs: Sender<u64>,
+        keep: Keep,
     ) -> io::Result<Self> {
         let bell = UnixStream::from_std(from_heart.bell()?)?;
         Ok(Self {
@@ -51,6 +56,7 @@ impl Desk {
             next_ticket: Cell::new(0),
             waiting: RefCell::default(),
             stopping: Cell::new(false),
+            keep,
         })
     }
 
@@ -72,6 +78,7 @@ impl Desk {
                         // Its thread ends with us.
                         let _ = self.epochs.send(number);
                     }
+                    FromHeart::Members(members) => (self.keep)(&members),
                     FromHeart::Discarded(parts) => drop(parts),
                     FromHeart::Ended(result) => return result,
                 }
@@ -97,6 +104,11 @@ impl Desk {
     /// A command for the engine.
     pub(super) fn command(&self, command: Command) -> Result<(), Busy> {
         self.to_heart.post(ToHeart::Command(command)).map_err(|_| Busy)
+    }
+
+    /// Nodes that come or go.
+    pub(super) fn members(&self, change: MemberChange) -> Result<(), Busy> {
+        self.to_heart.post(ToHeart::Members(change)).map_err(|_| Busy)
     }
 
     /// The orderly stop.

@@ -93,11 +93,12 @@ fn resource_set(set: HoldSet) -> ResourceSet {
 }
 
 fn name_of(snapshot: &Snapshot, node: u16) -> Option<String> {
-    snapshot.nodes.get(usize::from(node)).map(|node| node.name.clone())
+    snapshot.nodes.iter().find(|one| one.node.0 == node).map(|node| node.name.clone())
 }
 
 fn nodes(snapshot: Snapshot) -> Vec<NodeStatus> {
-    let own = snapshot.nodes.get(usize::from(snapshot.local.0)).and_then(|node| node.files.clone());
+    let own =
+        snapshot.nodes.iter().find(|one| one.node == snapshot.local).and_then(|node| node.files.clone());
     let other_files = |theirs: Option<&String>| {
         let differing = files_digest::differing(own.as_ref()?, theirs?);
         Some(differing.into_iter().map(str::to_owned).collect())

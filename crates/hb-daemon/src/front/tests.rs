@@ -63,7 +63,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
             Some(FromHeart::Status { ticket: *ticket, report })
         }
         ToHeart::Command(Command::Stop) => Some(FromHeart::Ended(Ok(()))),
-        ToHeart::Command(_) | ToHeart::Change(_) | ToHeart::LeaseTable => None,
+        ToHeart::Command(_) | ToHeart::Change(_) | ToHeart::LeaseTable | ToHeart::Members(_) => None,
     }
 }
 
@@ -90,7 +90,7 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         let inside = runtime.enter();
         let control = ControlSocket::open(dir).unwrap();
         let office = Rc::new(Office {
-            desk: Desk::new(inbox, outbox, std::sync::mpsc::channel().0).unwrap(),
+            desk: Desk::new(inbox, outbox, std::sync::mpsc::channel().0, Box::new(|_| ())).unwrap(),
             background: RefCell::new(Background::new(Scheduling::default(), &in_force, Leasing::default())),
             reloader: Reloader::new(
                 options,
@@ -133,7 +133,7 @@ fn heart(inbox: &Mailbox<ToHeart>, outbox: &Mailbox<FromHeart>) -> Vec<String> {
             match &message {
                 ToHeart::Status { .. } | ToHeart::LeaseTable => {}
                 ToHeart::Change(change) => asked.push(format!("Change({:?})", change.keys)),
-                other @ ToHeart::Command(_) => asked.push(format!("{other:?}")),
+                other @ (ToHeart::Command(_) | ToHeart::Members(_)) => asked.push(format!("{other:?}")),
             }
             if let Some(answer) = answer(&message) {
                 let last = matches!(answer, FromHeart::Ended(_));

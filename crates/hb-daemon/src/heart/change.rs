@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use hb_auth::KeyRing;
 use hb_compress::Packing;
-use hb_engine::Reconfiguration;
+use hb_engine::{Event, Reconfiguration};
 
-use super::message::FromHeart;
+use super::message::{FromHeart, MemberChange};
 use super::receive::Wire;
 use super::waiter::Ready;
 use super::{Heart, Port};
@@ -65,12 +65,27 @@ impl<P: Port> Heart<P> {
             self.voice.signs_with(clock::tick(), index);
         }
         self.packing = packing;
+        let names = Names { nodes: super::node_names(&self.engine), ..names };
         self.voice.exchange(names, log_refused);
         let now = clock::now();
         self.engine.reconfigure(now, engine);
         self.perform_outputs(now);
         self.deadline = self.engine.next_deadline();
         self.replace_farewell();
+    }
+
+    /// Adds nodes to the cluster, or deletes some.
+    pub(super) fn change_members(&mut self, asked: &MemberChange) {
+        let now = clock::now();
+        let done = match asked {
+            MemberChange::Add(names) => self.engine.add_nodes(now, names),
+            MemberChange::Delete(names) => self.engine.delete_nodes(now, names),
+        };
+        if let Err(why) = done {
+            self.voice.event(now.tick, &Event::NotChanged { why });
+        }
+        self.perform_outputs(now);
+        self.deadline = self.engine.next_deadline();
     }
 
     /// Fails only before anything is changed.

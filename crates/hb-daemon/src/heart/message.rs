@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hb_engine::{Command, JobId, Outcome, Snapshot};
+use hb_engine::{Command, JobId, Membership, Outcome, Snapshot};
 
 use super::change::{Change, Discarded};
 use super::lease::LeaseCounts;
@@ -23,6 +23,8 @@ pub(crate) enum ToHeart<P = hb_transport::Medium> {
     Command(Command),
     /// Work by this configuration from now on.
     Change(Box<Change<P>>),
+    /// Other nodes from now on.
+    Members(MemberChange),
     /// The table of the lease was built anew.
     LeaseTable,
     /// Tell how things are.
@@ -30,6 +32,15 @@ pub(crate) enum ToHeart<P = hb_transport::Medium> {
         /// Comes back with the answer.
         ticket: u64,
     },
+}
+
+/// Nodes that come or go because somebody says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MemberChange {
+    /// These come.
+    Add(Vec<String>),
+    /// These go.
+    Delete(Vec<String>),
 }
 
 /// What the heart answers.
@@ -44,6 +55,8 @@ pub(crate) enum FromHeart {
     },
     /// Starts of groups come near to the number in the file `hb_epoch`: this one is to be written.
     Epoch(u64),
+    /// What the host cache files should say from now on.
+    Members(Box<Membership>),
     /// No longer needed.
     Discarded(Discarded),
     /// The last message: the heart has stopped, in order unless there is an error.

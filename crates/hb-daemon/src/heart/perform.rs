@@ -6,7 +6,7 @@ use hb_engine::{Action, Event, JobId, Now, Outcome, Output};
 use hb_resource::stop_point::StopPoint;
 
 use super::lease::is_heartbeat;
-use super::{Heart, JobEnd, Port};
+use super::{FromHeart, Heart, JobEnd, Port};
 use crate::clock;
 
 impl<P: Port> Heart<P> {
@@ -86,7 +86,19 @@ impl<P: Port> Heart<P> {
         StopPoint::Submitted.pass();
     }
 
+    /// Only the newest list counts.
+    fn tell_members(&mut self) {
+        self.answers.retain(|answer| !matches!(answer, FromHeart::Members(_)));
+        self.answers.push_back(FromHeart::Members(Box::new(self.engine.membership())));
+    }
+
     fn perform_report(&mut self, now: Now, event: &Event) {
+        if matches!(event, Event::NodeAdded { .. }) {
+            self.voice.rename(super::node_names(&self.engine));
+        }
+        if *event == Event::MembersChanged {
+            self.tell_members();
+        }
         self.voice.event(now.tick, event);
         if *event == Event::Stopped {
             self.stopped = true;

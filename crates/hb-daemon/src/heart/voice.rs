@@ -38,6 +38,11 @@ impl Voice {
         self.log_refused = log_refused;
     }
 
+    /// Nodes came.
+    pub(super) fn rename(&mut self, nodes: Vec<String>) {
+        self.names.nodes = nodes;
+    }
+
     /// Another key signs, because a 3.0.6 peer uses it.
     pub(super) fn signs_with(&mut self, now: Tick, index: u8) {
         let text = || format!("Signing with key {index}, as the other node does.");

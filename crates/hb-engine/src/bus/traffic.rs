@@ -2,9 +2,9 @@
 //!
 //! Decides which messages are acted on; what they mean is decided in `liveness` and `failover`.
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use hb_wire::{Message, Value};
 
@@ -19,7 +19,7 @@ use crate::number;
 use crate::time::Tick;
 
 /// Messages that make us answer or move resources.
-const REACTIONS: [&str; 11] = [
+const REACTIONS: &[&str] = &[
     "reqnodes",
     "repnodes",
     "starting",
@@ -31,6 +31,10 @@ const REACTIONS: [&str; 11] = [
     "shutdone",
     "hbapi-clstat",
     "num_ping_nodes",
+    "addnode",
+    "delnode",
+    "setweight",
+    "setsite",
 ];
 /// How many requests for missing messages are sent in one turn.
 const REQUESTS_PER_TURN: usize = 8;
@@ -94,7 +98,7 @@ impl Engine {
             Some(_) => {}
         }
         let Some(node) = self.node_by_name(src) else {
-            return self.report(Event::UnknownNode { name: src.to_owned() });
+            return self.receive_stranger(src);
         };
         if node == self.config.local {
             return self.receive_own(link, message);
@@ -129,8 +133,13 @@ impl Engine {
 
     fn learn_uuid(&mut self, node: NodeId, message: &Message) {
         let Some(Ok(uuid)) = message.binary("srcuuid").map(<[u8; 16]>::try_from) else { return };
-        if uuid != [0; 16] {
-            self.node_mut(node).uuid = Some(uuid);
+        if uuid != [0; 16] && self.node(node).uuid != Some(uuid) {
+            let now = self.now.tick;
+            let peer = self.node_mut(node);
+            peer.uuid = Some(uuid);
+            if self.has_changing_members() && self.node_mut(node).actions.take(now) {
+                self.report(Event::MembersChanged);
+            }
         }
     }
 
@@ -280,7 +289,7 @@ impl Engine {
     /// Asks for what is missing and due.
     pub(crate) fn request_missing(&mut self) {
         let (now, delay) = (self.now.tick, self.config.max_rexmit_delay);
-        for node in self.node_ids() {
+        for node in self.node_ids().collect::<Vec<_>>() {
             let peer = self.node_mut(node);
             if peer.receiver.missing() == 0 {
                 continue;

@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::id::{GroupId, HoldSet, JobId, LinkId, NodeId};
 use crate::io::{Action, Command, Input, Outcome, Output};
 use crate::time::{Now, Tick, WallSeconds};
-use crate::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, PingConfig};
+use crate::{Config, Failback, GroupConfig, LinkConfig, Membership, NodeConfig, PingConfig};
 
 const TABLE: &str = include_str!("table.txt");
 
@@ -79,6 +79,7 @@ fn config() -> Config {
         failback: Failback::On,
         files_digest: String::new(),
         pings: PingConfig::default(),
+        membership: Membership::default(),
         groups: [group("L", 0), group("F", 1)].into(),
     }
 }

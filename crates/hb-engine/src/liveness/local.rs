@@ -115,6 +115,9 @@ impl Engine {
         if self.is_active() || self.local.ask_again.is_some() {
             return;
         }
+        if self.strangers_until().is_some() {
+            return;
+        }
         let me = self.config.local;
         if self.node_ids().any(|id| id != me && !self.node(id).heard && !self.node(id).is_dead()) {
             return;
@@ -127,6 +130,14 @@ impl Engine {
         } else {
             self.communication_up();
         }
+    }
+
+    /// Until when nodes that nobody named may still be heard for the first time (`autojoin`; `wire.md` 7.3): nothing if
+    /// that is over.
+    pub(crate) fn strangers_until(&self) -> Option<Tick> {
+        let until = self.local.started.plus(self.config.initdead);
+        let waits = self.config.membership.autojoin && !self.is_active() && self.now.tick < until;
+        waits.then_some(until)
     }
 
     /// Repeats the question for node lists if it is due.
@@ -153,14 +164,22 @@ impl Engine {
     /// A peer asks for our node list.
     pub(crate) fn answer_node_lists(&mut self, node: NodeId) {
         let mut names = alloc::string::String::new();
-        for known in &self.nodes {
-            names.push_str(&known.name);
+        for known in self.node_ids() {
+            names.push_str(&self.node(known).name);
             names.push(' ');
+        }
+        let mut deleted = alloc::string::String::new();
+        for name in self.deleted_names() {
+            deleted.push_str(name);
+            deleted.push(' ');
+        }
+        if deleted.is_empty() {
+            deleted.push(' ');
         }
         let mut message = Message::new("repnodes");
         message.push_text("dest", &self.node(node).name);
         message.push_text("nodelist", &names);
-        message.push_text("delnodelist", " ");
+        message.push_text("delnodelist", &deleted);
         self.send(message);
     }
 

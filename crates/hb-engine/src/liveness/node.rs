@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use crate::bus::allowance::Allowance;
 use crate::bus::receiver::Receiver;
+use crate::membership::DEFAULT_WEIGHT;
 use crate::random::Random;
 use crate::reconfigure::PeerFiles;
 use crate::time::Tick;
@@ -20,10 +21,25 @@ pub(crate) const STATUS_ACTIVE: &str = "active";
 /// Status of a node that was declared dead.
 pub(crate) const STATUS_DEAD: &str = "dead";
 
+/// Whether a node has its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    /// It is a node of the cluster.
+    InUse,
+    /// It was deleted: the number waits for another one.
+    Free,
+}
+
 /// One node as we see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) name: String,
+    pub(crate) number: Number,
+    /// Since when it counts as a node: its silence is measured from then on.
+    pub(crate) known_since: Tick,
+    /// See [`crate::MemberRecord`].
+    pub(crate) weight: u32,
+    pub(crate) site: String,
     pub(crate) uuid: Option<[u8; 16]>,
     /// Highest generation of which a status came; 0 = never.
     pub(crate) generation: u64,
@@ -56,6 +72,10 @@ impl Node {
     pub(crate) fn new(name: &str, links: usize, now: Tick, random: &mut Random) -> Self {
         Self {
             name: name.to_owned(),
+            number: Number::InUse,
+            known_since: now,
+            weight: DEFAULT_WEIGHT,
+            site: String::new(),
             uuid: None,
             generation: 0,
             status: STATUS_INIT.to_owned(),

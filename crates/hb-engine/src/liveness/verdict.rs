@@ -5,6 +5,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use hb_wire::Message;
@@ -181,7 +182,7 @@ impl Engine {
             return;
         }
         self.local.doubt = None;
-        for node in self.node_ids() {
+        for node in self.node_ids().collect::<Vec<_>>() {
             if node == self.config.local {
                 continue;
             }
@@ -199,7 +200,7 @@ impl Engine {
         if peer.is_dead() {
             return None;
         }
-        let since = self.awake_since(peer.last_status.unwrap_or(self.local.started));
+        let since = self.awake_since(peer.last_status.unwrap_or(peer.known_since));
         Some(since.plus(self.deadtime_of(node)))
     }
 
@@ -234,9 +235,8 @@ impl Engine {
 
     fn declare_dead(&mut self, node: NodeId) {
         let now = self.now.tick;
-        let started = self.local.started;
         let peer = self.node_mut(node);
-        let silence = now.since(peer.last_status.unwrap_or(started));
+        let silence = now.since(peer.last_status.unwrap_or(peer.known_since));
         STATUS_DEAD.clone_into(&mut peer.status);
         peer.receiver.forget();
         self.report(Event::NodeDead { node, silence });

@@ -8,6 +8,7 @@ use crate::config::{Config, NodeConfig, PingConfig};
 use crate::failover::Phase;
 use crate::id::{HoldSet, JobId};
 use crate::io::{Action, Command, Input, Outcome, Output};
+use crate::membership::Membership;
 use crate::snapshot::GroupState;
 use crate::time::WallSeconds;
 
@@ -39,6 +40,7 @@ fn config() -> Config {
         groups: vec![group("L", 0), group("F", 1)],
         files_digest: "ours".to_string(),
         pings: PingConfig::default(),
+        membership: Membership::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hb_engine::{
     Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, Input, JobId, LinkConfig, LinkId,
-    NodeConfig, NodeId, Now, Outcome, Output, PingConfig, PingId, Snapshot, Tick, WallSeconds,
+    Membership, NodeConfig, NodeId, Now, Outcome, Output, PingConfig, PingId, Snapshot, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -67,6 +67,7 @@ pub(crate) fn config(local: u16, failback: Failback) -> Config {
         failback,
         files_digest: String::new(),
         pings: PingConfig::default(),
+        membership: Membership::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

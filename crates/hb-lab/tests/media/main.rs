@@ -14,6 +14,8 @@ mod healing;
 #[cfg(test)]
 mod ipfail;
 #[cfg(test)]
+mod membership;
+#[cfg(test)]
 mod ping;
 #[cfg(test)]
 mod ppp;

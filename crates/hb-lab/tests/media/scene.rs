@@ -124,7 +124,7 @@ impl Scene {
         let what = format!("{:?}: both active, with links {links:?} up", self.pair);
         self.until(&what, async |scene| {
             for (node, peer) in scene.nodes.iter().zip(["beta", "alpha"]) {
-                let is_active = match node.account().await {
+                let is_active = match account(node).await {
                     Account::Ours(status) => {
                         status.nodes.iter().any(|node| node.name == peer && node.status == "active")
                     }
@@ -221,13 +221,21 @@ pub(crate) async fn ip(host: &Host, arguments: &[&str]) {
 
 /// Does `node` say that it hears `peer` on this link?
 pub(crate) async fn is_up(node: &Node, peer: &str, link: &str) -> bool {
-    match node.account().await {
+    match account(node).await {
         Account::Ours(status) => {
             let mut nodes = status.nodes.iter().filter(|node| node.name == peer);
             nodes.any(|node| node.links.iter().any(|found| found.name == link && found.up))
         }
         Account::Heartbeat { .. } => ask_306(node, &["hblinkstatus", peer, link]).await == "up",
         Account::Off | Account::NotRunning | Account::Mute => false,
+    }
+}
+
+/// What a node of ours says. A 3.0.6 node is asked by [`ask_306`]: one that manages no resources has no account.
+async fn account(node: &Node) -> Account {
+    match node.program() {
+        NodeProgram::Ours { .. } => node.account().await,
+        NodeProgram::Heartbeat306 => Account::Heartbeat { hold: String::new(), peer: String::new() },
     }
 }
 

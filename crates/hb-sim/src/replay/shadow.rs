@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, GroupConfig, Input, JobId, LinkConfig, LinkId, NodeConfig, NodeId, Now, Outcome, Output,
-    PingConfig, Tick, WallSeconds,
+    Config, Engine, GroupConfig, Input, JobId, LinkConfig, LinkId, Membership, NodeConfig, NodeId, Now,
+    Outcome, Output, PingConfig, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -130,5 +130,6 @@ fn config(recording: &Recording, node: usize, life: &Life) -> Config {
         groups: vec![group(0), group(1)],
         files_digest: String::new(),
         pings: PingConfig::default(),
+        membership: Membership::default(),
     }
 }

@@ -6,8 +6,9 @@ use crate::pattern::matches_with_dots;
 use crate::source::{Mark, Source};
 
 use super::super::HaCf;
-use super::super::draft::Autojoin;
+use super::super::draft::Draft;
 use super::whole_file;
+use crate::checked::Autojoin;
 
 /// Whether there are nodes, this one among them, and whether their names can be told apart.
 pub(super) fn check(cf: &mut HaCf<'_>) {
@@ -49,6 +50,17 @@ pub(crate) fn check_number_of_nodes(nodes: &[(String, Mark)], source: &Source, r
         Diagnostic::warning(Code::ManyNodes, message)
             .at(source.place(*third))
             .hint("make clusters of two nodes, or leave haresources empty")
+    });
+}
+
+/// Whose groups move is written in the files, so nobody can join by itself where there are any.
+pub(crate) fn check_autojoin(draft: &Draft, source: &Source, report: &mut Report) {
+    let (true, Some(mark)) = (draft.is_open(), draft.autojoin.mark()) else { return };
+    report.error(|| {
+        let message = "nodes cannot join by themselves when haresources owns the resources";
+        Diagnostic::error(Code::Autojoin, message)
+            .at(source.place(mark))
+            .hint("write `autojoin none` and name all nodes")
     });
 }
 

@@ -1,0 +1,84 @@
+//! Nodes that join without being in the files, and nodes that are deleted: lists, files and what others make of it
+//! (`wire.md` 9).
+
+use std::time::Duration;
+
+use hb_lab::ClusterFiles;
+
+use crate::scene::{LIMIT, Pair, Scene, program};
+
+#[tokio::test]
+async fn both_ours() {
+    join_and_leave(Pair::Ours).await;
+}
+
+#[tokio::test]
+async fn with_306() {
+    join_and_leave(Pair::With306).await;
+}
+
+/// Each has only itself in its file. Alpha is ours.
+async fn join_and_leave(pair: Pair) {
+    let files = ["alpha", "beta"].map(|name| {
+        let (keepalive, deadtime) = (Duration::from_millis(200), Duration::from_secs(1));
+        let mut files = ClusterFiles::two_node()
+            .with_timing(keepalive, deadtime)
+            .with("initdead", "2")
+            .with("node", name)
+            .with("autojoin", "any");
+        if pair == Pair::With306 && name == "beta" {
+            // 3.0.6 lets nodes join only when it does not manage resources itself.
+            files = files.with("pacemaker", "ccm-only");
+        }
+        files.haresources = String::new();
+        files
+    });
+    let scene = Scene::build_of(pair, &files).await;
+    scene.start(&["eth0"]).await;
+    let members = async |scene: &Scene| {
+        let nodes = scene.status().await.nodes;
+        nodes.into_iter().map(|node| node.name).collect::<Vec<_>>()
+    };
+    assert_eq!(members(&scene).await, ["alpha", "beta"]);
+    let file = |scene: &Scene, name| {
+        let path = format!("/var/lib/heartbeat/{name}");
+        scene.alpha().host().read(&path).unwrap_or_default()
+    };
+    scene.until("beta is in the host cache", async |scene| has_line(&file(scene, "hostcache"), "beta")).await;
+
+    scene.beta().stop().await.unwrap();
+    scene.beta().stopped(LIMIT).await.unwrap();
+    let dead = async |scene: &Scene| scene.status().await.nodes[1].status == "dead";
+    scene.until("beta is dead", dead).await;
+    hb_ctl(&scene, "delnode").await;
+    scene.until("beta is deleted", async |scene| members(scene).await == ["alpha"]).await;
+    let deleted = |scene: &Scene| {
+        has_line(&file(scene, "delhostcache"), "beta") && !has_line(&file(scene, "hostcache"), "beta")
+    };
+    scene.until("the files say so", async |scene| deleted(scene)).await;
+
+    // It stays out: over a restart of ours, and when it speaks.
+    scene.alpha().stop().await.unwrap();
+    scene.alpha().stopped(LIMIT).await.unwrap();
+    scene.alpha().start().await.unwrap();
+    scene.beta().start().await.unwrap();
+    scene.until("beta is heard", async |scene| scene.alpha().log().contains("bad node [beta]")).await;
+    assert_eq!(members(&scene).await, ["alpha"]);
+    hb_ctl(&scene, "addnode").await;
+    scene.see_each_other(&["eth0"]).await;
+    scene.until("the files say so", async |scene| has_line(&file(scene, "hostcache"), "beta")).await;
+    assert!(!has_line(&file(&scene, "delhostcache"), "beta"));
+}
+
+/// A line of a host cache file with a UUID.
+fn has_line(file: &str, node: &str) -> bool {
+    let unknown = "00000000-0000-0000-0000-000000000000";
+    file.lines().any(|line| line.starts_with(&format!("{node}\t")) && !line.contains(unknown))
+}
+
+async fn hb_ctl(scene: &Scene, command: &str) {
+    let (hb_ctl, run_dir) = (program("hb-ctl"), "/var/run/heartbeat");
+    let argv = [hb_ctl.to_str().unwrap(), command, "--run-dir", run_dir, "beta"];
+    let output = scene.alpha().host().run(&argv, LIMIT).await.unwrap();
+    assert!(output.succeeded(), "{}", output.stderr);
+}
