@@ -23,6 +23,7 @@ mod ping;
 mod port;
 mod receive;
 mod signature;
+mod stall;
 mod voice;
 mod waiter;
 
@@ -58,6 +59,7 @@ use load::LoadAverage;
 use ping::Asked;
 use receive::Wire;
 use signature::Signature;
+use stall::Stall;
 use voice::Voice;
 use waiter::{Ready, Waiter};
 
@@ -130,6 +132,7 @@ pub(crate) struct Heart<P> {
     /// When the engine wants to be woken: what it said after the last input.
     deadline: Option<Tick>,
     load: LoadAverage,
+    stall: Stall,
     notify: Notify,
     notify_at: Option<Tick>,
     /// One packet on its way in, and one on its way out.
@@ -181,6 +184,7 @@ impl<P: Port> Heart<P> {
             attention: Attention::full(now),
             deadline,
             load: LoadAverage::open(),
+            stall: Stall::default(),
             notify: parts.notify,
             notify_at,
             incoming: vec![0; MAX_PACKET],
@@ -297,6 +301,7 @@ impl<P: Port> Heart<P> {
 
     /// What is neither urgent nor the engine's: the service manager's watchdog, what was left out of the log.
     fn do_chores(&mut self, now: Tick) {
+        self.stall.look(now);
         if let Some(number) = self.engine.epoch().and_then(|epoch| self.epochs.due(epoch)) {
             self.answers.push_back(FromHeart::Epoch(number));
         }

@@ -29,6 +29,7 @@ use crate::guard::client::GuardClient;
 use crate::guard::will::{Bequest, Farewell};
 use crate::netlink::Netlink;
 use crate::report::{Failure, Level, Report, Reporter};
+use crate::sentinel::{self, Claim, Ours};
 use crate::spec::{GroupSpec, ResourceSpec};
 
 /// Something to do with a group.
@@ -231,6 +232,7 @@ struct Prepared {
     config: Rc<ActuatorConfig>,
     tools: Tools,
     keeper: Option<tokio::task::JoinHandle<()>>,
+    claims: Option<mpsc::Receiver<Claim>>,
 }
 
 /// Opens everything that a takeover needs, so that it need not be opened then.
@@ -256,19 +258,40 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
     let config = Rc::new(config);
     let agents = Agents::new(guard, Rc::clone(&config), report.clone());
     agents.bequeath(Bequest::Config(Box::new((*config).clone())));
-    let tools = Tools { addresses: Rc::new(Addresses::new(netlink)), announcer, agents, report };
-    Ok(Prepared { config, tools, keeper })
+    let ours = Ours::default();
+    let claims = sentinel::watch(ours.clone())
+        .inspect_err(|error| {
+            if !has_address {
+                return;
+            }
+            let text = format!("Nobody watches whether other machines claim our addresses: {error}");
+            report.note(Level::Warning, text);
+        })
+        .ok();
+    let tools = Tools { addresses: Rc::new(Addresses::new(netlink)), announcer, agents, report, ours };
+    Ok(Prepared { config, tools, keeper, claims })
 }
 
 /// Sorts jobs into the queues of their groups until the owner is gone, then waits for the workers and the guard.
 async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
-    let Prepared { config, mut tools, keeper } = prepared;
+    let Prepared { config, mut tools, keeper, claims } = prepared;
+    let mut claims = Claims(claims);
     let mut workers = JoinSet::new();
     let mut queues = BTreeMap::new();
     for (index, spec) in config.groups.iter().enumerate() {
         queues.insert(index, employ(index, spec.clone(), &tools, &mut workers));
     }
-    while let Some(order) = orders.recv().await {
+    loop {
+        let order = tokio::select! {
+            biased;
+            order = orders.recv() => order,
+            claim = claims.next() => {
+                // Beside the jobs, which nobody outside may hold up.
+                tokio::task::spawn_local(tools.clone().defend(claim));
+                continue;
+            }
+        };
+        let Some(order) = order else { break };
         match order {
             Order::Job(job) => assign(job, &queues, &tools.report),
             Order::Farewell(farewell) => tools.agents.bequeath(Bequest::Farewell(farewell)),
@@ -291,6 +314,22 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
     while workers.join_next().await.is_some() {}
     if let Some(keeper) = keeper {
         let _ = keeper.await;
+    }
+}
+
+/// What the sentinel hears, if there is one.
+struct Claims(Option<mpsc::Receiver<Claim>>);
+
+impl Claims {
+    /// The next claim; never, when there is no sentinel.
+    async fn next(&mut self) -> Claim {
+        if let Some(claims) = &mut self.0
+            && let Some(claim) = claims.recv().await
+        {
+            return claim;
+        }
+        self.0 = None;
+        std::future::pending().await
     }
 }
 

@@ -1,7 +1,7 @@
 //! When an address is announced: at once, and again with growing pauses (field.md N3).
 //!
 //! The frames are made in [`crate::arp`] and [`crate::neighbour`]. Announcements end with the group, see [`Series`]; refreshing them for as
-//! long as the address is held, and answering foreign claims, has its place in [`Announcer::begin`].
+//! long as the address is held has its place in [`Announcer::begin`]. Foreign claims are answered by the dispatcher.
 
 use std::io;
 use std::net::IpAddr;
@@ -58,6 +58,13 @@ impl Announcer {
             }
         });
         Some(Series(repetitions.abort_handle()))
+    }
+
+    /// Announces once, without repetitions.
+    pub(crate) fn once(&self, link: &Link, address: IpAddr) {
+        if let Some(mac) = link.mac {
+            self.announce(link, mac, address);
+        }
     }
 
     /// One request and one reply, or for IPv6 one advertisement. A failure is told and nothing else: the repetitions may

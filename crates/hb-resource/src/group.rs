@@ -10,6 +10,7 @@ use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
 use crate::guard::will::Holding;
 use crate::report::{Failure, Level, Reporter};
+use crate::sentinel::{Claim, Ours};
 use crate::spec::{AddressSpec, GroupSpec, ResourceSpec};
 use crate::stop_point::StopPoint;
 
@@ -21,6 +22,8 @@ pub(crate) struct Tools {
     pub(crate) announcer: Option<Announcer>,
     pub(crate) agents: Agents,
     pub(crate) report: Reporter,
+    /// What the sentinel watches over.
+    pub(crate) ours: Ours,
 }
 
 impl Tools {
@@ -36,6 +39,22 @@ impl Tools {
                 self.report.note(Level::Error, text);
             }
         }
+    }
+}
+
+impl Tools {
+    /// Says that somebody else claims one of our addresses, and announces it again if it is still here.
+    pub(crate) async fn defend(self, claim: Claim) {
+        let Claim { address, mac, .. } = claim;
+        let found = self.addresses.links_with(address).await.unwrap_or_default();
+        // Without a wait from here on: a frame behind a release would take the address back from its next owner.
+        let Some(announcer) = self.announcer.as_ref().filter(|_| self.ours.contains(address)) else { return };
+        for link in &found {
+            announcer.once(link, address);
+        }
+        let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+        let text = format!("Another machine, {mac}, claims {address}, which is here: announced again");
+        self.report.note(Level::Warning, text);
     }
 }
 
@@ -132,6 +151,7 @@ impl Group {
         StopPoint::BeforeAddress.pass();
         let Up { link, was_there } =
             self.tools.addresses.put_up(spec).await.map_err(|error| error.to_string())?;
+        self.tools.ours.add(spec.address);
         StopPoint::Unannounced.pass();
         // First the neighbours, then the humans.
         let series = self.tools.announcer.as_ref().and_then(|announcer| announcer.begin(&link, spec.address));
@@ -145,6 +165,8 @@ impl Group {
     async fn stop_one(&self, resource: &ResourceSpec) -> Result<(), String> {
         match resource {
             ResourceSpec::Address(spec) => {
+                // Whoever claims it from here on may be right.
+                self.tools.ours.remove(spec.address);
                 let removed =
                     self.tools.addresses.take_down(spec).await.map_err(|error| error.to_string())?;
                 let done = if removed.is_empty() { "was not here" } else { "removed" };

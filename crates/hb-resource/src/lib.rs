@@ -23,6 +23,7 @@ mod neighbour;
 mod netlink;
 mod placement;
 mod report;
+mod sentinel;
 mod spec;
 pub mod stop_point;
 #[cfg(test)]

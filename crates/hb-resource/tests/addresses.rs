@@ -12,6 +12,7 @@ mod recorder;
 use std::time::{Duration, Instant};
 
 use hb_resource::{ADDRESS_MARK, ActuatorConfig, GroupSpec, JobAction, REPEAT_AFTER, ResourceSpec, cleanup};
+use hb_sys::packet::PacketSocket;
 use network::{Network, in_own_network};
 use recorder::Recorder;
 
@@ -348,6 +349,42 @@ fn groups_come_while_others_are_held_and_numbers_are_used_again() {
             addresses.len() == 2 && addresses.iter().any(|text| text.contains("10.79.0.102")),
             "{addresses:?}"
         );
+        node.finish();
+    });
+}
+
+#[test]
+fn a_foreign_claim_is_told_and_answered_but_moves_nothing() {
+    in_own_network("a_foreign_claim_is_told_and_answered_but_moves_nothing", |network| {
+        network.veth("e0", "p0");
+        let mut node = node(&[&["10.79.0.100/24/e0"]]);
+        node.perform(JobAction::Start(0)).unwrap();
+        let ears = network.listen("p0");
+        let socket = PacketSocket::open().unwrap();
+        let (mac, foreign) = (network.mac("e0"), [2, 0, 0, 0, 0, 9]);
+        let claim = expected_pair(&foreign, [10, 79, 0, 100]);
+        let is_answer = |frame: &[u8]| frame[22..28] == *mac;
+        // Until the last repetition of the announcement that matters here.
+        while ears.next(Duration::from_millis(700)).is_some() {}
+        let (index, begun) = (network.index("p0"), Instant::now());
+        socket.send(index, &claim[0]).unwrap();
+        let (frame, at) = ears.next(Duration::from_secs(1)).expect("an answer");
+        assert!(is_answer(&frame) && at - begun < Duration::from_millis(200), "{:?}", at - begun);
+        println!("measured, a claim is answered after {} us", (at - begun).as_micros());
+        // The second half of the answer, and nothing more at once, however often it is claimed.
+        assert!(is_answer(&ears.next(Duration::from_secs(1)).unwrap().0));
+        for _ in 0..20 {
+            socket.send(network.index("p0"), &claim[1]).unwrap();
+        }
+        assert!(ears.next(Duration::from_millis(300)).is_none());
+        assert_eq!(network.address_texts(), ["e0 10.79.0.100/24 10.79.0.255 e0:0"]);
+        // What is not here anybody may claim.
+        node.perform(JobAction::Stop(0)).unwrap();
+        let told = "Another machine, 02:00:00:00:00:09, claims 10.79.0.100, which is here: announced again";
+        assert!(node.has_note(told), "{}", node.notes());
+        std::thread::sleep(Duration::from_secs(1));
+        socket.send(network.index("p0"), &claim[0]).unwrap();
+        assert!(ears.next(Duration::from_millis(300)).is_none());
         node.finish();
     });
 }

@@ -104,6 +104,36 @@ fn an_ipv6_address_is_advertised_at_once_and_again_with_growing_pauses() {
     });
 }
 
+#[test]
+fn a_foreign_advertisement_is_told_and_answered() {
+    in_own_network("a_foreign_advertisement_is_told_and_answered", |network| {
+        network.veth("e0", "p0");
+        let mut node = Recorder::start(ActuatorConfig::new(vec![group("fd79::100/64/e0")]));
+        let ears = network.listen_for("p0", ETHERTYPE_IPV6);
+        node.perform(JobAction::Start(0)).unwrap();
+        let mine = network.mac("e0");
+        let advertisement = || loop {
+            let (frame, at) = ears.next(Duration::from_millis(700))?;
+            if frame[54] == 136 && frame[62..78] == FLOATING.octets() {
+                return Some((frame, at));
+            }
+        };
+        let first = advertisement().expect("an announcement").0;
+        // The repetitions, until a longer pause.
+        while advertisement().is_some() {}
+        // What the kernel checks is not what is looked at: a claim may be anything.
+        let foreign = [2, 0, 0, 0, 0, 9];
+        let claim = [&first[..6], &foreign, &first[12..80], &foreign].concat();
+        PacketSocket::open().unwrap().send(network.index("p0"), &claim).unwrap();
+        let begun = Instant::now();
+        let (frame, at) = advertisement().expect("an answer");
+        assert!(frame[80..86] == *mine && at - begun < Duration::from_millis(200), "{:?}", at - begun);
+        node.perform(JobAction::Stop(0)).unwrap();
+        assert!(node.has_note("Another machine, 02:00:00:00:00:09, claims fd79::100"), "{}", node.notes());
+        node.finish();
+    });
+}
+
 /// Whether a solicitation of p0 for the floating address is answered.
 fn is_answered(network: &Network) -> bool {
     let socket = PacketSocket::open().unwrap();

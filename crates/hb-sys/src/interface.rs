@@ -35,6 +35,22 @@ pub fn netmask(socket: impl AsFd, interface: &str) -> io::Result<Ipv4Addr> {
     address(&socket, libc::SIOCGIFNETMASK, interface)
 }
 
+/// The hardware address of the interface, where it has one of 6 bytes; zeros for loopback.
+///
+/// # Errors
+/// As [`broadcast_address`], for a missing interface or name.
+pub fn hardware_address(socket: impl AsFd, interface: &str) -> io::Result<[u8; 6]> {
+    let mut request = request(interface)?;
+    control(&socket, libc::SIOCGIFHWADDR, &mut request)?;
+    // SAFETY: the request fills in a `sockaddr` at the start of the union; any bytes are a valid one.
+    let address = unsafe { request.ifr_ifru.ifru_hwaddr };
+    let mut bytes = [0; 6];
+    for (to, from) in bytes.iter_mut().zip(address.sa_data) {
+        *to = from.cast_unsigned();
+    }
+    Ok(bytes)
+}
+
 /// Sets `SO_DONTROUTE`: packets go only to directly connected networks.
 ///
 /// # Errors
@@ -114,7 +130,9 @@ fn control(socket: &impl AsFd, what: libc::Ioctl, request: &mut libc::ifreq) -> 
 mod tests {
     use std::net::{Ipv4Addr, UdpSocket};
 
-    use super::{all, broadcast_address, ipv4_address, netmask, report_drops, set_dont_route};
+    use super::{
+        all, broadcast_address, hardware_address, ipv4_address, netmask, report_drops, set_dont_route,
+    };
 
     #[test]
     fn loopback() {
@@ -124,6 +142,7 @@ mod tests {
         // Without a broadcast address there is an answer nevertheless.
         assert!(broadcast_address(&socket, "lo").is_ok());
         set_dont_route(&socket).unwrap();
+        assert_eq!(hardware_address(&socket, "lo").unwrap(), [0; 6]);
     }
 
     #[test]

@@ -100,6 +100,10 @@ impl<P: Port> Heart<P> {
             self.tell_members();
         }
         self.voice.event(now.tick, event);
+        if let Event::WokeLate { by } = event {
+            let text = self.stall.explain(now.tick, *by);
+            self.voice.explain_stall(now.tick, text);
+        }
         if *event == Event::Stopped {
             self.stopped = true;
         }

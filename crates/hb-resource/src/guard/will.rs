@@ -20,6 +20,7 @@ use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
 use crate::lease;
 use crate::report::{Level, Reporter};
+use crate::sentinel::Ours;
 use crate::spec::GroupSpec;
 
 /// A message that is sent by the guard after the heart's death, when nothing of the node runs any more.
@@ -107,7 +108,8 @@ impl Will {
     pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) {
         let Self { config, held, farewell } = self;
         let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
-        let tools = Tools { addresses, announcer: None, agents, report: report.clone() };
+        let tools =
+            Tools { addresses, announcer: None, agents, report: report.clone(), ours: Ours::default() };
         let mut stops = JoinSet::new();
         for (number, holding) in held {
             let mut group = Group::started(number, holding, tools.clone());
