@@ -42,6 +42,8 @@ async fn hung() {
         let sight = cluster.probe.until("rest at last", LIMIT, rests).await.unwrap();
         println!("measured, run {run}: both answered for {} ms after it went on", sight.both_ns / 1_000_000);
         assert_eq!(sight.both_ns, 0, "after ours went on");
+        let log = cluster.alpha().log();
+        assert!(log.contains("so it was stopped, frozen, or held up in the kernel"), "{log}");
     }
 }
 
