@@ -10,7 +10,7 @@ fuzz_target!(|input: &[u8]| {
     let [how, rest @ ..] = input else { return };
     let method = if how & 1 == 0 { Method::Zlib } else { Method::Bz2 };
     let mut outer = Message::default();
-    outer.push("_compressed_payload", Value::Binary(rest.to_vec()));
+    outer.push("_compressed_payload", Value::Binary(rest.to_vec().into()));
     outer.push_text("_compression_algorithm", method.name());
     if let Ok(inside) = unpack(outer) {
         assert!(!inside.has("_compressed_payload"));

@@ -45,7 +45,7 @@ fn status() -> Message {
     message.push_text("dt", "1388");
     message.push_text("protocol", "1");
     message.push_text("src", "wa1");
-    message.push("srcuuid", Value::Binary((0..16).collect()));
+    message.push("srcuuid", Value::Binary((0..16).collect::<Vec<u8>>().into()));
     message.push_text("seq", "1f");
     message.push_text("hg", "6b01ed45");
     message.push_text("ts", "6b01ed44");

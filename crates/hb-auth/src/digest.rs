@@ -101,7 +101,12 @@ fn append_crc(covered: &[u8], out: &mut Vec<u8>) {
 
 fn append_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    let start = out.len();
+    out.resize(start + 2 * bytes.len(), 0);
+    let (pairs, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
 }
 
 /// Reads exactly `N` bytes of lower case hex.

@@ -1,6 +1,7 @@
 //! The key ring: up to 16 numbered keys, one of them active (`wire.md` 3.1).
 
 use std::fmt;
+use std::io::Write;
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -183,8 +184,8 @@ impl KeyRing {
     /// Appends index, blank and the digest of `covered`: the text of a trailer or an inner `auth` field.
     pub(crate) fn sign(&self, covered: &[u8]) -> Vec<u8> {
         let mut text = Vec::with_capacity(43);
-        text.extend_from_slice(self.active.index.to_string().as_bytes());
-        text.push(b' ');
+        // Never refused.
+        let _ = write!(text, "{} ", self.active.index);
         self.active.key.append(covered, &mut text);
         text
     }

@@ -68,7 +68,7 @@ impl KeyRing {
         let auth = self.sign(text);
         text.clear();
         let others = message.fields().iter().filter(|field| field.name != b"auth").cloned();
-        let auth = Field { name: b"auth".to_vec(), value: Value::Text(auth) };
+        let auth = Field { name: "auth".into(), value: Value::Text(auth.into()) };
         let signed = Message::from_fields(others.chain(iter::once(auth)).collect());
         classic::encode_into(&signed, text).inspect_err(|_| text.clear())
     }
@@ -84,8 +84,8 @@ impl KeyRing {
             return None;
         }
         classic::auth_text_into(message, scratch).ok()?;
-        let value = Value::Text(self.sign(scratch));
+        let value = Value::Text(self.sign(scratch).into());
         scratch.clear();
-        Some(Field { name: b"auth".to_vec(), value })
+        Some(Field { name: "auth".into(), value })
     }
 }

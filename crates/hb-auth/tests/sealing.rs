@@ -12,15 +12,15 @@ mod strategy {
         let bytes = || prop::collection::vec(any::<u8>(), 0..40);
         let text = || prop::collection::vec(1_u8.., 0..40);
         let value = prop_oneof![
-            6 => text().prop_map(Value::Text),
-            2 => bytes().prop_map(Value::Binary),
+            6 => text().prop_map(|bytes| Value::Text(bytes.into())),
+            2 => bytes().prop_map(|bytes| Value::Binary(bytes.into())),
             1 => prop::collection::vec(text(), 0..5).prop_map(Value::List),
             1 => bytes().prop_map(|bytes| {
-                Value::Struct(Message::from_fields(vec![Field { name: b"x".to_vec(), value: Value::Binary(bytes) }]))
+                Value::Struct(Message::from_fields(vec![Field { name: "x".into(), value: Value::Binary(bytes.into()) }]))
             }),
         ];
         let field = ("[a-z()<>\n]{1,8}", value);
-        let field = field.prop_map(|(name, value)| Field { name: name.into_bytes(), value });
+        let field = field.prop_map(|(name, value)| Field { name: name.as_str().into(), value });
         prop::collection::vec(field, 0..12).prop_map(Message::from_fields)
     }
 

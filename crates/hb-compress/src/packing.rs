@@ -84,7 +84,7 @@ impl Packing {
     fn pack(self, ring: &KeyRing, message: &Message) -> Option<Message> {
         let plain = plain(ring, message, self.inner).filter(|plain| plain.len() <= MAX_PLAIN)?;
         let mut packed = Message::default();
-        packed.push(PAYLOAD, Value::Binary(self.method.deflate(&plain)?));
+        packed.push(PAYLOAD, Value::Binary(self.method.deflate(&plain)?.into()));
         packed.push_text(ALGORITHM, self.method.name());
         Some(packed)
     }

@@ -18,7 +18,7 @@ fn ring() -> KeyRing {
 #[cfg(test)]
 fn packed(method: &str, payload: Vec<u8>) -> Message {
     let mut message = Message::default();
-    message.push("_compressed_payload", Value::Binary(payload));
+    message.push("_compressed_payload", Value::Binary(payload.into()));
     message.push_text("_compression_algorithm", method);
     message
 }
@@ -39,7 +39,7 @@ fn noise(length: usize) -> Message {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         bytes.push(state.to_be_bytes()[0]);
     }
-    message.push("bytes", Value::Binary(bytes));
+    message.push("bytes", Value::Binary(bytes.into()));
     message
 }
 
@@ -140,7 +140,7 @@ fn refusals() {
     assert_eq!(unpack(packed("gzip", zlib(&status))), Err(UnpackError::Method));
     assert_eq!(unpack(packed("bz2", zlib(&status))), Err(UnpackError::Damaged));
     let mut unnamed = Message::default();
-    unnamed.push("_compressed_payload", Value::Binary(zlib(&status)));
+    unnamed.push("_compressed_payload", Value::Binary(zlib(&status).into()));
     assert_eq!(unpack(unnamed), Err(UnpackError::Method));
     let mut text = Message::default();
     text.push_text("_compressed_payload", "x");

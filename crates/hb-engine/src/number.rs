@@ -1,6 +1,13 @@
-//! Numbers in fields, read as 3.0.6 reads them: a prefix counts, the rest is ignored (`wire.md` 4.3).
+//! Numbers in fields: times to be written, and numbers read as 3.0.6 reads them: a prefix counts, the rest is ignored (`wire.md` 4.3).
+
+use core::time::Duration;
 
 use hb_wire::Message;
+
+/// Whole milliseconds; configured times are far below the limit.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// The hexadecimal number at the start of the field; `None` if there is none or it does not fit.
 pub(crate) fn hex(message: &Message, name: &str) -> Option<u64> {

@@ -82,7 +82,7 @@ fn stamp(now: Tick) -> Now {
 fn from_peer(kind: &str, seq: u64) -> Message {
     let mut message = Message::new(kind);
     message.push_text("src", "wa2");
-    message.push("srcuuid", Value::Binary(PEER_UUID.to_vec()));
+    message.push("srcuuid", Value::Binary((&PEER_UUID).into()));
     if seq > 0 {
         message.push_text("seq", &format!("{seq:x}"));
     }

@@ -178,7 +178,7 @@ impl Legacy {
     fn stamp(&self, message: &mut Message) {
         let name = &self.config.nodes[usize::from(self.config.local.0)].name;
         message.set_text("src", name);
-        message.set("srcuuid", Value::Binary(self.config.uuid.to_vec()));
+        message.set("srcuuid", Value::Binary(self.config.uuid.as_slice().into()));
         message.set_text("hg", &format!("{:x}", self.config.generation));
         message.set_text("ts", &format!("{:x}", self.now.wall.0));
         message.set_text("ttl", "3");

@@ -1,6 +1,6 @@
 //! Heartbeat messages as bytes: message model, netstring and classic encodings, framing.
 //!
-//! - [`Message`], [`Field`], [`Value`]: the model that both encodings share
+//! - [`Message`], [`Field`], [`Value`]: the model that both encodings share; [`ByteString`]: their names and values
 //! - [`netstring`]: what 3.0.6 sends on datagram media; [`netstring::split`] finds the signed part unparsed
 //! - [`classic`]: text lines, sent on serial media and by older versions
 //! - [`Encoding`]: tells the two apart
@@ -14,6 +14,7 @@
 extern crate alloc;
 
 mod base64;
+mod byte_string;
 pub mod capture;
 pub mod classic;
 mod encoding;
@@ -22,6 +23,7 @@ mod list;
 mod message;
 pub mod netstring;
 
+pub use byte_string::ByteString;
 pub use encoding::Encoding;
 pub use error::{DecodeError, EncodeError};
 pub use message::{Field, Message, Value};

@@ -3,6 +3,9 @@
 //! Decides how fields are found and changed; does not know which fields a protocol needs.
 
 use alloc::vec::Vec;
+use core::fmt;
+
+use crate::ByteString;
 
 /// One message: fields in the order in which they stand on the wire.
 ///
@@ -25,7 +28,7 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Not empty; holds neither `=` nor NUL.
-    pub name: Vec<u8>,
+    pub name: ByteString,
     /// The typed value.
     pub value: Value,
 }
@@ -34,15 +37,15 @@ pub struct Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Type 0. Holds no NUL.
-    Text(Vec<u8>),
+    Text(ByteString),
     /// Type 1: any bytes.
-    Binary(Vec<u8>),
+    Binary(ByteString),
     /// Type 2: a nested message.
     Struct(Message),
     /// Type 3: a list of byte strings.
     List(Vec<Vec<u8>>),
     /// Type 4: a compressed nested message, still packed.
-    Compressed(Vec<u8>),
+    Compressed(ByteString),
     /// Type 5: a nested message that the sender wanted to be compressed; read like [`Value::Struct`].
     Uncompressed(Message),
 }
@@ -51,7 +54,7 @@ impl Message {
     /// A message of type `kind` (field `t`).
     #[must_use]
     pub fn new(kind: &str) -> Self {
-        let mut message = Self { fields: Vec::with_capacity(14) };
+        let mut message = Self { fields: Vec::with_capacity(16) };
         message.push_text("t", kind);
         message
     }
@@ -77,7 +80,7 @@ impl Message {
     /// The first value of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.fields.iter().find(|field| field.name == name.as_bytes()).map(|field| &field.value)
+        self.fields.iter().find(|field| field.name == *name.as_bytes()).map(|field| &field.value)
     }
 
     /// The first value of that name, if it is UTF-8 text.
@@ -108,17 +111,27 @@ impl Message {
 
     /// Appends a field, also when there is one of that name.
     pub fn push(&mut self, name: &str, value: Value) {
-        self.fields.push(Field { name: name.as_bytes().to_vec(), value });
+        self.fields.push(Field { name: name.into(), value });
     }
 
     /// Appends a text field.
     pub fn push_text(&mut self, name: &str, value: &str) {
-        self.push(name, Value::Text(value.as_bytes().to_vec()));
+        self.push(name, Value::Text(value.into()));
+    }
+
+    /// Appends a text field with a hexadecimal number.
+    pub fn push_hex(&mut self, name: &str, number: u64) {
+        self.push(name, Value::Text(ByteString::hex(number)));
+    }
+
+    /// Appends a text field with what formatting gives: `push_written("firstseq", format_args!("{first}"))`.
+    pub fn push_written(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        self.push(name, Value::Text(ByteString::written(value)));
     }
 
     /// Changes the first field of that name in place, or appends one (`wire.md` 4.2).
     pub fn set(&mut self, name: &str, value: Value) {
-        match self.fields.iter_mut().find(|field| field.name == name.as_bytes()) {
+        match self.fields.iter_mut().find(|field| field.name == *name.as_bytes()) {
             Some(field) => field.value = value,
             None => self.push(name, value),
         }
@@ -126,7 +139,17 @@ impl Message {
 
     /// [`Message::set`] with a text value.
     pub fn set_text(&mut self, name: &str, value: &str) {
-        self.set(name, Value::Text(value.as_bytes().to_vec()));
+        self.set(name, Value::Text(value.into()));
+    }
+
+    /// [`Message::set`] with a hexadecimal number as a text value.
+    pub fn set_hex(&mut self, name: &str, number: u64) {
+        self.set(name, Value::Text(ByteString::hex(number)));
+    }
+
+    /// [`Message::set`] with what formatting gives as a text value.
+    pub fn set_written(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        self.set(name, Value::Text(ByteString::written(value)));
     }
 
     /// Whether there is a field of that name.

@@ -6,7 +6,7 @@ use hb_wire::{Message, Value, netstring};
 #[test]
 fn fields_are_found_by_name_and_type() {
     let mut message = Message::new("status");
-    message.push("srcuuid", Value::Binary(vec![1, 2]));
+    message.push("srcuuid", Value::Binary(vec![1, 2].into()));
     assert_eq!(message.binary("srcuuid"), Some(&[1, 2][..]));
     assert_eq!(message.binary("t"), None);
     assert_eq!(message.binary("absent"), None);
@@ -21,12 +21,12 @@ fn setting_changes_the_first_of_a_name_or_appends() {
     message.push_text("st", "init");
     message.push_text("st", "second");
     message.set_text("st", "up");
-    message.set("ttl", Value::Binary(vec![3]));
+    message.set("ttl", Value::Binary(vec![3].into()));
     let mut expected = Message::default();
     for (name, value) in [("t", "status"), ("st", "up"), ("st", "second")] {
         expected.push_text(name, value);
     }
-    expected.push("ttl", Value::Binary(vec![3]));
+    expected.push("ttl", Value::Binary(vec![3].into()));
     assert_eq!(message, expected);
     assert_eq!(message.text("st"), Some("up"));
 }
@@ -35,7 +35,7 @@ fn setting_changes_the_first_of_a_name_or_appends() {
 #[test]
 fn encoding_reserves_what_it_needs() {
     let mut message = Message::new("status");
-    message.push("data", Value::Binary(vec![7; 1000]));
+    message.push("data", Value::Binary(vec![7; 1000].into()));
     let mut packet = Vec::new();
     netstring::encode_into(&message, &mut packet).unwrap();
     let room = packet.capacity() - packet.len();

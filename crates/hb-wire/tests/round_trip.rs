@@ -27,9 +27,9 @@ fn value(message: BoxedStrategy<Message>) -> impl Strategy<Value = Value> {
         item
     });
     prop_oneof![
-        4 => text().prop_map(Value::Text),
-        2 => bytes().prop_map(Value::Binary),
-        1 => bytes().prop_map(Value::Compressed),
+        4 => text().prop_map(|bytes| Value::Text(bytes.into())),
+        2 => bytes().prop_map(|bytes| Value::Binary(bytes.into())),
+        1 => bytes().prop_map(|bytes| Value::Compressed(bytes.into())),
         1 => prop::collection::vec(item, 0..8).prop_map(Value::List),
         1 => message.prop_map(Value::Struct),
     ]
@@ -37,7 +37,7 @@ fn value(message: BoxedStrategy<Message>) -> impl Strategy<Value = Value> {
 
 fn message(depth: usize) -> BoxedStrategy<Message> {
     let inner = if depth == 0 { Just(Message::default()).boxed() } else { message(depth - 1) };
-    let field = (name(), value(inner)).prop_map(|(name, value)| Field { name, value });
+    let field = (name(), value(inner)).prop_map(|(name, value)| Field { name: name.into(), value });
     prop::collection::vec(field, 0..8).prop_map(Message::from_fields).boxed()
 }
 
@@ -106,7 +106,7 @@ proptest! {
 
 fn nested(depth: usize) -> Message {
     (0..depth).fold(Message::new("innermost"), |inner, _| {
-        Message::from_fields(vec![Field { name: b"sub".to_vec(), value: Value::Struct(inner) }])
+        Message::from_fields(vec![Field { name: "sub".into(), value: Value::Struct(inner) }])
     })
 }
 

@@ -34,14 +34,14 @@ mod convert {
         let field = |field: &Json| {
             let value = &field[2];
             let value = match field[0].as_u64().unwrap() {
-                0 => Value::Text(bytes(value)),
-                1 => Value::Binary(bytes(value)),
+                0 => Value::Text(bytes(value).into()),
+                1 => Value::Binary(bytes(value).into()),
                 2 => Value::Struct(message(value)),
                 3 => Value::List(value.as_array().unwrap().iter().map(bytes).collect()),
-                4 => Value::Compressed(bytes(value)),
+                4 => Value::Compressed(bytes(value).into()),
                 other => panic!("type {other}"),
             };
-            Field { name: bytes(&field[1]), value }
+            Field { name: bytes(&field[1]).into(), value }
         };
         Message::from_fields(fields.as_array().unwrap().iter().map(field).collect())
     }

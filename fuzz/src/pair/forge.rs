@@ -96,7 +96,7 @@ pub(super) fn message(bytes: &mut Bytes<'_>, known: Known) -> Message {
         let (name, value) = field(bytes, known);
         if name == "destuuid" || name == "srcuuid" {
             let length = value.len() % 20;
-            message.set(name, Value::Binary(vec![bytes.byte() % 3; length]));
+            message.set(name, Value::Binary(vec![bytes.byte() % 3; length].into()));
         } else {
             message.set_text(name, &value);
         }

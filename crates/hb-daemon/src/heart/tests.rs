@@ -172,7 +172,7 @@ fn heartbeat(seq: u64, keys: &KeyRing) -> Vec<u8> {
     for (name, value) in fields {
         message.push_text(name, value);
     }
-    message.push("srcuuid", Value::Binary(vec![2; 16]));
+    message.push("srcuuid", Value::Binary((&[2; 16]).into()));
     for (name, value) in [("seq", seq), ("hg", 9), ("ts", clock::wall_seconds())] {
         message.push_text(name, &format!("{value:x}"));
     }

@@ -2,8 +2,6 @@
 //!
 //! Decides which messages are acted on; what they mean is decided in `liveness` and `failover`.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use hb_wire::{Message, Value};
@@ -45,7 +43,7 @@ impl Engine {
         let plain = message.kind().is_some_and(|kind| kind.starts_with("NS_"));
         if let Some(dest) = message.text("dest").and_then(|name| self.node_by_name(name)) {
             let uuid = self.node(dest).uuid.unwrap_or_default();
-            message.set("destuuid", Value::Binary(uuid.to_vec()));
+            message.set("destuuid", Value::Binary(uuid.as_slice().into()));
         }
         let seq = if plain { 0 } else { self.sender.next_seq() };
         self.stamp(&mut message, seq);
@@ -58,16 +56,16 @@ impl Engine {
     /// The fields that every message has; a `seq` of 0 stands for none.
     fn stamp(&self, message: &mut Message, seq: u64) {
         message.set_text("src", &self.node(self.config.local).name);
-        message.set("srcuuid", Value::Binary(self.config.uuid.to_vec()));
+        message.set("srcuuid", Value::Binary(self.config.uuid.as_slice().into()));
         if seq > 0 {
-            message.set("seq", text(format!("{seq:x}")));
+            message.set_hex("seq", seq);
         }
-        message.set("hg", text(format!("{:x}", self.config.generation)));
-        message.set("ts", text(format!("{:x}", self.now.wall.0)));
+        message.set_hex("hg", self.config.generation);
+        message.set_hex("ts", self.now.wall.0);
         if seq > 0 {
             message.set_text("ld", &self.load);
         }
-        message.set("ttl", text(format!("{}", self.config.ttl)));
+        message.set_written("ttl", format_args!("{}", self.config.ttl));
     }
 
     /// The number of the last message; what [`Engine::farewell`] counts from.
@@ -191,7 +189,7 @@ impl Engine {
                     }
                     self.report(Event::CannotRetransmit { node, seq, why: "no longer kept" });
                     let mut refusal = Message::new("NS_nak_rexmit");
-                    refusal.push_text("firstseq", &format!("{seq:x}"));
+                    refusal.push_hex("firstseq", seq);
                     refusal.push_text("dest", &self.node(node).name);
                     refusal.push_text("info", "seqno too low");
                     self.send(refusal);
@@ -282,7 +280,7 @@ impl Engine {
         }
         let mut message = Message::new("NS_ackmsg");
         message.push_text("dest", &self.node(node).name);
-        message.push_text("ackseq", &format!("{seq:x}"));
+        message.push_hex("ackseq", seq);
         self.send(message);
     }
 
@@ -299,8 +297,8 @@ impl Engine {
             for (first, last) in wanted {
                 let mut message = Message::new("NS_rexmit");
                 message.push_text("dest", &name);
-                message.push_text("firstseq", &format!("{first}"));
-                message.push_text("lastseq", &format!("{last}"));
+                message.push_written("firstseq", format_args!("{first}"));
+                message.push_written("lastseq", format_args!("{last}"));
                 self.send(message);
             }
         }
@@ -314,9 +312,4 @@ impl Engine {
             .filter_map(|node| node.receiver.next_request())
             .min()
     }
-}
-
-/// The text is taken over as it is: this is done for each heartbeat.
-fn text(text: String) -> Value {
-    Value::Text(text.into_bytes())
 }

@@ -1,7 +1,5 @@
 //! Taking and releasing sets of groups, and what follows when a set has settled.
 
-use alloc::format;
-
 use hb_wire::Message;
 
 use super::{
@@ -106,7 +104,7 @@ impl Engine {
         }
         if let Some(partner) = self.failover.partner_id {
             let known = self.node(partner).generation;
-            message.push_text(RUN_FIELD, &format!("{known:x}"));
+            message.push_hex(RUN_FIELD, known);
         }
         if let Some(taken) = self.failover.taken {
             message.push_text("hb-taken", taken.as_str());

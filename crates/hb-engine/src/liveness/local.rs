@@ -1,6 +1,5 @@
 //! Our own way from start to `active` (`wire.md` 7.3): heartbeats, hearing from all, asking for node lists.
 
-use alloc::format;
 use core::time::Duration;
 
 use hb_wire::Message;
@@ -9,6 +8,7 @@ use super::node::{STATUS_ACTIVE, STATUS_INIT, STATUS_UP};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::NodeId;
+use crate::number;
 use crate::reconfigure::{FILES_FIELD, Hurry};
 use crate::time::Tick;
 
@@ -91,11 +91,11 @@ impl Engine {
     pub(crate) fn send_status(&mut self) {
         let mut message = Message::new("status");
         message.push_text("st", self.local.status);
-        message.push_text("dt", &format!("{:x}", self.config.deadtime.as_millis()));
+        message.push_hex("dt", number::millis(self.config.deadtime));
         message.push_text("protocol", "1");
         message.push_text("hb-v", EXTENSION_VERSION);
         if let Some(lease) = self.local.lease {
-            message.push_text("hb-lease", &format!("{:x}", lease.as_millis()));
+            message.push_hex("hb-lease", number::millis(lease));
         }
         self.tell_epoch(&mut message);
         if !self.config.files_digest.is_empty() {

@@ -45,7 +45,7 @@ fn the_receiver_is_named_by_its_uuid_or_else_by_its_name() {
         node.give(status(1, "up"));
         let mut message = question(2, &[]);
         if let Some(uuid) = uuid {
-            message.push("destuuid", Value::Binary(uuid.to_vec()));
+            message.push("destuuid", Value::Binary(uuid.into()));
         }
         if let Some(name) = name {
             message.push_text("dest", name);

@@ -49,7 +49,7 @@ impl Forger {
             message.push_text(name, value);
         }
         message.push_text("src", &self.name);
-        message.push("srcuuid", Value::Binary(self.uuid.to_vec()));
+        message.push("srcuuid", Value::Binary(self.uuid.as_slice().into()));
         if !kind.starts_with("NS_") {
             self.seq = self.seq.saturating_add(1);
             message.push_text("seq", &format!("{:x}", self.seq));

@@ -278,7 +278,7 @@ const ATTACKS: [(&str, Attack); 22] = [
             }
             _ => {
                 let mut message = mad.beta.message("status", &[("st", "active")]);
-                message.set("srcuuid", Value::Binary(long.into_bytes()));
+                message.set("srcuuid", Value::Binary(long.as_str().into()));
                 mad.beta.seal(&message)
             }
         }
@@ -315,9 +315,9 @@ fn odd(dice: &mut Dice, message: Message) -> Message {
     let Value::Text(bytes) = value else { return message };
     match dice.below(6) {
         0 => drop(fields.remove(at)),
-        1 => fields.insert(0, Field { name, value: Value::Text(b"0".to_vec()) }),
+        1 => fields.insert(0, Field { name, value: Value::Text("0".into()) }),
         2 => fields[at].value = Value::Binary(bytes),
-        3 => fields[at].value = Value::List(vec![bytes]),
+        3 => fields[at].value = Value::List(vec![bytes.into()]),
         4 => fields[at].value = Value::Struct(message),
         _ => fields[at].value = Value::Compressed(bytes),
     }

@@ -89,15 +89,15 @@ fn field((prefixed, text): Line<'_>, end: u8, depth: usize) -> Result<Field, Dec
     };
     let value = match code {
         None if text.contains(&0) => return Err(DecodeError::Nul),
-        None => Value::Text(with_lf_for(LF_IN_TEXT, text)),
-        Some(b'1') => Value::Binary(base64::decode(text)?),
+        None => Value::Text(with_lf_for(LF_IN_TEXT, text).into()),
+        Some(b'1') => Value::Binary(base64::decode(text)?.into()),
         Some(b'2') => Value::Struct(nested(text, depth)?),
         Some(b'3') => Value::List(list::decode(text)?),
-        Some(b'4') => Value::Compressed(base64::decode(text)?),
+        Some(b'4') => Value::Compressed(base64::decode(text)?.into()),
         Some(_) => return Err(DecodeError::FieldType),
     };
     let name = with_lf_for(end, name);
-    if is_name(&name) { Ok(Field { name, value }) } else { Err(DecodeError::Name) }
+    if is_name(&name) { Ok(Field { name: name.into(), value }) } else { Err(DecodeError::Name) }
 }
 
 /// A whole message, and nothing else, in a message at `depth`.

@@ -94,6 +94,9 @@ fn put_line(field: &Field, depth: usize, out: &mut Vec<u8>) -> Result<(), Encode
     out.extend_from_slice(&field.name);
     out.push(b'=');
     match &field.value {
+        Value::Text(bytes) if bytes.iter().all(|byte| !matches!(byte, 0 | b'\n')) => {
+            out.extend_from_slice(bytes);
+        }
         Value::Text(bytes) if bytes.contains(&0) => return Err(EncodeError::Nul),
         Value::Text(bytes) => {
             out.extend(bytes.iter().map(|&byte| if byte == b'\n' { LF_IN_TEXT } else { byte }));

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{LINE_ENDS, decode, decode_first, encode};
-use crate::{DecodeError, EncodeError, Field, Message, Value};
+use crate::{ByteString, DecodeError, EncodeError, Field, Message, Value};
 
 #[test]
 fn refused_texts() {
@@ -50,7 +50,7 @@ fn odd_but_legal_texts() {
         };
         message.fields().iter().map(text).collect::<Vec<_>>()
     };
-    let field = |name: &[u8], value: &[u8]| (name.to_vec(), value.to_vec());
+    let field = |name: &[u8], value: &[u8]| (ByteString::from(name), ByteString::from(value));
     assert_eq!(lines(b""), []);
     assert_eq!(lines(b"\n\na=\n\n"), [field(b"a", b"")]);
     assert_eq!(lines(b"a=b=c\n"), [field(b"a", b"b=c")]);
@@ -71,7 +71,7 @@ fn back_to_back() {
 fn line_ends_of_nested_messages() {
     let mut message = Message::new("inside");
     for _ in 0..16 {
-        message = Message::from_fields(vec![Field { name: b"s".to_vec(), value: Value::Struct(message) }]);
+        message = Message::from_fields(vec![Field { name: "s".into(), value: Value::Struct(message) }]);
     }
     let text = encode(&message).unwrap();
     let seen: Vec<u8> =
@@ -101,11 +101,11 @@ fn messages_without_a_form() {
         assert!(result.is_ok() || out == b"before");
         result
     };
-    let text = || Value::Text(b"x".to_vec());
+    let text = || Value::Text("x".into());
     for name in ["", "a=b", "a\0", "\na", "<<<a", "(1)a"] {
         assert_eq!(encoded(name, text()), Err(EncodeError::Name), "{name:?}");
     }
-    assert_eq!(encoded("a", Value::Text(b"\0".to_vec())), Err(EncodeError::Nul));
+    assert_eq!(encoded("a", Value::Text("\0".into())), Err(EncodeError::Nul));
     assert_eq!(encoded("a", Value::List(vec![b"\0".to_vec()])), Err(EncodeError::Nul));
     assert_eq!(encoded("a", Value::List(vec![b"\n".to_vec()])), Err(EncodeError::List));
     assert_eq!(encoded("a", Value::Uncompressed(Message::default())), Err(EncodeError::Uncompressed));

@@ -2,10 +2,7 @@
 
 use alloc::vec::Vec;
 
-use nom::Parser;
-use nom::bytes::complete::{tag, take_till1};
-use nom::character::complete::{anychar, char};
-use nom::sequence::{delimited, terminated};
+use nom::bytes::complete::tag;
 
 use super::length::{Parsed, because, sized};
 use super::{END, MAX_TRAILER, START};
@@ -87,24 +84,24 @@ fn walk(input: &[u8]) -> Parsed<'_, usize> {
 }
 
 fn field(content: &[u8], depth: usize) -> Result<Field, DecodeError> {
-    let (rest, code) =
-        because(DecodeError::FieldType, delimited(char('('), anychar, char(')')).parse(content))?;
-    let (bytes, name) =
-        because(DecodeError::Name, terminated(take_till1(|byte| byte == b'='), char('=')).parse(rest))?;
+    let [b'(', code, b')', rest @ ..] = content else { return Err(DecodeError::FieldType) };
+    let end = rest.iter().position(|byte| *byte == b'=').filter(|end| *end > 0);
+    let (name, bytes) = end.and_then(|end| rest.split_at_checked(end)).ok_or(DecodeError::Name)?;
+    let bytes = bytes.get(1..).unwrap_or_default();
     if name.contains(&0) {
         return Err(DecodeError::Name);
     }
     let value = match code {
-        '0' if bytes.contains(&0) => return Err(DecodeError::Nul),
-        '0' => Value::Text(bytes.to_vec()),
-        '1' => Value::Binary(bytes.to_vec()),
-        '2' => Value::Struct(nested(bytes, depth)?),
-        '3' => Value::List(list::decode(bytes)?),
-        '4' => Value::Compressed(bytes.to_vec()),
-        '5' => Value::Uncompressed(nested(bytes, depth)?),
+        b'0' if bytes.contains(&0) => return Err(DecodeError::Nul),
+        b'0' => Value::Text(bytes.into()),
+        b'1' => Value::Binary(bytes.into()),
+        b'2' => Value::Struct(nested(bytes, depth)?),
+        b'3' => Value::List(list::decode(bytes)?),
+        b'4' => Value::Compressed(bytes.into()),
+        b'5' => Value::Uncompressed(nested(bytes, depth)?),
         _ => return Err(DecodeError::FieldType),
     };
-    Ok(Field { name: name.to_vec(), value })
+    Ok(Field { name: name.into(), value })
 }
 
 /// A whole body without trailer, and nothing else, in a message at `depth`.

@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 
 use nom::IResult;
-use nom::bytes::complete::take;
-use nom::character::complete::{char, digit1};
 
 use crate::DecodeError;
 
@@ -17,16 +15,23 @@ pub(crate) fn because<T>(cause: DecodeError, result: IResult<&[u8], T, ()>) -> P
 }
 
 /// Reads one length-prefixed string. Leading zeros are legal, anything but digits is not.
+///
+/// By hand: each field of each packet passes here three times.
 pub(crate) fn sized(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (input, digits) = because(DecodeError::Length, digit1(input))?;
-    let (input, _) = because(DecodeError::Length, char(':')(input))?;
-    let length = digits
-        .iter()
-        .try_fold(0_usize, |number, digit| number.checked_mul(10)?.checked_add(usize::from(digit - b'0')));
-    let length = length.ok_or(DecodeError::Truncated)?;
-    let (input, content) = because(DecodeError::Truncated, take(length)(input))?;
-    let (input, _) = because(DecodeError::Comma, char(',')(input))?;
-    Ok((input, content))
+    let mut rest = input;
+    let mut length = Some(0_usize);
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        length = length.and_then(|number| number.checked_mul(10)?.checked_add(usize::from(digit - b'0')));
+        rest = behind;
+    }
+    let [b':', behind @ ..] = rest else { return Err(DecodeError::Length) };
+    if rest.len() == input.len() {
+        return Err(DecodeError::Length);
+    }
+    let content = length.and_then(|length| behind.split_at_checked(length));
+    let (content, rest) = content.ok_or(DecodeError::Truncated)?;
+    let [b',', rest @ ..] = rest else { return Err(DecodeError::Comma) };
+    Ok((rest, content))
 }
 
 /// Appends one length-prefixed string.
@@ -38,14 +43,23 @@ pub(crate) fn put_sized(content: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a length and its colon.
 pub(crate) fn put_length(length: usize, out: &mut Vec<u8>) {
-    let mut divisor = 10_usize.pow(digits(length) - 1);
-    while divisor > 0 {
-        let [digit, ..] = (length / divisor % 10).to_le_bytes();
-        out.push(b'0' + digit);
-        divisor /= 10;
+    let mut text = [b':'; LONGEST];
+    let mut left = length;
+    let mut start = LONGEST - 1;
+    for (place, byte) in text.iter_mut().enumerate().rev().skip(1) {
+        let [digit, ..] = (left % 10).to_le_bytes();
+        *byte = b'0' + digit;
+        start = place;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
     }
-    out.push(b':');
+    out.extend_from_slice(text.get(start..).unwrap_or_default());
 }
+
+/// The digits of the greatest number, and a colon.
+const LONGEST: usize = 21;
 
 /// How many bytes a length-prefixed string of that length takes.
 pub(crate) fn sized_len(length: usize) -> usize {

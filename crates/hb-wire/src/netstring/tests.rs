@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{MAX_LIST, MAX_TRAILER, decode, encode, push_trailer, split};
-use crate::{DecodeError, EncodeError, Field, Message, Value};
+use crate::{ByteString, DecodeError, EncodeError, Field, Message, Value};
 
 #[test]
 fn refused_bodies() {
@@ -80,15 +80,15 @@ fn every_type() {
         b"(4)c=\0=",
         b"(5)u=###\n%%%\n",
     ]);
-    let field = |name: &[u8], value| Field { name: name.to_vec(), value };
+    let field = |name: &[u8], value| Field { name: name.into(), value };
     let expected = Message::from_fields(vec![
-        field(b"t", Value::Text(b"abc".to_vec())),
-        field(b"e", Value::Text(Vec::new())),
-        field(b"b", Value::Binary(b"\0\n".to_vec())),
+        field(b"t", Value::Text("abc".into())),
+        field(b"e", Value::Text(ByteString::EMPTY)),
+        field(b"b", Value::Binary("\0\n".into())),
         field(b"s", Value::Struct(Message::default())),
         field(b"n", Value::List(Vec::new())),
         field(b"l", Value::List(vec![Vec::new(), b"x,".to_vec()])),
-        field(b"c", Value::Compressed(b"\0=".to_vec())),
+        field(b"c", Value::Compressed("\0=".into())),
         field(b"u", Value::Uncompressed(Message::default())),
     ]);
     assert_eq!(decode(&body).as_ref(), Ok(&expected));
@@ -137,12 +137,12 @@ fn messages_without_a_form() {
         assert!(result.is_ok() || out == b"before");
         result
     };
-    let text = || Value::Text(b"x".to_vec());
+    let text = || Value::Text("x".into());
     assert_eq!(encoded("a", text()), Ok(()));
     for name in ["", "a=b", "=", "a\0"] {
         assert_eq!(encoded(name, text()), Err(EncodeError::Name));
     }
-    assert_eq!(encoded("a", Value::Text(b"a\0".to_vec())), Err(EncodeError::Nul));
+    assert_eq!(encoded("a", Value::Text("a\0".into())), Err(EncodeError::Nul));
     assert_eq!(encoded("a", Value::List(vec![b"\0".to_vec()])), Err(EncodeError::Nul));
     // Length, colon and comma take 5 bytes: 1018 + 5 is the longest list.
     assert_eq!(encoded("a", Value::List(vec![vec![b'x'; MAX_LIST - 1 - 6]])), Ok(()));
