@@ -8,6 +8,8 @@
 //! (`cargo build -p hb-node -p hb-ctl`, with `--release` for `cargo test --release`). Hosts are isolated and mostly
 //! wait, so several stories run at a time: `--test-threads=6` suits two cores.
 //!
+//! Each story leaves a line in `target/tmp/cluster/matrix`: what was done, and who had which address when after it.
+//!
 //! With `HB_CLUSTER_PAIR=306` two real Heartbeats play every story that can be played so, and what they log at WARN
 //! or above is printed instead of judged: that is where `warnings.txt` comes from.
 
@@ -23,6 +25,8 @@ mod capture;
 mod command_line;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod frozen;
 #[cfg(test)]
 mod holdings;
 #[cfg(test)]

@@ -35,11 +35,44 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         }
         console::line(&format!("    {target}: {} passed", of_target.passed));
     }
+    if context.depth == Depth::Slow {
+        counts += with_two_real_ones(context, &programs)?;
+        print_matrix(context);
+    }
     let written = units::written(context, |package, path| package == LAB && is_integration(path))?;
     if counts.all() < written {
         return Err(Failure { counts, ..Failure::plain(units::left_out(written, counts)) });
     }
     Ok(Done { counts, note: format!("{} tests", counts.passed) })
+}
+
+/// Two real Heartbeats play the stories too, for comparison: all but those that tell what only hb does.
+fn with_two_real_ones(context: &Context, programs: &Path) -> Result<Counts, Failure> {
+    let mut cargo = command::cargo();
+    cargo.args(["test", "-p", LAB, "--release", "--no-fail-fast", "--test", "cluster", "--", "both_ours"]);
+    for only_ours in ["killed", "reload", "beside_a_legacy_node"] {
+        cargo.args(["--skip", only_ours]);
+    }
+    cargo.arg("--test-threads=6").env("HB_BIN_DIR", programs).env("HB_CLUSTER_PAIR", "306");
+    let outcome = context.attempt(&mut cargo, "cluster-306", LIMIT)?;
+    let counts = Counts::of_cargo(&outcome.text()?);
+    if !outcome.good {
+        let message = format!("two real ones: {} of {} failed", counts.failed, counts.all());
+        return Err(Failure { counts, message, log: Some(outcome.log) });
+    }
+    console::line(&format!("    two real ones: {} passed", counts.passed));
+    Ok(counts)
+}
+
+/// Who had what when, in order, with times: a line for each story and pair.
+fn print_matrix(context: &Context) {
+    let folder = context.workspace.target.join("tmp").join("cluster").join("matrix");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut lines: Vec<_> = entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
+    lines.sort();
+    for line in lines {
+        console::line(&format!("    {}", line.trim_end()));
+    }
 }
 
 /// Hosts mostly wait, so the many stories of `cluster` are told side by side. The others measure times, or pull out
