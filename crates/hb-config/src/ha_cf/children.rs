@@ -26,7 +26,7 @@ pub(super) fn respawn(cf: &mut HaCf<'_>, rest: Word<'_>) {
     let errors = cf.report.counts().errors;
     if words(command, is_blank).next().is_some_and(is_ipfail) {
         // Neither the program nor its user is needed.
-        cf.draft.ipfail = true;
+        cf.draft.ipfail = Some(cf.name);
         return;
     }
     check_user(cf, user);

@@ -121,8 +121,8 @@ pub(crate) struct Draft {
 
     pub(crate) nodes: Vec<(String, Mark)>,
     pub(crate) ping_nodes: Vec<(String, Mark)>,
-    /// A line asks for the rule of `ipfail`.
-    pub(crate) ipfail: bool,
+    /// Where a line asks for the rule of `ipfail`.
+    pub(crate) ipfail: Option<Mark>,
     /// Entries of the node list as 3.0.6 counts them: repeated names and ping nodes included.
     pub(crate) members: usize,
     pub(crate) hopfudge: Setting<i32>,

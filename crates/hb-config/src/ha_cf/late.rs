@@ -7,7 +7,7 @@ mod times;
 
 use crate::checked::{Failback, Medium};
 use crate::code::Code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 
 use super::HaCf;
 use super::behaviour::legacy_notice;
@@ -25,6 +25,7 @@ pub(super) fn check_late(cf: &mut HaCf<'_>) {
         let mark = cf.draft.failback.mark();
         legacy_notice(cf, mark);
     }
+    ipfail(cf);
     log(cf);
 }
 
@@ -54,6 +55,21 @@ fn media(cf: &mut HaCf<'_>) {
                 .hint("add a `bcast` or `ucast` line")
         });
     }
+}
+
+/// Says when the rule of `ipfail` was asked for in vain.
+fn ipfail(cf: &mut HaCf<'_>) {
+    let Some(mark) = cf.draft.ipfail else { return };
+    let is_legacy = matches!(cf.draft.failback.value(), None | Some(Failback::Legacy));
+    let why = if is_legacy {
+        "with `auto_failback legacy`"
+    } else if cf.draft.ping_nodes.is_empty() {
+        "without ping nodes"
+    } else {
+        return;
+    };
+    let message = format!("the rule of ipfail has no effect {why}");
+    cf.notice("respawn", Some(mark), Severity::Warning, Code::WithoutEffect, message);
 }
 
 fn log(cf: &mut HaCf<'_>) {

@@ -120,12 +120,17 @@ fn a_line_for_ipfail_asks_for_its_rule() {
         ("respawn hacluster /bin/true ipfail", false),
         ("bcast eth0", false),
     ] {
-        let config = config(&format!("auto_failback on\nbcast eth0\n{line}\n"), "");
+        let config = config(&format!("auto_failback on\nbcast eth0\nping 10.81.0.9\n{line}\n"), "");
         assert_eq!(config.ipfail, expected, "{line}");
         let is_program = line.contains("/bin/true");
         assert_eq!(config.not_in_force.len(), usize::from(is_program), "{line}");
     }
     assert!(codes("auto_failback on\nbcast eth0\nrespawn hacluster ipfail\n", "").contains(&"HB081"));
+    for lines in ["auto_failback legacy\nping 10.81.0.9\n", "auto_failback on\n"] {
+        let found =
+            codes(&format!("{lines}bcast eth0\nrespawn hacluster /usr/libexec/heartbeat/ipfail\n"), "");
+        assert!(found.contains(&"HB091"), "{lines} {found:?}");
+    }
 }
 
 #[test]

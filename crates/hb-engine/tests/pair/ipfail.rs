@@ -9,10 +9,14 @@ use crate::{SECOND, millis};
 
 /// Both nodes hold their own and reach both members; the dead time of members is as long as that of nodes.
 fn both_up(failback: Failback) -> Lab {
+    both_up_with(failback, SECOND)
+}
+
+fn both_up_with(failback: Failback, deadping: Duration) -> Lab {
     let mut lab = Lab::new(failback);
     for host in &mut lab.hosts {
         let names = vec!["router".to_owned(), "switch".to_owned()];
-        host.config.pings = PingConfig { names, deadtime: SECOND, ipfail: true };
+        host.config.pings = PingConfig { names, deadtime: deadping, ipfail: true };
         host.reaches = vec![true, true];
     }
     lab.start(A);
@@ -52,6 +56,17 @@ fn who_loses_a_member_gives_everything_away() {
         assert!(lab.saw(A, |event| *event == Event::PingsDiffer { ours: 1, theirs: 2 }));
         assert!(lab.saw(B, |event| *event == Event::PingsDiffer { ours: 2, theirs: 1 }));
         nothing_moves(&mut lab, 60 * SECOND, &[], &[0, 1]);
+    }
+}
+
+/// The original does nothing then (`failover.md` 7).
+#[test]
+fn dead_times_need_not_be_equal() {
+    for deadping in [millis(500), 3 * SECOND] {
+        let mut lab = both_up_with(Failback::Off, deadping);
+        lab.hosts[B].reaches = vec![false, false];
+        let took = lab.until(5 * SECOND, |lab| lab.holds(A, &[0, 1]) && lab.settled());
+        assert!(took > deadping && took < deadping + millis(900), "{took:?}");
     }
 }
 
