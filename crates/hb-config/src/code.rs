@@ -348,6 +348,9 @@ codes! {
     AddressIsPeer "HB135" "address belongs to another machine"
         "A floating address must not be the fixed address of a node or of a ping node: both machines would answer for it, and heartbeats would reach the wrong one."
         Haresources "alpha 10.77.0.254/24/eth0"
+    TooManyGroups "HB136" "too many groups"
+        "There can be at most 65 535 groups: nodes number them."
+        Haresources "alpha 10.77.0.100 (65 536 lines)"
 
     BadToml "HB140" "hb.toml is not TOML"
         "The text does not follow the rules of TOML 1.1: a key is given twice, a quote or bracket is missing, a value is of no kind that TOML knows. See toml.io."

@@ -13,6 +13,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use crate::checked::Group;
+use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::host::Host;
 use crate::source::{Mark, Place, Source};
@@ -78,6 +79,9 @@ impl Reading<'_> {
     }
 }
 
+/// Nodes number groups with 16 bits.
+const MOST_GROUPS: usize = 65_535;
+
 /// Where the resources would run.
 #[derive(Clone, Copy)]
 pub(crate) struct Machine<'a> {
@@ -97,6 +101,17 @@ pub(crate) fn read(
     let mut reading = Reading { source, report, known, host, dir, native_addresses };
     names::check(&mut reading);
     let lines = group::logical_lines(&mut reading);
+    if let Some(first_too_many) = lines.get(MOST_GROUPS) {
+        let count = lines.len();
+        reading.error(first_too_many.node.mark, || {
+            Diagnostic::error(
+                Code::TooManyGroups,
+                format!("at most {MOST_GROUPS} groups are possible, and there are {count}"),
+            )
+            .hint("put the resources that move together on one line")
+        });
+        return Vec::new();
+    }
     traps::warn(&mut reading, &lines);
     resource::groups(&mut reading, &lines)
 }

@@ -259,7 +259,7 @@ fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
     let told = log.clone();
     let report = move |notice: Notice| {
         let level = match notice.what {
-            Happening::Lost(_) | Happening::Renamed(_) => Level::Warn,
+            Happening::Lost(_) | Happening::Renamed(_) | Happening::TooLong { .. } => Level::Warn,
             Happening::Back | Happening::Renewed => Level::Info,
         };
         told.line(level, &notice.to_string());

@@ -43,6 +43,15 @@ pub enum Happening {
     Back,
     /// What it depends on has changed; it was opened anew.
     Renewed,
+    /// Packets were not sent, because they are longer than what the other end takes.
+    TooLong {
+        /// Bytes of the last one.
+        length: usize,
+        /// Bytes that fit.
+        limit: usize,
+        /// How many there were since that was told last.
+        lost: u64,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -58,6 +67,10 @@ impl fmt::Display for Notice {
             }
             Happening::Renamed(name) => write!(f, "{spec}: the interface is called {name} now, and used on"),
             Happening::Back => write!(f, "{spec}: open again"),
+            Happening::TooLong { length, limit, lost } => write!(
+                f,
+                "{spec}: {lost} messages not sent, they are too long: the last has {length} bytes, {limit} fit"
+            ),
             Happening::Renewed => write!(f, "{spec}: opened anew, because its network has changed"),
         }
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use hb_ppp::{Config, Link, Output};
+use hb_ppp::{Config, Link, Output, SendError};
 
 use crate::error::OpenError;
 use crate::keeper::Happening;
@@ -24,6 +24,10 @@ pub(crate) struct PppTalk {
     /// Since when it is down.
     down_since: Option<Instant>,
     told_down: bool,
+    /// A packet that was longer than the other end takes, what it takes, and how many there were since that was told.
+    too_long: Option<(usize, usize, u64)>,
+    /// When that may be told.
+    tell_too_long: Instant,
     /// With the NUL; kept to spare allocations.
     datagram: Vec<u8>,
 }
@@ -37,6 +41,8 @@ impl PppTalk {
             origin: Instant::now(),
             down_since: None,
             told_down: false,
+            too_long: None,
+            tell_too_long: Instant::now(),
             datagram: Vec::new(),
         }
     }
@@ -65,6 +71,12 @@ impl PppTalk {
 
     /// What there is to tell.
     fn news(&mut self, now: Instant) -> Option<Happening> {
+        if now >= self.tell_too_long
+            && let Some((length, limit, lost)) = self.too_long.take()
+        {
+            self.tell_too_long = now + TELL_EVERY;
+            return Some(Happening::TooLong { length, limit, lost });
+        }
         match self.down_since {
             None if self.told_down => {
                 self.told_down = false;
@@ -96,8 +108,13 @@ impl Talk for PppTalk {
         self.datagram.extend_from_slice(packet);
         self.datagram.push(0);
         // What the link does not take is lost, as on every slow line, and asked for again.
-        if let Ok(frame) = self.link.frame(&self.datagram) {
-            queue.push(frame, is_status(packet));
+        match self.link.frame(&self.datagram) {
+            Ok(frame) => queue.push(frame, is_status(packet)),
+            Err(SendError::TooLong { length, limit }) => {
+                let lost = self.too_long.map_or(0, |(_, _, lost)| lost) + 1;
+                self.too_long = Some((length, limit, lost));
+            }
+            Err(SendError::Down) => {}
         }
     }
 
@@ -117,7 +134,8 @@ impl Talk for PppTalk {
     fn due(&self) -> Option<Instant> {
         let of_link = self.link.deadline().map(|deadline| self.origin + deadline);
         let of_news = self.down_since.filter(|_| !self.told_down).map(|since| since + GRACE);
-        of_link.into_iter().chain(of_news).min()
+        let of_length = self.too_long.map(|_| self.tell_too_long);
+        of_link.into_iter().chain(of_news).chain(of_length).min()
     }
 
     fn wake(&mut self, now: Instant, queue: &mut WriteQueue) -> Option<Happening> {
@@ -127,5 +145,7 @@ impl Talk for PppTalk {
     }
 }
 
+/// Packets that are too long are told so often at most.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// How long a link may be down before that is told: both ends may be starting.
 const GRACE: Duration = Duration::from_secs(3);

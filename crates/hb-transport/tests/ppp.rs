@@ -168,6 +168,19 @@ fn cut_and_pulled_out_is_told_once_and_comes_back() {
     assert!(matches!(next().what, Happening::Back));
     assert!(passes(&one, &two) && passes(&two, &one));
 
+    // Too long for the other end: told, and nothing else is lost.
+    one.try_send(&vec![b'x'; 16_356]).unwrap();
+    let notice = next();
+    let (length, limit, lost) = (16_357, 16_356, 1);
+    assert_eq!(
+        notice.to_string(),
+        format!(
+            "{}: {lost} messages not sent, they are too long: the last has {length} bytes, {limit} fit",
+            one.spec()
+        )
+    );
+    assert!(passes(&one, &two) && passes(&two, &one));
+
     line.cut.store(true, Ordering::Relaxed);
     let notice = next();
     assert!(notice.to_string().contains("cannot reach the other end by PPP: nobody answers"), "{notice}");

@@ -55,7 +55,7 @@ fn spoiled(code: Code) -> FakeHost {
         }
         "HB004" => host.file(path, &vec![b'\n'; 17 << 20], 0o644),
         _ if example.file == FileKind::HaCf => host.file(path, &with_base(&written_out(code)), 0o644),
-        _ => host.file(path, format!("{}\n", example.text).as_bytes(), 0o600),
+        _ => host.file(path, format!("{}\n", written_out(code)).as_bytes(), 0o600),
     }
     host
 }
@@ -68,6 +68,7 @@ fn written_out(code: Code) -> String {
         "HB042" => (1..=100).fold("node alpha".to_owned(), |line, number| format!("{line} n{number}")),
         "HB043" => format!("node alpha {}", "x".repeat(100)),
         "HB052" => "serial /dev/ttyS0\n".repeat(64),
+        "HB136" => "alpha 10.77.0.100\n".repeat(65_536),
         _ => code.example().text.to_owned(),
     }
 }
