@@ -81,6 +81,12 @@ enum Command {
         #[arg(long)]
         background: bool,
     },
+    /// After the end of a daemon: waits for its guard, then removes addresses and rules that it left
+    CleanUp {
+        /// Directory of the control socket
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_RUN_DIR)]
+        run_dir: PathBuf,
+    },
 }
 
 const AFTER_HELP: &str = "\
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match arguments.command {
         Some(Command::Guard { background }) => hb_daemon::guard_main(background),
+        Some(Command::CleanUp { run_dir }) => hb_daemon::clean_up(&Options { run_dir, ..Options::default() }),
         None => run(arguments.options),
     };
     ExitCode::from(exit.code())

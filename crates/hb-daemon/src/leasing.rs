@@ -83,7 +83,7 @@ impl Leasing {
         let Lease { latch, keeper } = lease;
         let lengthener = keeper.lengthener().map_err(|error| problem(log, &chain(&error)))?;
         log.line(Level::Info, &format!("Lease of the floating addresses: {} ms", length.as_millis()));
-        Ok((keeper, Hands { latch, lengthener, length }))
+        Ok((keeper, Hands { steps: Box::new((latch, lengthener)), length }))
     }
 
     /// Gates the addresses of these groups as well. They are gated when this returns without an error.

@@ -13,6 +13,7 @@
 //! Decides nothing about nodes and resources: that is the engine.
 
 mod accounts;
+mod clean_up;
 mod clock;
 mod configuration;
 mod driver;
@@ -38,6 +39,7 @@ mod start;
 #[cfg(test)]
 mod test_files;
 
+pub use clean_up::clean_up;
 pub use driver::{guard_main, run};
 pub use options::{DEFAULT_CONFIG_DIR, DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, Exit, Options};
 pub use running::{print_defaults, refuse_restart, reload, status, stop};

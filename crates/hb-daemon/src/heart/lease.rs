@@ -11,6 +11,7 @@
 //! and here may have been declared dead.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::time::Duration;
 
 use hb_engine::{Action, GroupId, JobId, Outcome, Tick};
@@ -21,12 +22,46 @@ use super::{Heart, Port};
 use crate::clock;
 use crate::log::Level;
 
+/// What can be asked of the kernel; none of it waits.
+pub(crate) trait Steps: Send {
+    /// See [`Latch::renew`].
+    fn renew(&self) -> Answer;
+    /// See [`Latch::arm`].
+    fn arm(&self) -> Answer;
+    /// See [`Latch::acquire`].
+    fn acquire(&self) -> Answer;
+    /// See [`Latch::release`].
+    fn release(&self) -> Answer;
+    /// See [`Lengthener::set`].
+    fn set_length(&self, length: Duration) -> io::Result<()>;
+}
+
+impl Steps for (Latch, Lengthener) {
+    fn renew(&self) -> Answer {
+        self.0.renew()
+    }
+
+    fn arm(&self) -> Answer {
+        self.0.arm()
+    }
+
+    fn acquire(&self) -> Answer {
+        self.0.acquire()
+    }
+
+    fn release(&self) -> Answer {
+        self.0.release()
+    }
+
+    fn set_length(&self, length: Duration) -> io::Result<()> {
+        self.1.set(length)
+    }
+}
+
 /// How the heart reaches the lease.
 pub(crate) struct Hands {
     /// For the steps.
-    pub(crate) latch: Latch,
-    /// For another length.
-    pub(crate) lengthener: Lengthener,
+    pub(crate) steps: Box<dyn Steps>,
     /// The length that is in force.
     pub(crate) length: Duration,
 }
@@ -36,7 +71,7 @@ pub(super) struct Tenure {
     hands: Option<Hands>,
     /// Keepalive and dead time that `hands.length` was made for.
     judged_by: (Duration, Duration),
-    state: State,
+    pub(super) state: State,
     /// The groups of which something may be here, and the jobs that change that.
     held: BTreeSet<GroupId>,
     jobs: BTreeMap<JobId, Action>,
@@ -56,8 +91,9 @@ pub(crate) struct LeaseCounts {
     pub(crate) has_no_room: bool,
 }
 
+/// Whether the right to answer is this node's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Nothing is held, or there is no room for a lease: nothing is gated.
     Idle,
     /// Granted at that time.
@@ -92,14 +128,14 @@ impl Tenure {
     fn acquire(&self) -> Option<Tick> {
         let hands = self.hands.as_ref()?;
         let begin = clock::tick();
-        if hands.latch.arm() != Answer::Granted {
+        if hands.steps.arm() != Answer::Granted {
             return None;
         }
         StopPoint::Armed.pass();
         // Whoever stood still before the first step is stopped here, whoever does after it by the kernel.
         let now = clock::tick();
         let is_granted =
-            self.is_fresh(now) && now.since(begin) < STEP && hands.latch.acquire() == Answer::Granted;
+            self.is_fresh(now) && now.since(begin) < STEP && hands.steps.acquire() == Answer::Granted;
         is_granted.then_some(now)
     }
 }
@@ -150,7 +186,7 @@ impl<P: Port> Heart<P> {
         self.tenure.state = State::Idle;
         if let Some(hands) = &self.tenure.hands {
             // Refused only where there is no gate.
-            let _ = hands.latch.release();
+            let _ = hands.steps.release();
         }
     }
 
@@ -169,7 +205,7 @@ impl<P: Port> Heart<P> {
         let State::Living(granted) = self.tenure.state else { return };
         let now = clock::tick();
         let Some(hands) = self.tenure.hands.as_ref().filter(|_| self.tenure.is_fresh(now)) else { return };
-        if hands.latch.renew() == Answer::Granted {
+        if hands.steps.renew() == Answer::Granted {
             self.tenure.state = State::Living(now);
         } else if now.since(granted) + EARLY < hands.length {
             // It cannot have run out: the table is another one.
@@ -220,7 +256,7 @@ impl<P: Port> Heart<P> {
         match length(judged_by.0, judged_by.1) {
             Ok(length) => {
                 // Otherwise at the next beat.
-                if hands.length == length || hands.lengthener.set(length).is_ok() {
+                if hands.length == length || hands.steps.set_length(length).is_ok() {
                     hands.length = length;
                     self.engine.set_lease(Some(length));
                     self.tenure.judged_by = judged_by;

@@ -16,6 +16,7 @@ use super::*;
 use crate::log::{self, Level};
 
 mod attention;
+mod lease;
 mod stack;
 
 const KEEPALIVE: Duration = Duration::from_millis(20);

@@ -1,0 +1,161 @@
+//! When the heart takes which step of the lease, with a kernel that answers as the test says.
+
+use std::sync::Mutex;
+
+use hb_engine::{Action, GroupId};
+use hb_resource::lease::Answer;
+
+use super::*;
+use crate::heart::lease::{State, Steps};
+
+/// What was asked of the kernel, and what it refuses.
+#[derive(Default)]
+struct Kernel {
+    asked: Mutex<Vec<&'static str>>,
+    refuses: Mutex<Vec<&'static str>>,
+}
+
+impl Kernel {
+    fn ask(&self, step: &'static str) -> Answer {
+        self.asked.lock().unwrap().push(step);
+        if self.refuses.lock().unwrap().contains(&step) { Answer::Refused } else { Answer::Granted }
+    }
+
+    fn asked(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    fn refuse(&self, steps: &[&'static str]) {
+        *self.refuses.lock().unwrap() = steps.to_vec();
+    }
+}
+
+impl Steps for Arc<Kernel> {
+    fn renew(&self) -> Answer {
+        self.ask("renew")
+    }
+
+    fn arm(&self) -> Answer {
+        self.ask("arm")
+    }
+
+    fn acquire(&self) -> Answer {
+        self.ask("acquire")
+    }
+
+    fn release(&self) -> Answer {
+        self.ask("release")
+    }
+
+    fn set_length(&self, _length: Duration) -> io::Result<()> {
+        self.asked.lock().unwrap().push("length");
+        Ok(())
+    }
+}
+
+const GROUP: GroupId = GroupId(0);
+const START: JobId = JobId(90);
+const STOP: JobId = JobId(91);
+/// For the keepalive and dead time of [`config`].
+const LENGTH: Duration = Duration::from_millis(130);
+
+/// A heart that has just sent a heartbeat, unless it `is_late`.
+fn leased(kernel: &Arc<Kernel>, is_late: bool) -> Bench<impl Fn() -> Vec<(Level, String)>> {
+    let mut bench = bench();
+    let steps = Box::new(Arc::clone(kernel));
+    bench.heart.tenure = Tenure::new(Some(Hands { steps, length: LENGTH }));
+    let now = clock::tick();
+    bench.heart.lease_beat(if is_late { Tick::from_nanos(now.as_nanos() - 1_000_000_000) } else { now });
+    kernel.asked();
+    bench
+}
+
+fn is_closed(heart: &Heart<TestPort>) -> bool {
+    heart.tenure.counts().is_closed
+}
+
+#[test]
+fn a_start_takes_both_steps_and_each_heartbeat_renews() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = leased(&kernel, false);
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!(kernel.asked(), [] as [&str; 0], "nothing is held yet");
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    assert_eq!((kernel.asked(), is_closed(&bench.heart)), (vec!["arm", "acquire"], false));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!(kernel.asked(), ["renew"]);
+    bench.heart.lease_job_begins(JobId(92), Action::Start(GroupId(1)));
+    assert_eq!(kernel.asked(), [] as [&str; 0], "one lease for all groups");
+    bench.heart.lease_job_begins(STOP, Action::Stop(GROUP));
+    bench.heart.lease_job_ended(STOP, &Outcome::Ok);
+    assert_eq!(kernel.asked(), [] as [&str; 0], "another group is here");
+    let failed = Outcome::Failed { reason: String::new(), residue: false };
+    bench.heart.lease_job_ended(JobId(92), &failed);
+    assert_eq!(kernel.asked(), ["release"]);
+}
+
+#[test]
+fn who_has_not_sent_a_heartbeat_lately_stays_closed() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = leased(&kernel, true);
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    assert_eq!((kernel.asked(), is_closed(&bench.heart)), (vec!["arm"], true));
+}
+
+#[test]
+fn what_may_still_run_is_gated_on() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = leased(&kernel, false);
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    kernel.asked();
+    let residue = Outcome::Failed { reason: String::new(), residue: true };
+    bench.heart.lease_job_ended(START, &residue);
+    assert_eq!(kernel.asked(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_refusal_long_before_the_end_means_another_table() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = leased(&kernel, false);
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    kernel.asked();
+    kernel.refuse(&["renew"]);
+    bench.heart.renew_lease();
+    assert_eq!((kernel.asked(), is_closed(&bench.heart)), (vec!["renew", "arm", "acquire"], false));
+}
+
+#[test]
+fn a_lease_that_ran_out_is_not_renewed_and_told() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = leased(&kernel, false);
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    kernel.asked();
+    kernel.refuse(&["renew"]);
+    bench.heart.tenure.state = State::Living(Tick::from_nanos(clock::tick().as_nanos() - 1_000_000_000));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((kernel.asked(), is_closed(&bench.heart)), (vec!["renew"], true));
+    assert_eq!(bench.heart.tenure.counts().lost, 1);
+    assert!(bench.texts().iter().any(|text| text.contains("ran out: last renewed 100")));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!(kernel.asked(), [] as [&str; 0], "only acquired anew, when the others were heard");
+}
+
+#[test]
+fn other_times_make_another_length_or_none() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = leased(&kernel, false);
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    kernel.asked();
+    for (deadtime, asked, has_no_room) in
+        [(KEEPALIVE * 20, "length", false), (KEEPALIVE * 3, "release", true)]
+    {
+        bench.change(|change| change.engine.deadtime = deadtime);
+        bench.turn();
+        bench.heart.lease_beat(clock::tick());
+        let steps = kernel.asked();
+        assert!(steps.contains(&asked), "{deadtime:?}: {steps:?}");
+        assert_eq!(bench.heart.tenure.counts().has_no_room, has_no_room);
+    }
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!(kernel.asked(), [] as [&str; 0], "nothing is gated without room");
+}
