@@ -20,7 +20,7 @@ pub(crate) enum Family {
 
 /// How often each fault is made.
 pub(crate) fn runs() -> u32 {
-    env::var("HB_LEASE_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+    env::var("HB_LEASE_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Makes a fault some times, between two of ours or with the real 3.0.6 as the node that takes over.
