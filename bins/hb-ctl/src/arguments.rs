@@ -95,6 +95,9 @@ pub(crate) struct Move {
     /// Which groups, seen from this node: all, local (at home here) or foreign (all others)
     #[arg(default_value = "all")]
     pub(crate) set: ResourceSet,
+    /// Wait until that is so, at most as many seconds; exit code 1 if it does not come to that
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) wait: Option<u64>,
 }
 
 #[derive(Args)]

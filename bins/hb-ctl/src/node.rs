@@ -1,8 +1,9 @@
 //! The sub-commands that talk to the node on this machine.
 
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use hb_client::Client;
+use hb_client::{Client, ResourceSet};
 
 use crate::Done;
 use crate::arguments::{Members, Move, Node, Status, Stop};
@@ -27,12 +28,14 @@ pub(crate) fn stop(arguments: &Stop) -> Done {
 
 /// `hb-ctl standby`
 pub(crate) fn standby(arguments: &Move) -> Done {
-    say(&connect(&arguments.node, PATIENCE)?.standby(arguments.set)?)
+    say(&connect(&arguments.node, PATIENCE)?.standby(arguments.set)?)?;
+    wait_until(arguments, "given", |hold| !holds(hold, arguments.set))
 }
 
 /// `hb-ctl takeover`
 pub(crate) fn takeover(arguments: &Move) -> Done {
-    say(&connect(&arguments.node, PATIENCE)?.takeover(arguments.set)?)
+    say(&connect(&arguments.node, PATIENCE)?.takeover(arguments.set)?)?;
+    wait_until(arguments, "taken", |hold| hold == ResourceSet::All || hold == arguments.set)
 }
 
 /// `hb-ctl addnode`
@@ -43,6 +46,33 @@ pub(crate) fn add_nodes(arguments: Members) -> Done {
 /// `hb-ctl delnode`
 pub(crate) fn delete_nodes(arguments: Members) -> Done {
     say(&connect(&arguments.node, PATIENCE)?.delete_nodes(arguments.names)?)
+}
+
+/// Waits, if asked to, until the node holds what it shall and nothing is in transition.
+fn wait_until(arguments: &Move, verb: &str, is_so: impl Fn(ResourceSet) -> bool) -> Done {
+    let Some(limit) = arguments.wait.map(Duration::from_secs) else { return Ok(()) };
+    let begun = Instant::now();
+    loop {
+        let status = connect(&arguments.node, PATIENCE)?.status()?;
+        if status.stable && is_so(status.hold) {
+            return say(&format!("{verb}: this node holds [{}]", status.hold));
+        }
+        if begun.elapsed() >= limit {
+            let transition = if status.stable { "" } else { ", in transition" };
+            let text = format!("not {verb}: this node holds [{}]{transition}; the log says why", status.hold);
+            return Err(Failure::new(text));
+        }
+        sleep(LOOK_AGAIN);
+    }
+}
+
+/// Whether a node that holds the one set holds something of the other.
+fn holds(hold: ResourceSet, set: ResourceSet) -> bool {
+    match (hold, set) {
+        (ResourceSet::None, _) | (_, ResourceSet::None) => false,
+        (ResourceSet::All, _) | (_, ResourceSet::All) => true,
+        (hold, set) => hold == set,
+    }
 }
 
 /// `hb-ctl reload`
@@ -58,7 +88,21 @@ fn say(text: &str) -> Done {
     print(&format!("{text}\n"))
 }
 
+/// Between two looks at a node that moves groups.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Longest wait for an answer, which takes a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same while the node reads its files, which may mean waiting for name services.
 const READING: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_set_is_something_of_it() {
+        use ResourceSet::{All, Foreign, Local, None};
+        assert!(holds(Local, All) && holds(All, Foreign) && holds(Local, Local));
+        assert!(!holds(None, All) && !holds(Local, Foreign) && !holds(Foreign, Local));
+    }
+}
