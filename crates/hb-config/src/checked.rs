@@ -130,7 +130,7 @@ pub enum Medium {
     Serial {
         /// The device.
         path: PathBuf,
-        /// Bits per second: 9600, 19200 (default), 38400, 57600, 115200, 230400 or 460800.
+        /// Bits per second: 9600, 19200 (default) and so on up to 4000000.
         baud: u32,
     },
     /// To one peer: `ucast`, or `ucast6` if the peer is an IPv6 address.

@@ -115,7 +115,7 @@ codes! {
         "Numbers are read as far as they look like a number, and the rest is ignored: `3abc` and `3.9` are 3, `0x10` is 0, `abc` is 0. Such a value seldom means what it seems to say."
         HaCf "hopfudge 3abc"
     BadBaud "HB026" "not a line speed"
-        "A serial line runs at 9600, 19200, 38400, 57600, 115200, 230400 or 460800 bits per second."
+        "A serial line runs at 9600, 19200, 38400, 57600, 115200, 230400 or 460800 bits per second, and at 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000 or 4000000 where the hardware can; Heartbeat 3.0.6 knows only the first seven."
         HaCf "baud 19600"
     BadPort "HB027" "not a UDP port"
         "A UDP port is a number from 1 to 65535. Heartbeat 3.0.6 starts with larger numbers too, but then it can send nothing."

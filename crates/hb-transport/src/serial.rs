@@ -71,7 +71,7 @@ pub(crate) fn start(
     Ok((owner, error))
 }
 
-/// The rates that 3.0.6 knows.
+/// The rates that 3.0.6 knows; a line can have any that its hardware has.
 pub const BAUD_RATES: [u32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
 
 /// A serial device and how it is set.

@@ -45,7 +45,7 @@ pub enum MediumSpec {
     PppUdp {
         /// The device.
         path: PathBuf,
-        /// Bits per second, one of [`crate::BAUD_RATES`].
+        /// Bits per second, of [`crate::BAUD_RATES`] or another that the hardware has.
         baud: u32,
         /// The address of this end; the other end tells its own.
         local: Ipv4Addr,
@@ -56,7 +56,7 @@ pub enum MediumSpec {
     Serial {
         /// The device.
         path: PathBuf,
-        /// Bits per second, one of [`crate::BAUD_RATES`].
+        /// Bits per second, of [`crate::BAUD_RATES`] or another that the hardware has.
         baud: u32,
     },
     /// `ucast IF HOST`: to one peer; a peer that is this node is allowed (`wire.md` 8.4).

@@ -22,8 +22,11 @@ const MOST_MEDIA: usize = 63;
 const LONGEST_NAME: usize = 15;
 /// Speed of a serial line that none was given for.
 const DEFAULT_RATE: u32 = 19200;
-/// Speeds of serial lines.
-const RATES: [i32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
+/// Speeds of serial lines: those of 3.0.6, up to 460800, and the higher ones that hardware has.
+const RATES: [i32; 18] = [
+    9600, 19200, 38400, 57600, 115_200, 230_400, 460_800, 500_000, 576_000, 921_600, 1_000_000, 1_152_000,
+    1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 4_000_000,
+];
 
 pub(super) fn baud(cf: &mut HaCf<'_>, word: Word<'_>) {
     if let Some(first) = cf.draft.baud {
@@ -40,7 +43,7 @@ pub(super) fn baud(cf: &mut HaCf<'_>, word: Word<'_>) {
         });
         return;
     }
-    let rate = cf.number(Code::BadBaud, word, 9600..=460_800);
+    let rate = cf.number(Code::BadBaud, word, 9600..=4_000_000);
     cf.draft.baud_rate = rate.and_then(|rate| u32::try_from(rate).ok());
     if let Some(serial) = cf.draft.serial {
         let source = cf.source;

@@ -13,6 +13,7 @@ use rustix::termios::{
 };
 use serialport::FlowControl;
 
+use super::BAUD_RATES;
 use super::lock::Lock;
 use crate::error::OpenError;
 
@@ -92,12 +93,21 @@ fn set(tty: BorrowedFd<'_>, baud: u32, modes: Modes) -> io::Result<()> {
     // The same.
     termios.set_input_speed(0)?;
     tcsetattr(tty, OptionalActions::Flush, &termios)?;
+    // The kernel takes the nearest speed that the hardware has. What 3.0.6 would use is used as it does.
+    let real = tcgetattr(tty)?.output_speed();
+    if !BAUD_RATES.contains(&baud) && real.abs_diff(baud) > baud / MOST_OFF {
+        let text = format!("the device has no speed of {baud} baud, the nearest is {real}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
     tcflush(tty, QueueSelector::IOFlush)?;
     if modes == Modes::Text {
         tcsendbreak(tty)?;
     }
     Ok(())
 }
+
+/// Two ends understand each other if their speeds differ by less than this part.
+const MOST_OFF: u32 = 40;
 
 fn text_modes(termios: &mut Termios) {
     termios.input_modes -= InputModes::IGNBRK
@@ -131,6 +141,10 @@ mod tests {
         assert_eq!(termios.input_modes.bits(), 0xb2);
         assert_eq!(termios.control_modes.bits(), 0x8000_08be, "{:x}", termios.control_modes.bits());
         assert_eq!(termios.output_speed(), 19200);
+        for baud in [921_600, 1_500_000, 4_000_000] {
+            set(slave.as_fd(), baud, Modes::Text).unwrap();
+            assert_eq!(tcgetattr(&slave).unwrap().output_speed(), baud);
+        }
         assert!(!termios.output_modes.contains(OutputModes::OPOST));
         assert!(!termios.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
     }
