@@ -114,6 +114,9 @@ impl Leasing {
             "lease in the kernel: a heart that hangs or is killed loses its addresses before the other node takes them; \
              local clients of this machine are not kept from them"
                 .to_owned();
+        if !self.except.is_empty() {
+            words = [&words, "; not for what hb.toml excepts: ", &self.except.join(", ")].concat();
+        }
         if counts.is_closed {
             words.push_str(
                 "; IT RAN OUT: the addresses of this node are closed until the other node was heard",
