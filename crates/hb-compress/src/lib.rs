@@ -1,8 +1,8 @@
 //! Compressed messages (`wire.md` 10.1): a whole message, packed into one field of another.
 //!
 //! - [`Method`]: zlib or bzip2, within bounds
-//! - [`open`]: verifies a packet and takes out what is packed in it
-//! - [`unpack`]: the message inside a message, if there is one
+//! - [`open()`]: verifies a packet and takes out what is packed in it
+//! - [`unpack()`]: the message inside a message, if there is one
 //! - [`Packing`]: seals messages, and packs those that are too long
 //!
 //! Decides which messages are packed, and what is refused while unpacking. Does not verify: only what the key ring has
