@@ -51,6 +51,8 @@ fn sub_commands(help: &str) -> Vec<String> {
 fn options(help: &str) -> BTreeSet<String> {
     let own_lines = help.lines().filter(|line| line.trim_start().starts_with('-'));
     let words = own_lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || "=,[]<>".contains(c)));
+    // Of one that may be repeated the help says `--debug...`.
+    let words = words.map(|word| word.trim_end_matches('.'));
     words.filter(|word| word.starts_with("--") && word.len() > 2).map(str::to_owned).collect()
 }
 
@@ -70,6 +72,7 @@ Commands:
 
 Options:
       --run-dir <DIR>  Where the socket is; see also --dir
+  -d, --debug...       More lines
   -h, --help           Print help
 ";
 
@@ -78,5 +81,6 @@ Options:
         assert_eq!(sub_commands(HELP), ["status", "check"]);
         let found = options(HELP);
         assert!(found.contains("--run-dir") && found.contains("--help"), "{found:?}");
+        assert!(found.contains("--debug"), "{found:?}");
     }
 }
