@@ -13,7 +13,7 @@ use rtnetlink::packet_core::{
     NetlinkPayload,
 };
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, CacheInfo,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteHeader, RouteMessage};
@@ -111,7 +111,8 @@ impl Netlink {
     /// Puts an address up, marked as ours. That it is there already counts as success.
     ///
     /// For an IPv6 address the kernel is told not to ask first whether somebody has it: that takes a second or more, and
-    /// whoever had it before may still answer.
+    /// whoever had it before may still answer. It is also told never to choose it as the source of what this machine says
+    /// by itself, as long as there is another: the heart's packets would come from an address that the lease gates.
     pub(crate) async fn add(
         &self,
         address: IpAddr,
@@ -128,6 +129,7 @@ impl Netlink {
                 let mut message = builder.index(interface).address(address, prefix).build();
                 message.header.flags |= AddressHeaderFlags::Nodad;
                 message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+                message.attributes.push(AddressAttribute::CacheInfo(never_preferred()));
                 message
             }
         };
@@ -276,6 +278,13 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.traffic.abort();
     }
+}
+
+/// Valid for ever, preferred for no time: the kernel calls that deprecated.
+fn never_preferred() -> CacheInfo {
+    let mut lifetimes = CacheInfo::default();
+    lifetimes.ifa_valid = u32::MAX;
+    lifetimes
 }
 
 fn tolerate(answer: Result<(), NetlinkError>, errors: &[Errno]) -> Result<(), NetlinkError> {
