@@ -81,6 +81,7 @@ impl Keeper {
         });
         let (rules, interfaces) = (watch_rules()?, watch_interfaces()?);
         let mut work = Work {
+            length: plan.length,
             plan,
             netfilter: Netfilter::open()?,
             rules,
@@ -162,6 +163,8 @@ impl Lengthener {
 /// The thread's side.
 struct Work {
     plan: Plan,
+    /// What the length shall be.
+    length: Duration,
     netfilter: Netfilter,
     rules: OwnedFd,
     interfaces: OwnedFd,
@@ -215,16 +218,19 @@ impl Work {
 
     /// Does what others have asked for.
     fn obey(&mut self) -> io::Result<()> {
-        let mut length = None;
         let mut bytes = [0; 8];
         while let Ok(read) = self.bell.recv(&mut bytes) {
             if read == bytes.len() {
-                length = Some(Duration::from_millis(u64::from_ne_bytes(bytes)));
+                self.length = Duration::from_millis(u64::from_ne_bytes(bytes));
             }
         }
-        if let Some(length) = length.filter(|length| *length != self.plan.length) {
-            self.plan.length = length;
-            self.try_change(self.plan.change_length())?;
+        if self.length != self.plan.length {
+            let before = std::mem::replace(&mut self.plan.length, self.length);
+            if let Err(error) = self.try_change(self.plan.change_length()) {
+                // To be tried again: a lease that stays longer than the other node waits would mean two owners.
+                self.plan.length = before;
+                return Err(error);
+            }
         }
         let wanted = self.addresses().wanted.clone();
         if wanted != self.plan.addresses {
@@ -300,3 +306,58 @@ const LOOPBACK: u32 = 1;
 /// Pause before what failed is tried again.
 const AGAIN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 const STACK_SIZE: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A keeper whose kernel refuses everything.
+    fn refused() -> (Work, UnixDatagram) {
+        let (ours, bell) = UnixDatagram::pair().unwrap();
+        bell.set_nonblocking(true).unwrap();
+        let nobody = || OwnedFd::from(UnixDatagram::unbound().unwrap());
+        let plan = Plan {
+            addresses: BTreeSet::new(),
+            interfaces: Vec::new(),
+            length: Duration::from_secs(5),
+            mark: 1,
+            is_engaged: false,
+            is_unconditional: false,
+        };
+        let addresses = Addresses { wanted: BTreeSet::new(), gated: BTreeSet::new() };
+        let shared = Shared {
+            addresses: Mutex::new(addresses),
+            changed: Condvar::new(),
+            is_ended: AtomicBool::new(false),
+            rebuilt: AtomicU64::new(0),
+            is_in_force: AtomicBool::new(true),
+            is_engaged: Arc::new(AtomicBool::new(false)),
+        };
+        let work = Work {
+            length: plan.length,
+            plan,
+            netfilter: Netfilter::unconnected(nobody()),
+            rules: nobody(),
+            interfaces: nobody(),
+            bell,
+            shared: Arc::new(shared),
+            tell: Box::new(|_| {}),
+        };
+        (work, ours)
+    }
+
+    #[test]
+    fn a_length_that_the_kernel_refused_is_tried_again() {
+        let (mut work, ours) = refused();
+        let lengthener = Lengthener(ours);
+        work.obey().unwrap();
+        lengthener.set(Duration::from_secs(1)).unwrap();
+        for _ in 0..3 {
+            work.obey().unwrap_err();
+            assert_eq!(work.plan.length, Duration::from_secs(5), "what the kernel has");
+        }
+        // What was said last counts.
+        lengthener.set(Duration::from_secs(5)).unwrap();
+        work.obey().unwrap();
+    }
+}

@@ -129,6 +129,12 @@ impl Netfilter {
         Ok(Self(socket))
     }
 
+    /// One that does nothing, for tests of what follows from that.
+    #[cfg(test)]
+    pub(super) const fn unconnected(descriptor: OwnedFd) -> Self {
+        Self(descriptor)
+    }
+
     /// Has the kernel do it, and waits until it is done.
     ///
     /// # Errors
