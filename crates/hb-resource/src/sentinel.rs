@@ -107,11 +107,15 @@ impl Watch {
     }
 
     fn hear(&mut self, claim: Claim, now: Instant) {
-        if !self.ours.contains(claim.address) || self.is_own(claim.mac) {
+        if !self.ours.contains(claim.address) {
             return;
         }
         let pace = self.answered.get(&claim.address).copied();
         let Some(next) = Pace::after(pace, now) else { return };
+        // Last, because it asks the kernel for all interfaces.
+        if self.is_own(claim.mac) {
+            return;
+        }
         self.answered.insert(claim.address, next);
         // With a full queue it waits for the next claim.
         let _ = self.claims.try_send(claim);
