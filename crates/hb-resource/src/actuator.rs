@@ -276,7 +276,7 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
 async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
     let Prepared { config, mut tools, keeper, claims } = prepared;
     let mut claims = Claims(claims);
-    let mut workers = JoinSet::new();
+    let (mut workers, mut defences) = (JoinSet::new(), JoinSet::new());
     let mut queues = BTreeMap::new();
     for (index, spec) in config.groups.iter().enumerate() {
         queues.insert(index, employ(index, spec.clone(), &tools, &mut workers));
@@ -285,9 +285,10 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         let order = tokio::select! {
             biased;
             order = orders.recv() => order,
-            claim = claims.next() => {
-                // Beside the jobs, which nobody outside may hold up.
-                tokio::task::spawn_local(tools.clone().defend(claim));
+            Some(_) = defences.join_next() => continue,
+            // Beside the jobs, and one at a time: whoever is outside may not hold them up by many of them.
+            claim = claims.next(), if defences.is_empty() => {
+                defences.spawn_local(tools.clone().defend(claim));
                 continue;
             }
         };
@@ -310,7 +311,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         }
         while workers.try_join_next().is_some() {}
     }
-    drop((queues, tools));
+    drop((queues, tools, defences));
     while workers.join_next().await.is_some() {}
     if let Some(keeper) = keeper {
         let _ = keeper.await;
