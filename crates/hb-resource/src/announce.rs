@@ -60,32 +60,31 @@ impl Announcer {
         Some(Series(repetitions.abort_handle()))
     }
 
-    /// Announces once, without repetitions.
-    pub(crate) fn once(&self, link: &Link, address: IpAddr) {
-        if let Some(mac) = link.mac {
-            self.announce(link, mac, address);
-        }
+    /// Announces once, without repetitions; whether it could.
+    pub(crate) fn once(&self, link: &Link, address: IpAddr) -> bool {
+        link.mac.is_some_and(|mac| self.announce(link, mac, address))
     }
 
     /// One request and one reply, or for IPv6 one advertisement. A failure is told and nothing else: the repetitions may
-    /// fare better.
-    fn announce(&self, link: &Link, mac: Mac, address: IpAddr) {
+    /// fare better. Whether any frame was sent.
+    fn announce(&self, link: &Link, mac: Mac, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(ip) => {
-                self.send(link, address, &arp::request(mac, ip));
-                self.send(link, address, &arp::reply(mac, ip));
+                let request = self.send(link, address, &arp::request(mac, ip));
+                self.send(link, address, &arp::reply(mac, ip)) || request
             }
             IpAddr::V6(ip) => {
-                self.send(link, address, &neighbour::advertisement(mac, ip, is_router(&link.name)));
+                self.send(link, address, &neighbour::advertisement(mac, ip, is_router(&link.name)))
             }
         }
     }
 
-    fn send(&self, link: &Link, address: IpAddr, frame: &[u8]) {
-        if let Err(error) = self.socket.send(link.index, frame) {
+    fn send(&self, link: &Link, address: IpAddr, frame: &[u8]) -> bool {
+        let sent = self.socket.send(link.index, frame).inspect_err(|error| {
             let text = format!("Cannot announce {address} on {}: {error}", link.name);
             self.report.note(Level::Warning, text);
-        }
+        });
+        sent.is_ok()
     }
 }
 

@@ -49,11 +49,16 @@ impl Tools {
         let found = self.addresses.links_with(address).await.unwrap_or_default();
         // Without a wait from here on: a frame behind a release would take the address back from its next owner.
         let Some(announcer) = self.announcer.as_ref().filter(|_| self.ours.contains(address)) else { return };
+        if found.is_empty() {
+            return;
+        }
+        let mut is_announced = false;
         for link in &found {
-            announcer.once(link, address);
+            is_announced |= announcer.once(link, address);
         }
         let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
-        let text = format!("Another machine, {mac}, claims {address}, which is here: announced again");
+        let done = if is_announced { "announced again" } else { "it could not be announced" };
+        let text = format!("Another machine, {mac}, claims {address}, which is here: {done}");
         self.report.note(Level::Warning, text);
     }
 }
