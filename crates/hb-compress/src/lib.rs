@@ -16,7 +16,7 @@ mod unpack;
 pub use method::{Method, UnknownMethod};
 pub use open::{OpenError, open};
 pub use packing::{MAX_DATAGRAM, Packing, SealError};
-pub use unpack::{MAX_PLAIN, UnpackError, unpack};
+pub use unpack::{Budget, MAX_PLAIN, UnpackError, unpack};
 
 /// The field that holds the packed message.
 const PAYLOAD: &str = "_compressed_payload";

@@ -4,7 +4,8 @@ use hb_auth::{KeyRing, Refusal};
 use hb_wire::Message;
 use thiserror::Error;
 
-use crate::{UnpackError, unpack};
+use crate::unpack::unpack_within;
+use crate::{Budget, UnpackError};
 
 /// Why a packet was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
@@ -29,11 +30,12 @@ impl OpenError {
 }
 
 /// Verifies and decodes a packet of either encoding ([`KeyRing::open`]), and unpacks it if it is packed, by any method
-/// and whatever the own settings are.
+/// and whatever the own settings are. What comes out of it is taken from `budget`: a packet of some hundred bytes may hold
+/// [`MAX_PLAIN`](crate::MAX_PLAIN) of them, and whoever repeats old packets needs no key.
 ///
 /// # Errors
 ///
 /// The first cause found; nothing is unpacked that is not authentic.
-pub fn open(ring: &KeyRing, packet: &[u8]) -> Result<Message, OpenError> {
-    Ok(unpack(ring.open(packet)?)?)
+pub fn open(ring: &KeyRing, packet: &[u8], budget: &mut Budget) -> Result<Message, OpenError> {
+    Ok(unpack_within(ring.open(packet)?, budget)?)
 }

@@ -21,6 +21,9 @@ pub enum UnpackError {
     /// More than [`MAX_PLAIN`] bytes come out.
     #[error("compressed message is too long")]
     TooLong,
+    /// The [`Budget`] is spent; nothing was unpacked.
+    #[error("too much was unpacked just before")]
+    Budget,
     /// What comes out starts like no message.
     #[error("compressed bytes are no message")]
     Unrecognised,
@@ -40,10 +43,29 @@ impl UnpackError {
             Self::Method => "compression-method",
             Self::Damaged => "compression-damaged",
             Self::TooLong => "compression-too-long",
+            Self::Budget => "compression-budget",
             Self::Unrecognised => "compression-unrecognised",
             Self::Nested => "compression-nested",
             Self::Malformed(_) => "compression-malformed",
         }
+    }
+}
+
+/// Bytes that may still come out of packed messages. The message that spends the last of them is unpacked, so that a long
+/// one can always come through: in all at most twice [`MAX_PLAIN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    /// Enough for one message of any length.
+    fn default() -> Self {
+        Self(MAX_PLAIN)
+    }
+}
+
+impl Budget {
+    fn spend(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_sub(bytes);
     }
 }
 
@@ -61,16 +83,29 @@ impl UnpackError {
 /// assert_eq!(hb_compress::unpack(status.clone()), Ok(status));
 /// ```
 pub fn unpack(message: Message) -> Result<Message, UnpackError> {
+    unpack_within(message, &mut Budget::default())
+}
+
+/// The same, with what is left of a budget; a message that is not packed needs none.
+pub(crate) fn unpack_within(message: Message, budget: &mut Budget) -> Result<Message, UnpackError> {
     if !message.has(PAYLOAD) {
         return Ok(message);
+    }
+    if budget.0 == 0 {
+        return Err(UnpackError::Budget);
     }
     let method = message.text(ALGORITHM).and_then(|name| name.parse::<Method>().ok());
     let method = method.ok_or(UnpackError::Method)?;
     let packed = message.binary(PAYLOAD).ok_or(UnpackError::Damaged)?;
-    let plain = method.inflate(packed, MAX_PLAIN).map_err(|error| match error {
-        InflateError::Damaged => UnpackError::Damaged,
-        InflateError::TooLong => UnpackError::TooLong,
+    let plain = method.inflate(packed, MAX_PLAIN).map_err(|error| {
+        // How far it came is not told.
+        budget.spend(MAX_PLAIN);
+        match error {
+            InflateError::Damaged => UnpackError::Damaged,
+            InflateError::TooLong => UnpackError::TooLong,
+        }
     })?;
+    budget.spend(plain.len());
     let inside = match Encoding::of(&plain).ok_or(UnpackError::Unrecognised)? {
         Encoding::Netstring => netstring::decode(&plain)?,
         Encoding::Classic => classic::decode(&plain)?,

@@ -1,7 +1,9 @@
 //! Packed messages of 3.0.6 (`hb-wire/tests/vectors`), and our own: what comes out, what is packed, what is refused.
 
 use hb_auth::{InnerAuth, KeyRing, Method as Digest};
-use hb_compress::{MAX_DATAGRAM, MAX_PLAIN, Method, Packing, SealError, UnpackError, unpack};
+use hb_compress::{
+    Budget, MAX_DATAGRAM, MAX_PLAIN, Method, OpenError, Packing, SealError, UnpackError, open, unpack,
+};
 use hb_wire::{Message, Value, classic, netstring};
 use load::single;
 use proptest::prelude::*;
@@ -67,6 +69,25 @@ fn what_3_0_6_packed_comes_out_and_is_packed_alike() {
         seen.push(vector.file()[..3].to_owned());
     }
     assert_eq!(seen, ["166", "167", "171"]);
+}
+
+#[test]
+fn a_budget_bounds_what_comes_out_and_failures_spend_it_whole() {
+    let ring = ring();
+    let packing = Packing { inner: InnerAuth::No, method: Method::Zlib, threshold: Some(0) };
+    let mut packet = Vec::new();
+    packing.seal_into(&ring, &long(MAX_PLAIN / 2 + 4096), &mut packet).unwrap();
+    let mut budget = Budget::default();
+    let spent = Err(OpenError::Packed(UnpackError::Budget));
+    assert!(open(&ring, &packet, &mut budget).is_ok());
+    assert!(open(&ring, &packet, &mut budget).is_ok(), "the one that spends the last of it");
+    assert_eq!(open(&ring, &packet, &mut budget), spent);
+    let plain = ring.seal(&Message::new("status"), InnerAuth::No);
+    assert!(open(&ring, &plain, &mut budget).is_ok(), "it is not packed");
+    let damaged = ring.seal(&packed("zlib", vec![0; 9]), InnerAuth::No);
+    let mut budget = Budget::default();
+    assert_eq!(open(&ring, &damaged, &mut budget), Err(OpenError::Packed(UnpackError::Damaged)));
+    assert_eq!(open(&ring, &packet, &mut budget), spent);
 }
 
 #[test]

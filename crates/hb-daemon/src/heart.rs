@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hb_auth::KeyRing;
-use hb_compress::Packing;
+use hb_compress::{Budget, Packing};
 use hb_engine::{Action, Engine, Input, JobId, Now, Tick};
 use hb_transport::Pinger;
 
@@ -113,6 +113,8 @@ pub(crate) struct Heart<P> {
     keys: KeyRing,
     signature: Signature,
     packing: Packing,
+    /// What may be unpacked until the engine is woken.
+    unpacking: Budget,
     voice: Voice,
     submit: Submit,
     leave: Leave,
@@ -169,6 +171,7 @@ impl<P: Port> Heart<P> {
             asked_seq: 0,
             signature: Signature::new(parts.names.nodes.len()),
             packing: parts.packing,
+            unpacking: Budget::default(),
             voice: Voice::new(parts.log, names, parts.log_refused),
             submit: parts.submit,
             leave: parts.leave,
@@ -235,6 +238,7 @@ impl<P: Port> Heart<P> {
                 self.receive(true);
                 self.hear_pings();
             }
+            self.unpacking = Budget::default();
             self.handle(Input::Wake);
             self.receive_echoes();
             self.relax(clock::tick());

@@ -3,7 +3,8 @@
 //! A flood must not keep the beat waiting, however many packets it has and however long each takes to refuse: a turn
 //! reads until the deadline comes, of each medium some packets and for a short time. When the deadline has come, what waited in
 //! the sockets' queues at that moment is read, because the engine must have seen it before it judges; and no more: the
-//! bound is in bytes, as that of a queue is.
+//! bound is in bytes, as that of a queue is. What comes out of packed messages has a bound of its own, until
+//! the engine is woken the next time.
 
 use std::io;
 use std::time::Duration;
@@ -123,7 +124,7 @@ impl<P: Port> Heart<P> {
             self.handle_from(self.arrival(stamp), Input::Echo { link: link(index) });
             return Some(length);
         }
-        match hb_compress::open(&self.keys, packet) {
+        match hb_compress::open(&self.keys, packet, &mut self.unpacking) {
             Ok(message) => {
                 wire.counts.received += 1;
                 if let Some(index) = self.signature.heard(&message, packet, &self.keys) {

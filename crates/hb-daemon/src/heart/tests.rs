@@ -302,6 +302,34 @@ fn refused_packets_are_counted_by_cause_and_logged_once() {
 }
 
 #[test]
+fn packed_messages_above_the_budget_are_refused_until_the_engine_was_woken() {
+    let mut bench = bench();
+    let mut message = Message::new("long");
+    message.push_text("text", &"all work and no play ".repeat(70_000));
+    let mut packet = Vec::new();
+    PACKING.seal_into(&keys("secret"), &message, &mut packet).unwrap();
+    assert!(packet.len() < 20_000);
+    for _ in 0..4 {
+        bench.network.send(&packet).unwrap();
+    }
+    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
+    bench.heart.receive(true);
+    let counts = bench.counts();
+    assert_eq!((counts.received, counts.refused["compression-budget"]), (3, 2), "two of them, and the heartbeat");
+    for _ in 0..100 {
+        if bench.heart.unpacking == Budget::default() {
+            break;
+        }
+        let deadline = bench.heart.next_deadline();
+        bench.heart.waiter.wait(deadline).unwrap();
+        bench.heart.turn();
+    }
+    bench.network.send(&packet).unwrap();
+    bench.heart.receive(true);
+    assert_eq!((bench.counts().received, bench.counts().refused["compression-budget"]), (4, 2));
+}
+
+#[test]
 fn a_flood_does_not_keep_the_turn_going() {
     let mut bench = bench();
     bench.network.set_nonblocking(true).unwrap();

@@ -3,7 +3,7 @@
 use std::thread;
 
 use hb_auth::InnerAuth;
-use hb_compress::{Method, Packing, open};
+use hb_compress::{Budget, Method, Packing, open};
 use hb_wire::Message;
 
 use super::keys;
@@ -17,7 +17,7 @@ fn compression_fits_into_the_stack_of_the_heart() {
             let packing = Packing { inner: InnerAuth::Yes, method, threshold: None };
             let mut packet = Vec::new();
             packing.seal_into(&keys("secret"), &message, &mut packet).unwrap();
-            assert!(open(&keys("secret"), &packet).unwrap().has("text"));
+            assert!(open(&keys("secret"), &packet, &mut Budget::default()).unwrap().has("text"));
         };
         // Half of it, so that the rest of a turn has room.
         let heart = thread::Builder::new().stack_size(crate::HEART_STACK / 2).spawn(work).unwrap();
