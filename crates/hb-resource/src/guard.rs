@@ -16,6 +16,7 @@ pub(crate) mod will;
 
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
 use std::rc::Rc;
 
 use hb_sys::{process, sched};
@@ -56,8 +57,8 @@ pub enum GuardError {
 /// `tell` gets what people should know of that: [`ActuatorConfig::guard_log`](crate::ActuatorConfig::guard_log), the
 /// level and one line.
 ///
-/// Call it first thing in the process, on its main thread. It changes the process as a whole: scheduling class and
-/// niceness to the ordinary ones, umask 022, working directory `/`, no signal blocked, standard input away.
+/// Call it first thing in the process, on its main thread. It changes the process as a whole: scheduling class,
+/// niceness and a shield against being killed for memory to the ordinary ones, umask 022, working directory `/`, no signal blocked, standard input away.
 ///
 /// # Errors
 /// See [`GuardError`].
@@ -151,6 +152,7 @@ fn become_guard() -> Result<StdUnixStream, GuardError> {
     step("leave the real-time class", sched::set_other())?;
     // Raising it again needs a privilege; without that the scripts run as nice as we were started.
     let _ = rustix::process::setpriority_process(None, 0);
+    lower_the_shield(Path::new(OOM_SCORE));
     process::set_umask(0o022);
     step("unblock signals", process::set_blocked_signals(&[]))?;
     step("change to /", std::env::set_current_dir("/"))?;
@@ -163,6 +165,14 @@ fn become_guard() -> Result<StdUnixStream, GuardError> {
     Ok(socket)
 }
 
+/// What shields the heart from being killed when memory runs out would pass to all services: then nothing could be killed
+/// but what is not ours. Without `/proc` it stays as it is.
+fn lower_the_shield(score: &Path) {
+    if std::fs::read_to_string(score).is_ok_and(|score| score.starts_with('-')) {
+        let _ = std::fs::write(score, "0");
+    }
+}
+
 /// The guard ends when its socket ends, not by a signal that was meant for a whole terminal or service: it may still
 /// have to stop what the heart started. The signals are caught, not ignored, because scripts would inherit that.
 fn catch_signals() -> io::Result<Vec<Signal>> {
@@ -171,6 +181,8 @@ fn catch_signals() -> io::Result<Vec<Signal>> {
     kinds.into_iter().chain([SignalKind::child()]).map(signal).collect()
 }
 
+/// How likely the process is killed when memory runs out (`proc(5)`): below 0 less than others.
+const OOM_SCORE: &str = "/proc/self/oom_score_adj";
 /// Answers that may wait to be written; beyond that, scripts that ended wait to tell it.
 const OUTBOX: usize = 64;
 

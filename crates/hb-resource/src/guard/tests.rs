@@ -59,3 +59,16 @@ fn a_script_that_hangs_still_has_its_limit() {
     let child = scripts.number("child");
     wait_for("the end of the child", || (!is_alive(child)).then_some(()));
 }
+
+#[test]
+fn services_are_not_shielded_when_memory_runs_out() {
+    let scripts = Scripts::new();
+    let score = scripts.path("oom_score_adj");
+    for (before, after) in [("-1000\n", "0"), ("-1\n", "0"), ("0\n", "0\n"), ("300\n", "300\n")] {
+        std::fs::write(&score, before).unwrap();
+        lower_the_shield(&score);
+        assert_eq!(std::fs::read_to_string(&score).unwrap(), after);
+    }
+    // The real one can be read by everybody.
+    assert!(std::fs::read_to_string(OOM_SCORE).unwrap().trim().parse::<i32>().is_ok());
+}
