@@ -15,6 +15,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         return Ok(Done::note("this tree has no cluster tests yet, nothing was run"));
     }
     let programs = programs(context)?;
+    forget_matrix(context);
     let mut counts = Counts::default();
     for target in targets {
         let mut cargo = command::cargo();
@@ -35,13 +36,14 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         }
         console::line(&format!("    {target}: {} passed", of_target.passed));
     }
-    if context.depth == Depth::Slow {
-        counts += with_two_real_ones(context, &programs)?;
-        print_matrix(context);
-    }
     let written = units::written(context, |package, path| package == LAB && is_integration(path))?;
     if counts.all() < written {
         return Err(Failure { counts, ..Failure::plain(units::left_out(written, counts)) });
+    }
+    // After the comparison: these are tests that were counted already.
+    if context.depth == Depth::Slow {
+        counts += with_two_real_ones(context, &programs)?;
+        print_matrix(context);
     }
     Ok(Done { counts, note: format!("{} tests", counts.passed) })
 }
@@ -64,10 +66,20 @@ fn with_two_real_ones(context: &Context, programs: &Path) -> Result<Counts, Fail
     Ok(counts)
 }
 
+/// Where each story leaves its line.
+fn matrix(context: &Context) -> PathBuf {
+    context.workspace.target.join("tmp").join("cluster").join("matrix")
+}
+
+/// Removes the lines of earlier runs.
+fn forget_matrix(context: &Context) {
+    // Most often there is none.
+    let _ = std::fs::remove_dir_all(matrix(context));
+}
+
 /// Who had what when, in order, with times: a line for each story and pair.
 fn print_matrix(context: &Context) {
-    let folder = context.workspace.target.join("tmp").join("cluster").join("matrix");
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(matrix(context)).into_iter().flatten().flatten();
     let mut lines: Vec<_> = entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
     lines.sort();
     for line in lines {
