@@ -60,10 +60,15 @@ async fn lost_and_back(pair: Pair) {
 }
 
 async fn both_lose(scene: &Scene, gate: &Host) {
+    // Each has lost it before.
+    let deaths = |scene: &Scene| {
+        [scene.alpha(), scene.beta()].map(|node| node.log().matches("10.77.0.254: is dead").count())
+    };
+    let before = deaths(scene);
     gate.cut(FRONT).await.unwrap();
     scene
         .until("the gate is dead for both", async |scene| {
-            [scene.alpha(), scene.beta()].into_iter().all(|node| node.log().contains("10.77.0.254: is dead"))
+            deaths(scene).into_iter().zip(before).all(|(now, before)| now > before)
         })
         .await;
     stays(scene, &[0, 1], &[]).await;
