@@ -63,28 +63,25 @@ fn an_ipv6_address_goes_where_its_route_leads_and_may_be_used_at_once() {
 
 #[test]
 fn what_the_machine_says_by_itself_does_not_come_from_a_floating_ipv6_address() {
-    in_own_network(
-        "what_the_machine_says_by_itself_does_not_come_from_a_floating_ipv6_address",
-        |network| {
-            network.veth("e0", "p0");
-            // Its own address may be used at once.
-            std::fs::write("/proc/sys/net/ipv6/conf/e0/accept_dad", "0").unwrap();
-            network.add_address("e0", "fd79::1/64");
-            let mut node = Recorder::start(ActuatorConfig::new(vec![group("fd79::100/64/e0")]));
-            node.perform(JobAction::Start(0)).unwrap();
-            // Nearer to the floating address than to its own, which is what the kernel would go by.
-            let socket = UdpSocket::bind("[::]:0").unwrap();
-            socket.connect("[fd79::107]:694").unwrap();
-            assert_eq!(socket.local_addr().unwrap().ip().to_string(), "fd79::1");
-            // Where there is no other it is used.
-            network.remove_address("fd79::1");
-            let socket = UdpSocket::bind("[::]:0").unwrap();
-            socket.connect("[fd79::107]:694").unwrap();
-            assert_eq!(socket.local_addr().unwrap().ip(), FLOATING);
-            node.perform(JobAction::Stop(0)).unwrap();
-            node.finish();
-        },
-    );
+    in_own_network("what_the_machine_says_by_itself_does_not_come_from_a_floating_ipv6_address", |network| {
+        network.veth("e0", "p0");
+        // Its own address may be used at once.
+        std::fs::write("/proc/sys/net/ipv6/conf/e0/accept_dad", "0").unwrap();
+        network.add_address("e0", "fd79::1/64");
+        let mut node = Recorder::start(ActuatorConfig::new(vec![group("fd79::100/64/e0")]));
+        node.perform(JobAction::Start(0)).unwrap();
+        // Nearer to the floating address than to its own, which is what the kernel would go by.
+        let socket = UdpSocket::bind("[::]:0").unwrap();
+        socket.connect("[fd79::107]:694").unwrap();
+        assert_eq!(socket.local_addr().unwrap().ip().to_string(), "fd79::1");
+        // Where there is no other it is used.
+        network.remove_address("fd79::1");
+        let socket = UdpSocket::bind("[::]:0").unwrap();
+        socket.connect("[fd79::107]:694").unwrap();
+        assert_eq!(socket.local_addr().unwrap().ip(), FLOATING);
+        node.perform(JobAction::Stop(0)).unwrap();
+        node.finish();
+    });
 }
 
 #[test]

@@ -315,7 +315,11 @@ fn packed_messages_above_the_budget_are_refused_until_the_engine_was_woken() {
     bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
     bench.heart.receive(true);
     let counts = bench.counts();
-    assert_eq!((counts.received, counts.refused["compression-budget"]), (3, 2), "two of them, and the heartbeat");
+    assert_eq!(
+        (counts.received, counts.refused["compression-budget"]),
+        (3, 2),
+        "two of them, and the heartbeat"
+    );
     for _ in 0..100 {
         if bench.heart.unpacking == Budget::default() {
             break;
