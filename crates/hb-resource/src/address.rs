@@ -194,7 +194,7 @@ enum Named {
 }
 
 /// Whether a held address is the one that a spec means. On the named interface it is, whoever put it there; elsewhere
-/// when it carries our mark; and where no interface is named, on all but loopback, which load balancers use for
+/// when it carries our mark, unless each interface may have that address for itself; and where no interface is named, on all but loopback, which load balancers use for
 /// addresses that others announce.
 fn belongs(held: &Held, spec: &AddressSpec, named: Named) -> bool {
     let here = match named {
@@ -202,7 +202,13 @@ fn belongs(held: &Held, spec: &AddressSpec, named: Named) -> bool {
         Named::Gone => false,
         Named::Index(index) => held.interface() == index,
     };
-    held.address() == Some(spec.address) && (here || held.is_marked())
+    let is_ours = held.is_marked() && (named == Named::Any || !is_of_one_link(spec.address));
+    held.address() == Some(spec.address) && (here || is_ours)
+}
+
+/// Whether the address says nothing without its interface: it may be on several, each time another one.
+pub(crate) const fn is_of_one_link(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Whether the kernel would remove `other` together with the primary address `victim`.

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::address::{Addresses, Up};
+use crate::address::{Addresses, Up, is_of_one_link};
 use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
 use crate::guard::will::Holding;
@@ -45,8 +45,9 @@ impl Tools {
 impl Tools {
     /// Says that somebody else claims one of our addresses, and announces it again if it is still here.
     pub(crate) async fn defend(self, claim: Claim) {
-        let Claim { address, mac, .. } = claim;
-        let found = self.addresses.links_with(address).await.unwrap_or_default();
+        let Claim { address, mac, interface } = claim;
+        let mut found = self.addresses.links_with(address).await.unwrap_or_default();
+        found.retain(|link| !is_of_one_link(address) || link.index == interface);
         // Without a wait from here on: a frame behind a release would take the address back from its next owner.
         let Some(announcer) = self.announcer.as_ref().filter(|_| self.ours.contains(address)) else { return };
         if found.is_empty() {
@@ -129,8 +130,11 @@ impl Group {
         self.announcements.clear();
         let mut absent = Vec::new();
         for spec in self.spec.addresses().cloned().collect::<Vec<_>>() {
-            let links =
+            let mut links =
                 self.tools.addresses.links_with(spec.address).await.map_err(|error| error.to_string())?;
+            if is_of_one_link(spec.address) {
+                links.retain(|link| spec.interface.as_ref().is_none_or(|name| *name == link.name));
+            }
             if links.is_empty() {
                 absent.push(spec.address.to_string());
             }

@@ -85,6 +85,33 @@ fn what_the_machine_says_by_itself_does_not_come_from_a_floating_ipv6_address() 
 }
 
 #[test]
+fn the_same_link_local_address_on_two_interfaces_is_two_addresses() {
+    in_own_network("the_same_link_local_address_on_two_interfaces_is_two_addresses", |network| {
+        network.veth("e0", "p0");
+        network.veth("e1", "p1");
+        let groups = ["fe80::101/64/e0", "fe80::101/64/e1"].map(group);
+        let mut node = Recorder::start(ActuatorConfig::new(groups.to_vec()));
+        let interfaces = || {
+            let table = std::fs::read_to_string("/proc/net/if_inet6").unwrap();
+            let lines = table.lines().filter(|line| line.starts_with("fe800000000000000000000000000101"));
+            let mut names: Vec<String> = lines.map(|line| line[line.len() - 2..].to_owned()).collect();
+            names.sort();
+            names
+        };
+        node.perform(JobAction::Start(0)).unwrap();
+        node.perform(JobAction::Start(1)).unwrap();
+        assert_eq!(interfaces(), ["e0", "e1"]);
+        node.perform(JobAction::Stop(0)).unwrap();
+        assert_eq!(interfaces(), ["e1"]);
+        assert!(node.perform(JobAction::Announce(0)).is_err(), "the other is not announced for it");
+        node.perform(JobAction::Announce(1)).unwrap();
+        node.perform(JobAction::Stop(1)).unwrap();
+        assert_eq!(interfaces(), [""; 0]);
+        node.finish();
+    });
+}
+
+#[test]
 fn cleanup_removes_ipv6_addresses_that_are_marked_or_configured() {
     in_own_network("cleanup_removes_ipv6_addresses_that_are_marked_or_configured", |network| {
         network.veth("e0", "p0");
