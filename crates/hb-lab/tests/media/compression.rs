@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use hb_lab::ClusterFiles;
+use hb_lab::{ClusterFiles, Host, Process, Signal};
+use tokio::time::{Instant, sleep};
 
 use crate::scene::{LIMIT, Pair, Scene};
 
@@ -55,8 +56,35 @@ async fn node_lists(pair: Pair, method: &str) -> Scene {
         .unwrap();
     files.haresources = String::new();
     let scene = Scene::build_of(pair, &[files.clone(), files]).await;
+    let mut recording = record(scene.beta().host()).await;
     scene.start(&["eth0"]).await;
+    // What is too short is not packed, and is understood as well.
+    scene
+        .until("alpha has sent something packed", async |scene| {
+            let found = scene.beta().host().run(&["grep", "-a", "-c", "_compressed_payload", WIRE], LIMIT).await;
+            found.unwrap().succeeded()
+        })
+        .await;
+    recording.signal(Signal::INT).await.unwrap();
+    recording.ended(LIMIT).await.unwrap();
     let status = scene.status().await;
     assert_eq!(status.media[0].refused.len(), 0, "{:?}", status.media[0].refused);
     scene
 }
+
+/// Begins to write down what comes from alpha.
+async fn record(host: &Host) -> Process {
+    let argv = ["tcpdump", "-i", "eth0", "-U", "--immediate-mode", "-Z", "root", "-w", WIRE];
+    let argv = [&argv[..], &["udp and src host 10.77.0.1"]].concat();
+    let tcpdump = host.spawn(&argv, &[], TOLD, TOLD).await;
+    let tcpdump = tcpdump.unwrap_or_else(|error| panic!("{error} (Debian: package tcpdump)"));
+    let begun = Instant::now();
+    while !host.read(TOLD).unwrap_or_default().contains("listening on") {
+        assert!(begun.elapsed() < LIMIT, "tcpdump does not begin: {:?}", host.read(TOLD));
+        sleep(Duration::from_millis(10)).await;
+    }
+    tcpdump
+}
+
+const WIRE: &str = "/var/log/packed.pcap";
+const TOLD: &str = "/var/log/tcpdump";
