@@ -61,7 +61,8 @@ async fn node_lists(pair: Pair, method: &str) -> Scene {
     // What is too short is not packed, and is understood as well.
     scene
         .until("alpha has sent something packed", async |scene| {
-            let found = scene.beta().host().run(&["grep", "-a", "-c", "_compressed_payload", WIRE], LIMIT).await;
+            let found =
+                scene.beta().host().run(&["grep", "-a", "-c", "_compressed_payload", WIRE], LIMIT).await;
             found.unwrap().succeeded()
         })
         .await;
