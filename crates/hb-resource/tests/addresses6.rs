@@ -184,6 +184,42 @@ fn a_foreign_advertisement_is_told_and_answered() {
     });
 }
 
+#[test]
+fn a_claim_to_an_address_that_is_gone_is_not_told_as_answered() {
+    in_own_network("a_claim_to_an_address_that_is_gone_is_not_told_as_answered", |network| {
+        network.veth("e0", "p0");
+        let groups = ["fd79::100/64/e0", "fd79::101/64/e0"].map(group);
+        let mut node = Recorder::start(ActuatorConfig::new(groups.to_vec()));
+        let ears = network.listen_for("p0", ETHERTYPE_IPV6);
+        node.perform(JobAction::Start(0)).unwrap();
+        let first = loop {
+            let (frame, _) = ears.next(Duration::from_secs(3)).expect("an announcement");
+            if frame[54] == 136 && frame[62..78] == FLOATING.octets() {
+                break frame;
+            }
+        };
+        node.perform(JobAction::Start(1)).unwrap();
+        network.remove_address("fd79::100");
+        let foreign = [2, 0, 0, 0, 0, 9];
+        let mouth = PacketSocket::open().unwrap();
+        // In the order in which they are answered, so that the second shows that the first had its turn.
+        for last in [0, 1] {
+            let claim =
+                [&first[..6], &foreign, &first[12..77], &[last][..], &first[78..80], &foreign].concat();
+            mouth.send(network.index("p0"), &claim).unwrap();
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        while !node.has_note("claims fd79::101, which is here: announced again") {
+            assert!(Instant::now() < until, "{}", node.notes());
+            node.perform(JobAction::Announce(1)).unwrap();
+        }
+        assert!(!node.has_note("claims fd79::100"), "{}", node.notes());
+        node.perform(JobAction::Stop(0)).unwrap();
+        node.perform(JobAction::Stop(1)).unwrap();
+        node.finish();
+    });
+}
+
 /// Whether a solicitation of p0 for the floating address is answered.
 fn is_answered(network: &Network) -> bool {
     let socket = PacketSocket::open().unwrap();
