@@ -96,10 +96,11 @@ impl Engine {
         self.config.initdead = new.initdead;
         self.config.max_rexmit_delay = new.max_rexmit_delay;
         self.config.ttl = new.ttl;
-        self.config.failback = new.failback;
         self.config.pings.deadtime = new.deadping;
-        let was_on = core::mem::replace(&mut self.config.pings.ipfail, new.ipfail);
-        if new.ipfail && !was_on {
+        let was_on = self.ipfail_is_on();
+        self.config.failback = new.failback;
+        self.config.pings.ipfail = new.ipfail;
+        if self.ipfail_is_on() && !was_on {
             self.ipfail_joins();
         }
         let before = (self.config.keepalive, self.config.deadtime);

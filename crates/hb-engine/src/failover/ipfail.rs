@@ -100,6 +100,12 @@ impl Engine {
         self.send(message);
     }
 
+    /// The partner was alive all the time, so neither side begins anew and tells its count by itself.
+    pub(crate) fn ask_reach(&mut self) {
+        self.ipfail_joins();
+        self.tell_reach();
+    }
+
     /// A ping member answers again, or no longer.
     pub(crate) fn tell_reach(&mut self) {
         if self.ipfail_is_on() && self.partner_lives() {
@@ -189,6 +195,10 @@ impl Engine {
     pub(crate) fn ipfail_wait_over(&mut self) {
         let now = self.now.tick;
         let Some((_, wanted)) = self.failover.ipfail.due.filter(|(at, _)| *at <= now) else { return };
+        if !self.ipfail_is_on() {
+            self.failover.ipfail.due = None;
+            return;
+        }
         if self.standby_hindrance().is_some() || !self.partner_lives() {
             let again = now.plus(self.config.keepalive * KEEPALIVES_OF_LOSS);
             self.failover.ipfail.due = Some((again, wanted));
@@ -205,7 +215,7 @@ impl Engine {
     }
 
     /// 3.0.6's ipfail ends itself with `auto_failback legacy`.
-    fn ipfail_is_on(&self) -> bool {
+    pub(crate) fn ipfail_is_on(&self) -> bool {
         self.config.pings.ipfail
             && self.config.failback != Failback::Legacy
             && self.is_active()

@@ -78,9 +78,11 @@ impl Engine {
         if self.node(node).speaks_hb {
             // It answers with what it holds; who keeps what follows from both announcements.
             self.announce_and_ask();
+            self.ask_reach();
         } else {
             // Only a heartbeat brings us back for it; what we announce before it would be undone by that.
             self.send_status();
+            self.ask_reach();
             // 3.0.6 releases everything and starts anew if it had declared us dead as well (`failover.md` 3.8); in
             // either case what we took by a wrong verdict is not ours.
             let taken = self.failover.taken.unwrap_or_default();

@@ -189,6 +189,51 @@ fn from_legacy_to_another_failback_is_a_change_like_any_other() {
     }
 }
 
+/// As ipfail says it, with the count of ping members that the other node reaches.
+fn reaches(bench: &mut Bench, count: &str) {
+    let mut message = Message::new("num_ping_nodes");
+    for (name, value) in [("to_id", "ipfail"), ("from_id", "ipfail"), ("num_ping", count)] {
+        message.push_text(name, value);
+    }
+    bench.say(message);
+}
+
+#[test]
+fn the_rule_of_ipfail_begins_with_the_mode_that_allows_it() {
+    let mut bench = Bench::new();
+    let joins = |bench: &mut Bench| {
+        let sent = bench.drain();
+        let is_join = |output: &&Output| matches!(output, Output::Send(message) if message.text("t") == Some("hbapi-clstat"));
+        sent.iter().filter(is_join).count()
+    };
+    bench.reconfigure(|plan| plan.ipfail = true);
+    assert_eq!(joins(&mut bench), 0, "not with the groups of `legacy`");
+    bench.reconfigure(|plan| plan.failback = Failback::On);
+    assert_eq!(joins(&mut bench), 1);
+    bench.reconfigure(|plan| plan.failback = Failback::Off);
+    assert_eq!(joins(&mut bench), 0, "it was in force");
+}
+
+#[test]
+fn a_move_that_waits_is_not_made_when_the_rule_is_no_longer_in_force() {
+    for off in [
+        (|plan| plan.ipfail = false) as fn(&mut Reconfiguration),
+        |plan| plan.failback = Failback::Legacy,
+        |_| {},
+    ] {
+        let mut bench = Bench::new();
+        bench.reconfigure(|plan| (plan.ipfail, plan.failback) = (true, Failback::Off));
+        reaches(&mut bench, "1");
+        bench.drain();
+        bench.reconfigure(off);
+        let still_on = bench.engine.ipfail_is_on();
+        bench.pass(4000);
+        let begun = bench.engine.failover.standby != crate::failover::Standby::Not;
+        assert_eq!(begun, still_on);
+        assert_eq!(bench.engine.failover.ipfail.next_deadline().is_some(), still_on);
+    }
+}
+
 #[test]
 fn groups_come_and_go_and_the_others_are_not_touched() {
     let mut bench = Bench::new();

@@ -181,3 +181,20 @@ fn lost_messages_delay_a_move_and_no_more() {
     lab.pass(5 * SECOND);
     assert!(lab.holds(A, &[0, 1]) && lab.settled(), "{}", lab.story());
 }
+
+/// Nobody starts anew after a partition, so each has to ask the other for its count.
+#[test]
+fn what_was_lost_in_a_partition_moves_everything_when_it_heals() {
+    for cut in [[true; 2], [true, false], [false, true]] {
+        let mut lab = both_up(Failback::Off);
+        lab.overlap_allowed = true;
+        lab.cut = cut;
+        lab.pass(2 * SECOND);
+        lab.hosts[A].reaches[0] = false;
+        lab.pass(5 * SECOND);
+        lab.cut = [false; 2];
+        lab.pass(5 * SECOND);
+        lab.overlap_allowed = false;
+        nothing_moves(&mut lab, 60 * SECOND, &[], &[0, 1]);
+    }
+}
