@@ -51,6 +51,9 @@ pub(super) fn plan(
         } else if !checked.nodes.contains(&group.node) {
             let key = mapping::key(&group);
             tell.warn(format!("group {key} needs a restart: until then {} is no node", group.node));
+        } else if has_other_nodes(checked, snapshot) {
+            let key = mapping::key(&group);
+            tell.warn(format!("group {key} needs a restart: until then the nodes are not those of ha.cf"));
         } else if let Some(id) = (0..u16::MAX).find(|id| used.insert(*id)) {
             added.push(mapping::key(&group));
             groups.add(id, group, checked);
@@ -69,6 +72,12 @@ pub(super) fn plan(
         tell.info(format!("group {key} added"));
     }
     groups
+}
+
+/// Whether nodes have joined or were deleted, or still may join: groups have two nodes, those that the files name.
+fn has_other_nodes(checked: &Checked, snapshot: &Snapshot) -> bool {
+    let known: BTreeSet<&str> = snapshot.nodes.iter().map(|node| node.name.as_str()).collect();
+    checked.autojoin.is_open() || known != checked.nodes.iter().map(String::as_str).collect()
 }
 
 impl Groups {

@@ -177,6 +177,30 @@ fn a_group_of_a_node_that_needs_a_restart_waits_for_it() {
 }
 
 #[test]
+fn groups_wait_for_a_restart_where_the_nodes_are_not_those_of_the_file() {
+    let wait = ["group 10.0.0.1 needs a restart: until then the nodes are not those of ha.cf"];
+    let start = |ha_cf: &str| {
+        let checked = checked(ha_cf, "");
+        let media = mapping::media(&checked);
+        InForce::at_start(checked, media)
+    };
+    let as_in_file = snapshot(&[], &[true, true]);
+    let mut deleted = as_in_file.clone();
+    deleted.nodes.pop();
+    let mut renamed = as_in_file.clone();
+    renamed.nodes[1].name = "cc3".to_owned();
+    for other in [&deleted, &renamed] {
+        let plan = plan(&start(HA_CF), HA_CF, "cc1 10.0.0.1\n", other);
+        assert_eq!((lines(&plan), plan.groups.len()), (wait.to_vec(), 0));
+    }
+    let good = plan(&start(HA_CF), HA_CF, "cc1 10.0.0.1\n", &as_in_file);
+    assert_eq!(lines(&good), ["group 10.0.0.1 added"]);
+    let open = start(&format!("autojoin other\n{HA_CF}"));
+    let plan = plan(&open, HA_CF, "cc1 10.0.0.1\n", &as_in_file);
+    assert!(lines(&plan).contains(&wait[0]) && plan.groups.is_empty(), "{plan:?}");
+}
+
+#[test]
 fn media_change_as_long_as_every_peer_keeps_one() {
     let in_force = in_force();
     let changed = HA_CF.replace("bcast lo\n", "").replace("127.0.0.2", "127.0.0.2\nucast lo 127.0.0.3");
