@@ -44,9 +44,16 @@ pub fn status(options: &Options) -> Exit {
 #[must_use]
 pub fn stop(options: &Options) -> Exit {
     let file = options.pid_file();
-    let Ok(Some(pid)) = PidFile::holder(&file) else {
-        say(format_args!("INFO: Heartbeat already stopped."));
-        return Exit::Good;
+    let pid = match PidFile::holder(&file) {
+        Ok(Some(pid)) => pid,
+        Ok(None) => {
+            say(format_args!("INFO: Heartbeat already stopped."));
+            return Exit::Good;
+        }
+        Err(error) => {
+            complain(format_args!("ERROR: cannot look whether heartbeat runs: {error}"));
+            return Exit::Failed;
+        }
     };
     let stopped = Pidfd::open(pid).and_then(|process| {
         // The number may have become another process's before the handle was made.
