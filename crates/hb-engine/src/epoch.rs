@@ -30,14 +30,19 @@ impl Engine {
         self.failover.groups.epoch_of(group)
     }
 
-    /// A number for a start.
+    /// A number for a start. Groups have two nodes: one takes the even numbers, the other the odd ones, because two starts
+    /// may be nearer to each other than the statuses that tell of them.
     pub(crate) fn next_epoch(&mut self) -> Option<u64> {
-        self.local.epoch = self.local.epoch.map(|epoch| (epoch + 1).min(LARGEST));
+        let name = |id: NodeId| self.node(id).name.as_str();
+        let is_odd = self.failover.partner_id.is_some_and(|partner| name(self.config.local) > name(partner));
+        let next = |epoch: u64| epoch + if (epoch % 2 == 1) == is_odd { 2 } else { 1 };
+        self.local.epoch = self.local.epoch.map(|epoch| next(epoch).min(LARGEST));
         self.local.epoch
     }
 
     pub(crate) fn note_epoch(&mut self, node: NodeId, message: &Message) {
-        let told = number::hex(message, FIELD).filter(|epoch| *epoch <= LARGEST);
+        let limit = self.local.epoch.map_or(LARGEST, |ours| ours.saturating_add(FARTHEST).min(LARGEST));
+        let told = number::hex(message, FIELD).filter(|epoch| *epoch <= limit);
         self.node_mut(node).epoch = told;
         if let (Some(ours), Some(theirs)) = (&mut self.local.epoch, told) {
             *ours = (*ours).max(theirs);
@@ -54,3 +59,6 @@ impl Engine {
 const FIELD: &str = "hb-epoch";
 /// What an honest cluster never reaches, and scripts can still count with.
 const LARGEST: u64 = 1 << 53;
+/// Nodes that begin at the time, in seconds, are never so far from each other. Without this bound a single status could
+/// bring the number to its end, where starts can no longer be told from each other.
+const FARTHEST: u64 = 1 << 32;

@@ -194,7 +194,8 @@ impl Engine {
         let stays = self.node_ids().find(|id| Some(*id) == before);
         let next = stays.or_else(|| self.node_ids().find(|id| *id != me));
         if next != before {
-            self.failover.partner = Partner::default();
+            // Of nobody there is nothing to wait for.
+            self.failover.partner = Partner { stable: next.is_none(), ..Partner::default() };
         }
         self.failover.partner_id = next;
     }

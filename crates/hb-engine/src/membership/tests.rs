@@ -171,6 +171,21 @@ fn added_nodes_die_if_they_do_not_appear_and_dead_ones_can_be_deleted() {
 }
 
 #[test]
+fn a_node_whose_partner_was_deleted_waits_for_nobody() {
+    let mut engine = engine(false, &[]);
+    for millis in (100..=3000).step_by(100) {
+        engine.handle(at(millis), Input::Wake);
+        drain(&mut engine);
+    }
+    engine.delete_nodes(at(3100), &["b".to_string()]).unwrap();
+    for millis in (3200..=20_000).step_by(100) {
+        engine.handle(at(millis), Input::Wake);
+        drain(&mut engine);
+    }
+    assert!(engine.snapshot(at(20_000)).stable);
+}
+
+#[test]
 fn who_is_deleted_stops() {
     let mut engine = engine(false, &[]);
     give(&mut engine, 100, from("b", "status", 1, &[("st", "up")]));

@@ -36,7 +36,9 @@ fn the_largest_number_that_was_heard_counts() {
     assert_eq!(told(&mut engine, 1500).as_deref(), Some("64"));
     give(&mut engine, 1600, 50, status(&[("hb-epoch", "1000")]));
     assert_eq!(engine.epoch(), Some(0x1000));
-    for (seq, value) in (51..).zip(["20", "x", "ffffffffffffffff", "20000000000001"]) {
+    for (seq, value) in
+        (51..).zip(["20", "x", "ffffffffffffffff", "20000000000001", "1fffffffffffff", "100001001"])
+    {
         give(&mut engine, 1700, seq, status(&[("hb-epoch", value)]));
         assert_eq!(engine.epoch(), Some(0x1000), "{value}");
     }
@@ -49,4 +51,17 @@ fn the_largest_number_that_was_heard_counts() {
     let epochs: Vec<_> = groups.iter().filter_map(|group| group.epoch).collect();
     assert_eq!(epochs, [0x1001]);
     assert_eq!(engine.epoch(), Some(0x1001));
+}
+
+#[test]
+fn starts_on_two_nodes_never_have_the_same_number() {
+    let numbers = |names: [&str; 2]| {
+        let mut engine = given(Phase::Stable, Standby::Not);
+        engine.count_epochs_from(100);
+        for (node, name) in engine.nodes.iter_mut().zip(names) {
+            name.clone_into(&mut node.name);
+        }
+        [engine.next_epoch(), engine.next_epoch()].map(Option::unwrap)
+    };
+    assert_eq!((numbers(["a", "b"]), numbers(["b", "a"])), ([102, 104], [101, 103]));
 }
