@@ -400,6 +400,7 @@ fn config(local: usize, generation: u64, failback: Failback) -> Config {
         failback,
         groups: vec![home(0), home(1)],
         files_digest: String::new(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: hb_engine::Membership::default(),
     }

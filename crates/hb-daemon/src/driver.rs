@@ -150,6 +150,7 @@ impl Node {
         };
         let mut config = mapping::engine(&known, &links, start.uuid, start.generation);
         config.membership = start.membership;
+        config.first_epoch = Some(start.epochs.first);
         let heart = Heart::new(Parts {
             engine: Engine::new(config, random_seed()?, clock::now()),
             epochs: start.epochs,

@@ -158,8 +158,7 @@ impl<P: Port> Heart<P> {
         }
         let names = Names { nodes: node_names(&parts.engine), ..parts.names };
         let now = clock::tick();
-        let mut engine = parts.engine;
-        engine.count_epochs_from(parts.epochs.first);
+        let engine = parts.engine;
         let deadline = engine.next_deadline();
         let notify_at = parts.notify.watchdog_interval().map(|_| now);
         let heart = Self {

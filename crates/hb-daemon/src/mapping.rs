@@ -100,6 +100,7 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
         },
         groups: checked.groups.iter().map(|group| group_config(checked, group)).collect(),
         files_digest: files_digest::of(checked),
+        first_epoch: None,
         membership: Membership::default(),
     }
 }

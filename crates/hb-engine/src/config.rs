@@ -43,6 +43,9 @@ pub struct Config {
     /// What the files say that all nodes should have alike, as a short text that is sent in each status (`hb-files`) and
     /// only compared as a whole; empty: not sent.
     pub files_digest: String,
+    /// The number from which starts of groups are counted on, larger than that of every earlier run; `None`: starts have
+    /// no number, and none is told.
+    pub first_epoch: Option<u64>,
     /// What is known of nodes beside their names, and whether others may join.
     pub membership: Membership,
 }

@@ -71,6 +71,10 @@ impl Engine {
         own.speaks_hb = true;
         own.uuid = Some(uuid);
         own.generation = generation;
+        if let Some(first) = engine.config.first_epoch {
+            // A node alone starts its groups at once.
+            engine.count_epochs_from(first);
+        }
         engine.recall_members();
         engine.announce_start();
         engine.check_communication();

@@ -14,7 +14,7 @@ use crate::number;
 
 impl Engine {
     /// Begins to count, from this number on. Without it starts have no epoch, and none is told.
-    pub fn count_epochs_from(&mut self, number: u64) {
+    pub(crate) fn count_epochs_from(&mut self, number: u64) {
         self.local.epoch = Some(number.min(LARGEST));
     }
 

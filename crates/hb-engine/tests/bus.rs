@@ -38,6 +38,7 @@ impl Node {
             ttl: 3,
             failback: Failback::On,
             files_digest: String::new(),
+            first_epoch: None,
             pings: PingConfig::default(),
             membership: Membership::default(),
             groups: Vec::new(),

@@ -70,6 +70,7 @@ impl Net {
             failback: Failback::On,
             groups: Vec::new(),
             files_digest: String::new(),
+            first_epoch: None,
             membership: Membership::default(),
             pings: PingConfig::default(),
         };

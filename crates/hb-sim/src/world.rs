@@ -403,6 +403,7 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         ttl: 3,
         failback: setup.failback,
         files_digest: String::new(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
         groups: setup.groups.iter().enumerate().map(group).collect(),

@@ -118,6 +118,7 @@ fn config() -> Config {
         ttl: 3,
         failback: Failback::On,
         files_digest: String::new(),
+        first_epoch: Some(1000),
         pings: PingConfig::default(),
         membership: hb_engine::Membership::default(),
         groups: vec![GroupConfig { key: "www".to_owned(), home: Some(NodeId(0)) }],

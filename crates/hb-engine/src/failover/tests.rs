@@ -78,6 +78,7 @@ fn config() -> Config {
         ttl: 3,
         failback: Failback::On,
         files_digest: String::new(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
         groups: [group("L", 0), group("F", 1)].into(),

@@ -168,6 +168,7 @@ mod tests {
             ttl: 3,
             failback: Failback::On,
             files_digest: String::new(),
+            first_epoch: None,
             membership: crate::Membership::default(),
             groups: Vec::new(),
             pings: PingConfig {

@@ -42,6 +42,7 @@ fn engine(autojoin: bool, deleted: &[&str]) -> Engine {
         failback: Failback::On,
         groups: vec![],
         files_digest: String::new(),
+        first_epoch: None,
         membership,
         pings: crate::PingConfig::default(),
     };

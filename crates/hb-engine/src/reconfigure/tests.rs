@@ -39,6 +39,7 @@ fn config() -> Config {
         failback: Failback::Legacy,
         groups: vec![group("L", 0), group("F", 1)],
         files_digest: "ours".to_string(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
     }

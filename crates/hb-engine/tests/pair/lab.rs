@@ -66,6 +66,7 @@ pub(crate) fn config(local: u16, failback: Failback) -> Config {
         ttl: 3,
         failback,
         files_digest: String::new(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],

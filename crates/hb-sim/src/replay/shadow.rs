@@ -129,6 +129,7 @@ fn config(recording: &Recording, node: usize, life: &Life) -> Config {
         failback: recording.failback,
         groups: vec![group(0), group(1)],
         files_digest: String::new(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
     }

@@ -65,3 +65,15 @@ fn starts_on_two_nodes_never_have_the_same_number() {
     };
     assert_eq!((numbers(["a", "b"]), numbers(["b", "a"])), ([102, 104], [101, 103]));
 }
+
+#[test]
+fn a_node_alone_numbers_its_first_starts() {
+    let mut config = config();
+    config.nodes.truncate(1);
+    config.first_epoch = Some(100);
+    let engine = Engine::new(config, 1, now(0));
+    let groups = engine.snapshot(now(0)).groups;
+    let epochs: Vec<_> =
+        groups.iter().filter(|group| group.home == Some(NodeId(0))).map(|group| group.epoch).collect();
+    assert!(!epochs.is_empty() && epochs.iter().all(Option::is_some), "{epochs:?}");
+}
