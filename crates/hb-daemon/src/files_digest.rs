@@ -34,7 +34,9 @@ fn ha_cf(checked: &Checked) -> String {
     let times = [checked.keepalive, checked.deadtime, checked.initdead, checked.deadping];
     let times = times.map(|time| time.as_nanos().to_string());
     let ipfail = if checked.ipfail { "\nipfail" } else { "" };
-    let lines = [checked.nodes.join(" "), checked.ping_nodes.join(" "), times.join(" "), failback.to_owned()];
+    // Where nodes may join, files need not name the same ones.
+    let nodes = if checked.autojoin.is_open() { String::new() } else { checked.nodes.join(" ") };
+    let lines = [nodes, checked.ping_nodes.join(" "), times.join(" "), failback.to_owned()];
     lines.join("\n") + ipfail
 }
 

@@ -68,7 +68,7 @@ impl PidFile {
     /// The process id of the daemon that runs now, ours or a Heartbeat 3.0.6; nothing if none does, whatever number an
     /// earlier one left in the file.
     pub(crate) fn holder(path: &Path) -> io::Result<Option<u32>> {
-        let mut file = match File::open(path) {
+        let mut file = match OpenOptions::new().read(true).custom_flags(not_blocking()).open(path) {
             Ok(file) if file.metadata()?.is_file() => file,
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(_) | Err(_) => return Ok(None),
@@ -90,12 +90,15 @@ impl PidFile {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Not blocking, and nothing but a file: whoever put a pipe in its place does not hold up the start.
-    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(flags);
+    options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(not_blocking());
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// For nothing but a file: whoever put a pipe in its place does not hold up the start, or who looks.
+fn not_blocking() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
 
 fn content(file: &mut File) -> io::Result<String> {
@@ -163,6 +166,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         let error = PidFile::create(&path).unwrap_err();
         assert!(matches!(error, PidFileError::Io { .. }), "{error}");
+        assert_eq!(PidFile::holder(&path).unwrap(), None);
         std::fs::remove_file(&path).unwrap();
     }
 

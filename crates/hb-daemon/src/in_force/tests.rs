@@ -236,4 +236,9 @@ fn each_file_has_its_own_digest() {
     assert_eq!(files_digest::differing(&ours, &other_group), ["haresources"]);
     assert_eq!(ours, other_log);
     assert_eq!(number(&ours, 0).len(), 8);
+    let open = |nodes: &str| {
+        let ha_cf = HA_CF.replace("node cc1 cc2", &format!("autojoin other\nnode {nodes}"));
+        files_digest::of(&checked(&ha_cf, ""))
+    };
+    assert_eq!(open("cc1 cc2"), open("cc1"), "who has joined is no difference of the files");
 }
