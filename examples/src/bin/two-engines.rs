@@ -123,6 +123,7 @@ fn config(local: u16) -> Config {
         ttl: 3,
         failback: Failback::Off,
         files_digest: String::new(),
+        first_epoch: None,
         pings: PingConfig::default(),
         membership: hb_engine::Membership::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
