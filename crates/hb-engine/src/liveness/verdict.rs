@@ -70,6 +70,11 @@ impl Engine {
             if known {
                 self.report(Event::NodeRestarted { node });
             }
+            if self.is_active() {
+                // Before anything else: a 3.0.6 node in legacy mode that hears us, and not yet that we are active, takes its
+                // groups without asking (`failover.md` 3.9).
+                self.send_status();
+            }
             // Whom we only now hear for the first time did not start anew, unless it says so.
             if known || (was_dead && status != Some(STATUS_ACTIVE)) {
                 self.peer_restarted(node);
