@@ -199,6 +199,7 @@ impl Engine {
         self.local_wait_over();
         self.conflict_wait_over();
         self.say_again();
+        self.ask_what_was_too_much();
         self.start_again();
         self.orphans_wait_over();
         self.watch_rules();

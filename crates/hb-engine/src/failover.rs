@@ -40,6 +40,8 @@ pub(crate) const RELEASE_SIGN_WAIT: Duration = Duration::from_secs(15);
 pub(crate) const DONE_AGAIN: Duration = Duration::from_secs(10);
 /// A 3.0.6 peer that had lost sight of us begins to release two seconds after it hears us again (`failover.md` 3.8).
 pub(crate) const CLASSIC_RESTART: Duration = Duration::from_secs(5);
+/// Until a node that said more than it may is asked what it holds; an allowance of a second is then there again.
+const ASK_LATER: Duration = Duration::from_secs(1);
 /// A 3.0.6 peer is told again what we hold after this, twice this, and so on up to [`SAY_AGAIN_LAST`].
 pub(crate) const SAY_AGAIN_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated announcement.
@@ -174,6 +176,8 @@ pub(crate) struct Failover {
     /// When a 3.0.6 peer is told again what we hold, and the pause after that: it takes the announcement that comes last
     /// for the newest, also if that one was lost and sent again.
     pub(crate) say_again: Option<(Tick, Duration)>,
+    /// When a peer of ours is asked what it holds, because something that it said was too much to be acted on.
+    pub(crate) ask_later: Option<Tick>,
     /// When `starting` is sent again if nobody answered: 3.0.6 has no memory for what it never missed.
     pub(crate) start_again: Option<Tick>,
     /// When a hand-over of groups that nobody owns is tried again with a 3.0.6 peer.
@@ -220,6 +224,7 @@ impl Failover {
             taken: None,
             conflict_until: None,
             say_again: None,
+            ask_later: None,
             start_again: None,
             orphans_again: None,
             ipfail: Ipfail::new(now),
@@ -261,6 +266,7 @@ impl Failover {
             self.failback_retry,
             self.conflict_until,
             self.start_again,
+            self.ask_later,
             self.orphans_again,
             self.requests.again,
             self.requests.sort_out.map(|(at, _)| at),

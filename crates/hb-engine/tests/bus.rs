@@ -385,6 +385,29 @@ fn doubt_is_not_over_because_the_node_slept_through_it() {
     assert!(events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })), "doubt ends");
 }
 
+/// The last word of a peer may be among what was too much.
+#[test]
+fn whoever_says_too_much_is_asked_what_it_holds() {
+    let mut node = Node::new();
+    let mut ours = status(1, "active");
+    ours.push_text("hb-v", "1");
+    node.give(ours);
+    node.give(from_peer("repnodes", 2));
+    let mut too_much = false;
+    for seq in 3..100 {
+        let mut announcement = from_peer("resource", seq);
+        for (name, value) in [("rsc_hold", "local"), ("rtype", "full"), ("isstable", "0")] {
+            announcement.push_text(name, value);
+        }
+        let outputs = node.give(announcement);
+        too_much |= events(&outputs).iter().any(|event| matches!(event, Event::TooMuch { .. }));
+    }
+    assert!(too_much);
+    let asked = |outputs: &[Output]| sent(outputs, "resource").iter().filter(|m| m.has("hb-ask")).count();
+    assert_eq!(asked(&node.pass(Duration::from_millis(1100))), 1);
+    assert_eq!(asked(&node.pass(Duration::from_secs(3))), 0);
+}
+
 #[test]
 fn an_old_heartbeat_sent_again_does_not_revive() {
     let mut node = Node::new();

@@ -236,7 +236,7 @@ impl Engine {
         if act && (kind == "status" || !self.node(node).is_dead()) {
             // Heartbeats cost nothing, and clients' messages are not acted on.
             if REACTIONS.contains(&kind) && !self.node_mut(node).actions.take(now) {
-                self.report(Event::TooMuch { node });
+                self.note_too_much(node);
             } else {
                 self.act(node, kind, seq, message);
             }

@@ -3,12 +3,13 @@
 use hb_wire::Message;
 
 use super::{
-    DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RUN_FIELD, SAY_AGAIN_FIRST, SAY_AGAIN_LAST, START_AGAIN, Standby,
+    ASK_LATER, DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RUN_FIELD, SAY_AGAIN_FIRST, SAY_AGAIN_LAST,
+    START_AGAIN, Standby,
 };
 use crate::config::Failback;
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::id::HoldSet;
+use crate::id::{HoldSet, NodeId};
 
 impl Engine {
     /// Communication is up: rows 1-3 of the table.
@@ -74,6 +75,27 @@ impl Engine {
         }
         let pause = (pause * 2).min(SAY_AGAIN_LAST);
         self.failover.say_again = Some((self.now.tick.plus(pause), pause));
+    }
+
+    /// The allowance of a node is used up: what it says is lost. Its last word may be the one that counts.
+    pub(crate) fn note_too_much(&mut self, node: NodeId) {
+        self.report(Event::TooMuch { node });
+        if self.failover.partner_id == Some(node) && self.node(node).speaks_hb {
+            let due = self.now.tick.plus(ASK_LATER);
+            self.failover.ask_later.get_or_insert(due);
+        }
+    }
+
+    /// Asks a peer of ours, of which something was not acted on, what it holds.
+    pub(crate) fn ask_what_was_too_much(&mut self) {
+        if self.failover.ask_later.is_none_or(|due| due > self.now.tick) {
+            return;
+        }
+        self.failover.ask_later = None;
+        let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
+        if lives && self.is_active() && !self.failover.is_stopping() {
+            self.announce_and_ask();
+        }
     }
 
     /// Announces what we hold and asks a peer of ours for the same.

@@ -70,7 +70,7 @@ impl Engine {
             if known {
                 self.report(Event::NodeRestarted { node });
             }
-            if self.is_active() {
+            if self.is_active() && self.node_mut(node).actions.take(now) {
                 // Before anything else: a 3.0.6 node in legacy mode that hears us, and not yet that we are active, takes its
                 // groups without asking (`failover.md` 3.9).
                 self.send_status();
