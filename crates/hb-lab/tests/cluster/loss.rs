@@ -22,10 +22,12 @@ async fn a_fifth_lost(case: Case) {
     scene.until("both ask for what they lost", LIMIT, asked).await;
     scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
     for who in Who::BOTH {
-        scene.standby(who, "all").await;
-        scene.reaches_for("a move under loss", who, Holds::Nothing, Holds::All).await;
-        scene.standby(who.other(), "foreign").await;
-        scene.reaches("the way back under loss", Holds::Local, Holds::Local).await;
+        let (alpha, beta) =
+            if who == Who::Alpha { (Holds::Nothing, Holds::All) } else { (Holds::All, Holds::Nothing) };
+        scene.hands_over("a move under loss", (who, "all"), alpha, beta).await;
+        scene
+            .hands_over("the way back under loss", (who.other(), "foreign"), Holds::Local, Holds::Local)
+            .await;
     }
     scene.lose(0).await;
     for who in Who::BOTH {
