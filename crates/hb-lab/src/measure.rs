@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
-use crate::options::LabOptions;
+use crate::options::{LabOptions, Peers};
 use crate::{Agent, LabError};
 
 /// What one fault did to a client. Times in milliseconds.
@@ -107,6 +107,9 @@ async fn build(options: &LabOptions, agent: Agent, fault: Fault) -> Result<Clust
     let files = options.files()?;
     // Who takes over shall have had nothing, so that it comes by every point.
     let files = if fault.stop_point().is_some() { files.of_alpha() } else { files };
+    // The agent `IPv6addr` of a 3.0.6 node asks whether an address is there, and takes any ICMPv6 packet for the answer, such
+    // as alpha's announcement when both start: it then never puts its own one up.
+    let files = if options.ipv6 && options.peers != Peers::Ours { files.of_alpha() } else { files };
     let cluster = Cluster::build(agent, options.programs()?, files).await?;
     if let Some(point) = fault.stop_point() {
         cluster.beta().stop_at(point);
