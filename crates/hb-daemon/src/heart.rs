@@ -8,6 +8,7 @@
 //! 3. hand over ends of jobs, commands and the load average
 //! 4. if the deadline has passed, wake the engine: verdicts are made only here, after everything that waited in the
 //!    sockets was read
+//! 5. send again what peers have lost, for a short time
 //!
 //! After each input the outputs are performed in their order: `perform`. What is said about them, and how often, is
 //! in `voice`; how it waits in `waiter`; what crosses the border to other threads in `message`.
@@ -243,6 +244,7 @@ impl<P: Port> Heart<P> {
             self.relax(clock::tick());
         }
         self.regain_lease();
+        self.perform_repeats();
         self.do_chores(clock::tick());
         if !self.answers.is_empty() {
             self.outbox.try_post(&mut self.answers);
@@ -318,7 +320,7 @@ impl<P: Port> Heart<P> {
     }
 
     fn next_deadline(&self) -> Option<Tick> {
-        if !self.ended.is_empty() {
+        if !self.ended.is_empty() || self.engine.has_repeats() {
             return Some(clock::tick());
         }
         let again = (!self.answers.is_empty()).then(|| clock::tick().plus(OFFER_AGAIN));

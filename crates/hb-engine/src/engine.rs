@@ -108,7 +108,27 @@ impl Engine {
     /// The next thing to do; drain to `None` after every [`Engine::handle`] (and after [`Engine::new`]).
     #[must_use]
     pub fn poll(&mut self) -> Option<Output> {
+        self.poll_urgent().or_else(|| self.poll_repeat())
+    }
+
+    /// As [`Engine::poll`], without the lost messages that are sent again: whoever drains this one asks
+    /// [`Engine::poll_repeat`] when there is time.
+    #[must_use]
+    pub fn poll_urgent(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// The next message to be sent again because a peer lost it (`wire.md` 6.5). One peer can ask for 500 of them
+    /// at once: a driver that sends them between heartbeats is on time whatever is asked.
+    #[must_use]
+    pub fn poll_repeat(&mut self) -> Option<Output> {
+        self.sender.next_repeat().map(Output::Send)
+    }
+
+    /// Whether [`Engine::poll_repeat`] has something.
+    #[must_use]
+    pub fn has_repeats(&self) -> bool {
+        self.sender.has_repeats()
     }
 
     /// The single earliest time at which the engine wants [`Input::Wake`].

@@ -6,18 +6,36 @@ use hb_engine::{Action, Event, JobId, Now, Outcome, Output};
 use hb_resource::stop_point::StopPoint;
 
 use super::lease::is_heartbeat;
+use super::receive::TURN;
 use super::{FromHeart, Heart, JobEnd, Port};
 use crate::clock;
 
 impl<P: Port> Heart<P> {
     /// Performs everything that the engine wants done now.
     pub(super) fn perform_outputs(&mut self, now: Now) {
-        while let Some(output) = self.engine.poll() {
-            match output {
-                Output::Send(message) => self.perform_send(now, &message),
-                Output::Do { job, action } => self.perform_job(job, action),
-                Output::Report(event) => self.perform_report(now, &event),
-            }
+        while let Some(output) = self.engine.poll_urgent() {
+            self.perform(now, output);
+        }
+    }
+
+    /// Sends again what peers have lost, for a short time and not beyond the next beat; the rest waits for the next turn.
+    pub(super) fn perform_repeats(&mut self) {
+        let began = clock::tick();
+        let mut now = clock::now();
+        while !self.is_due(now.tick)
+            && now.tick.since(began) < TURN
+            && let Some(output) = self.engine.poll_repeat()
+        {
+            self.perform(now, output);
+            now = clock::now();
+        }
+    }
+
+    fn perform(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Send(message) => self.perform_send(now, &message),
+            Output::Do { job, action } => self.perform_job(job, action),
+            Output::Report(event) => self.perform_report(now, &event),
         }
     }
 

@@ -148,8 +148,8 @@ fn link(index: usize) -> LinkId {
 
 /// At most 2 to the power of this many packets of one medium in a turn.
 const MOST_PACKETS_EXPONENT: u32 = 6;
-/// Time after which a turn goes on to the next medium: short beside a keepalive, long beside a usual packet.
-const TURN: Duration = Duration::from_millis(1);
+/// Time after which a turn goes on to the next thing: short beside a keepalive, long beside a usual packet.
+pub(super) const TURN: Duration = Duration::from_millis(1);
 /// What a queue holds where the kernel does not tell: its default (`net.core.rmem_default`).
 pub(super) const QUEUE: usize = 212_992;
 /// What the kernel counts for a packet besides its content; at least, so that the queue is never thought to be empty

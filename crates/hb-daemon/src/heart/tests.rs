@@ -17,6 +17,7 @@ use crate::log::{self, Level};
 
 mod attention;
 mod lease;
+mod repeats;
 mod stack;
 
 const KEEPALIVE: Duration = Duration::from_millis(20);

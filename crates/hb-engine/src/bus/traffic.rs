@@ -177,8 +177,7 @@ impl Engine {
         // run before this one. 3.0.6 refuses for ever (`wire.md` 6.5).
         for seq in first..=last {
             match self.sender.repeat(seq, self.now.tick, self.config.max_rexmit_delay) {
-                Repeat::Message(message) => self.outputs.push_back(Output::Send(message)),
-                Repeat::TooSoon => {}
+                Repeat::Granted | Repeat::TooSoon => {}
                 Repeat::TooHigh => {
                     return self.report(Event::CannotRetransmit { node, seq, why: "never sent" });
                 }
