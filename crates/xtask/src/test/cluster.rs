@@ -17,6 +17,8 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     let programs = programs(context)?;
     forget_matrix(context);
     let mut counts = Counts::default();
+    // One failure does not hide the others.
+    let mut failure: Option<(String, PathBuf)> = None;
     for target in targets {
         let mut cargo = command::cargo();
         cargo.args(["test", "-p", LAB, "--release", "--no-fail-fast", "--test", target, "--"]);
@@ -32,9 +34,14 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         if !outcome.good {
             let message =
                 format!("{target}: {} of {} failed, {}", of_target.failed, of_target.all(), outcome.ending());
-            return Err(Failure { counts, message, log: Some(outcome.log) });
+            console::line(&format!("    {message}"));
+            failure.get_or_insert((message, outcome.log));
+            continue;
         }
         console::line(&format!("    {target}: {} passed", of_target.passed));
+    }
+    if let Some((message, log)) = failure {
+        return Err(Failure { counts, message, log: Some(log) });
     }
     let written = units::written(context, |package, path| package == LAB && is_integration(path))?;
     if counts.all() < written {
