@@ -22,6 +22,7 @@ use crate::protocol::{Exit, InitAnswer, InitAsk, InterfaceAddress, KeeperAsk, Ke
 mod files;
 mod network;
 mod programs;
+mod recording;
 
 pub use network::Direction;
 

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::process::Command;
-use std::time::Duration;
 
 use hb_lab::{Host, HostSpec, Lab, Process, Signal};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
 use crate::pair::program;
 use crate::scene::{LIMIT, NETWORK};
@@ -51,15 +49,7 @@ impl Capture {
     pub(crate) async fn begin(lab: &mut Lab, authkeys: &str) -> Self {
         let spec = HostSpec::new("watch").plug(NETWORK, Ipv4Addr::new(10, 77, 0, 9));
         let host = lab.add_host(spec).await.unwrap();
-        let argv =
-            ["tcpdump", "-i", "eth0", "-U", "--immediate-mode", "-Z", "root", "-w", WIRE, "udp port 694"];
-        let tcpdump = host.spawn(&argv, &[], TOLD, TOLD).await;
-        let tcpdump = tcpdump.unwrap_or_else(|error| panic!("{error} (Debian: package tcpdump)"));
-        let begun = Instant::now();
-        while !host.read(TOLD).unwrap_or_default().contains("listening on") {
-            assert!(begun.elapsed() < LIMIT, "tcpdump does not begin: {:?}", host.read(TOLD));
-            sleep(Duration::from_millis(10)).await;
-        }
+        let tcpdump = host.record("udp port 694", WIRE).await.unwrap();
         Self { host, tcpdump, authkeys: authkeys.to_owned() }
     }
 
@@ -108,4 +98,3 @@ impl Packet {
 }
 
 const WIRE: &str = "/var/log/wire.pcap";
-const TOLD: &str = "/var/log/tcpdump";

@@ -4,8 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use hb_lab::{ClusterFiles, Host, Process, Signal};
-use tokio::time::{Instant, sleep};
+use hb_lab::{ClusterFiles, Signal};
 
 use crate::scene::{LIMIT, Pair, Scene};
 
@@ -56,7 +55,8 @@ async fn node_lists(pair: Pair, method: &str) -> Scene {
         .unwrap();
     files.haresources = String::new();
     let scene = Scene::build_of(pair, &[files.clone(), files]).await;
-    let mut recording = record(scene.beta().host()).await;
+    let of_alpha = "udp and src host 10.77.0.1";
+    let mut recording = scene.beta().host().record(of_alpha, WIRE).await.unwrap();
     scene.start(&["eth0"]).await;
     // What is too short is not packed, and is understood as well.
     scene
@@ -73,19 +73,4 @@ async fn node_lists(pair: Pair, method: &str) -> Scene {
     scene
 }
 
-/// Begins to write down what comes from alpha.
-async fn record(host: &Host) -> Process {
-    let argv = ["tcpdump", "-i", "eth0", "-U", "--immediate-mode", "-Z", "root", "-w", WIRE];
-    let argv = [&argv[..], &["udp and src host 10.77.0.1"]].concat();
-    let tcpdump = host.spawn(&argv, &[], TOLD, TOLD).await;
-    let tcpdump = tcpdump.unwrap_or_else(|error| panic!("{error} (Debian: package tcpdump)"));
-    let begun = Instant::now();
-    while !host.read(TOLD).unwrap_or_default().contains("listening on") {
-        assert!(begun.elapsed() < LIMIT, "tcpdump does not begin: {:?}", host.read(TOLD));
-        sleep(Duration::from_millis(10)).await;
-    }
-    tcpdump
-}
-
 const WIRE: &str = "/var/log/packed.pcap";
-const TOLD: &str = "/var/log/tcpdump";

@@ -146,16 +146,8 @@ struct Echo {
 
 impl Recording {
     async fn begin(gate: &Host) -> Self {
-        let argv = ["tcpdump", "-n", "-i", "eth0", "-U", "--immediate-mode", "-Z", "root", "-w", WIRE];
-        let argv = [&argv[..], &["icmp[icmptype] == icmp-echo or icmp6[icmp6type] == icmp6-echo"]].concat();
-        let tcpdump = gate.spawn(&argv, &[], TOLD, TOLD).await;
-        let tcpdump = tcpdump.unwrap_or_else(|error| panic!("{error} (Debian: package tcpdump)"));
-        let begun = Instant::now();
-        while !gate.read(TOLD).unwrap_or_default().contains("listening on") {
-            assert!(begun.elapsed() < LIMIT, "tcpdump does not begin: {:?}", gate.read(TOLD));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Self { tcpdump }
+        let requests = "icmp[icmptype] == icmp-echo or icmp6[icmp6type] == icmp6-echo";
+        Self { tcpdump: gate.record(requests, WIRE).await.unwrap() }
     }
 
     /// Each request of either node is what 3.0.6 sends: sealed with the key of the files, the same bytes come out.
@@ -251,4 +243,3 @@ fn secret() -> String {
 }
 
 const WIRE: &str = "/var/log/echo.pcap";
-const TOLD: &str = "/var/log/tcpdump";
