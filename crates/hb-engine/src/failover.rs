@@ -14,7 +14,7 @@ mod resource;
 mod standby;
 mod stop;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use alloc::vec::Vec;
 use core::time::Duration;

@@ -62,7 +62,8 @@ fn now(millis: u64) -> Now {
     Now { tick: Tick::from_nanos(millis * 1_000_000), wall: WallSeconds(1_800_000_000) }
 }
 
-fn config() -> Config {
+/// A pair with a group each; [`now`] is its time.
+pub(crate) fn config() -> Config {
     let group = |key: &str, home| GroupConfig { key: key.to_string(), home: Some(NodeId(home)) };
     Config {
         nodes: ["us", "peer"].map(|name| NodeConfig { name: name.to_string() }).into(),

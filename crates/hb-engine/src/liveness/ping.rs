@@ -140,11 +140,10 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
 
     use super::*;
-    use crate::config::{Config, Failback, LinkConfig, NodeConfig, PingConfig};
-    use crate::id::NodeId;
+    use crate::config::{Config, NodeConfig, PingConfig};
     use crate::io::{Input, Output};
     use crate::time::WallSeconds;
 
@@ -156,26 +155,13 @@ mod tests {
     fn engine() -> Engine {
         let config = Config {
             nodes: [NodeConfig { name: "us".to_string() }].into(),
-            local: NodeId(0),
-            uuid: [1; 16],
-            generation: 5,
-            links: [LinkConfig { name: "eth0".to_string() }].into(),
-            keepalive: Duration::from_secs(1),
-            deadtime: Duration::from_secs(10),
-            warntime: Duration::from_secs(5),
-            initdead: Duration::from_secs(20),
-            max_rexmit_delay: Duration::from_millis(250),
-            ttl: 3,
-            failback: Failback::On,
-            files_digest: String::new(),
-            first_epoch: None,
-            membership: crate::Membership::default(),
             groups: Vec::new(),
             pings: PingConfig {
                 names: ["router".to_string(), "switch".to_string()].into(),
                 deadtime: Duration::from_secs(4),
                 ipfail: false,
             },
+            ..crate::failover::tests::config()
         };
         Engine::new(config, 1, at(0))
     }
