@@ -17,6 +17,7 @@ use crate::log::{self, Level};
 
 mod attention;
 mod lease;
+mod media;
 mod repeats;
 mod stack;
 
@@ -403,64 +404,6 @@ fn new_keys_are_in_force_at_once() {
     assert!(sent > 0);
 }
 
-fn port(name: &str) -> (TestPort, UnixDatagram) {
-    let (ours, network) = UnixDatagram::pair().unwrap();
-    ours.set_nonblocking(true).unwrap();
-    (TestPort { socket: ours, next: None, bell: None, name: name.to_owned() }, network)
-}
-
-#[test]
-fn media_come_move_and_go_while_the_others_are_heard() {
-    let mut bench = bench();
-    let (port, other) = port("eth1");
-    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
-    bench.turn();
-    // In front of the old one, which has something in its queue meanwhile.
-    bench.network.send(&heartbeat(2, &keys("secret"))).unwrap();
-    bench.change(|change| {
-        let config = LinkConfig { name: "eth1".to_owned() };
-        change.engine.links.insert(0, LinkPlan { config, before: None });
-        change.ports.push(port);
-        change.names.links.insert(0, "eth1".to_owned());
-    });
-    bench.turn();
-    let names: Vec<_> =
-        bench.heart.report(clock::now()).media.into_iter().map(|medium| medium.name).collect();
-    assert_eq!(names, ["eth1", "eth0"]);
-    bench.turn();
-    assert_eq!(bench.heart.wires[1].counts.received, 2);
-    other.send(&heartbeat(3, &keys("secret"))).unwrap();
-    bench.turn();
-    assert_eq!(bench.heart.wires[0].counts.received, 1);
-    assert!(bench.texts().contains(&"Link cc2:eth1 up.".to_owned()));
-    bench.change(|change| {
-        change.engine.links[0] =
-            LinkPlan { config: LinkConfig { name: "eth1".to_owned() }, before: Some(LinkId(0)) };
-        change.names.links = vec!["eth1".to_owned()];
-    });
-    bench.turn();
-    assert_eq!(bench.heart.wires.len(), 1);
-    assert!(bench.outbox.take().iter().any(|message| matches!(message, FromHeart::Discarded(_))));
-    assert!(bench.network.send(b"x").is_err(), "the socket is closed when that is dropped");
-    other.send(&heartbeat(4, &keys("secret"))).unwrap();
-    bench.turn();
-    assert_eq!(bench.heart.wires[0].counts.received, 2);
-}
-
-#[test]
-fn a_change_that_does_not_fit_changes_nothing() {
-    let mut bench = bench();
-    bench.change(|change| {
-        change.keys = keys("new");
-        change.engine.links[0].before = Some(LinkId(1));
-    });
-    bench.turn();
-    assert_eq!(bench.heart.wires.len(), 1);
-    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
-    bench.turn();
-    assert_eq!(bench.counts().received, 1);
-}
-
 #[test]
 fn it_beats_takes_over_and_stops_in_order() {
     let bench = bench();
@@ -527,39 +470,4 @@ fn a_job_that_cannot_be_begun_counts_as_failed() {
         lines.extend((bench.lines)());
     }
     assert!(lines.iter().any(failed), "{lines:#?}");
-}
-
-#[test]
-fn a_renewed_medium_is_used_at_the_next_beat_and_watched() {
-    let mut bench = bench();
-    let (ours, network) = UnixDatagram::pair().unwrap();
-    ours.set_nonblocking(true).unwrap();
-    network.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    bench.heart.wires[0].port.next = Some(ours);
-    while bench.heart.wires[0].port.is_renewable() {
-        bench.heart.waiter.wait(bench.heart.next_deadline()).unwrap();
-        bench.heart.turn();
-    }
-    let mut packet = [0; 2048];
-    let length = network.recv(&mut packet).unwrap();
-    assert!(keys("secret").open(&packet[..length]).is_ok());
-    network.send(&heartbeat(1, &keys("secret"))).unwrap();
-    bench.heart.waiter.wait(None).unwrap();
-    assert!(bench.heart.waiter.is_wire_ready(0));
-    bench.heart.turn();
-    assert_eq!(bench.counts().received, 1);
-}
-
-#[test]
-fn what_cannot_be_sent_is_told_once() {
-    let mut bench = bench();
-    bench.network.set_nonblocking(true).unwrap();
-    let (deaf, _) = UnixDatagram::pair().unwrap();
-    bench.heart.wires[0].port.next = Some(deaf);
-    while bench.counts().send_errors < 5 {
-        bench.heart.waiter.wait(bench.heart.next_deadline()).unwrap();
-        bench.heart.turn();
-    }
-    let failures = bench.texts().into_iter().filter(|text| text.starts_with("cannot send on eth0"));
-    assert_eq!(failures.count(), 1);
 }

@@ -70,6 +70,14 @@ fn leased(kernel: &Arc<Kernel>, is_late: bool) -> Bench<impl Fn() -> Vec<(Level,
     bench
 }
 
+/// The same on time, and a group is here.
+fn holding(kernel: &Arc<Kernel>) -> Bench<impl Fn() -> Vec<(Level, String)>> {
+    let mut bench = leased(kernel, false);
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    kernel.asked();
+    bench
+}
+
 fn is_closed(heart: &Heart<TestPort>) -> bool {
     heart.tenure.counts().is_closed
 }
@@ -105,9 +113,7 @@ fn who_has_not_sent_a_heartbeat_lately_stays_closed() {
 #[test]
 fn what_may_still_run_is_gated_on() {
     let kernel = Arc::new(Kernel::default());
-    let mut bench = leased(&kernel, false);
-    bench.heart.lease_job_begins(START, Action::Start(GROUP));
-    kernel.asked();
+    let mut bench = holding(&kernel);
     let residue = Outcome::Failed { reason: String::new(), residue: true };
     bench.heart.lease_job_ended(START, &residue);
     assert_eq!(kernel.asked(), [] as [&str; 0]);
@@ -116,9 +122,7 @@ fn what_may_still_run_is_gated_on() {
 #[test]
 fn a_refusal_long_before_the_end_means_another_table() {
     let kernel = Arc::new(Kernel::default());
-    let mut bench = leased(&kernel, false);
-    bench.heart.lease_job_begins(START, Action::Start(GROUP));
-    kernel.asked();
+    let mut bench = holding(&kernel);
     kernel.refuse(&["renew"]);
     bench.heart.renew_lease();
     assert_eq!((kernel.asked(), is_closed(&bench.heart)), (vec!["renew", "arm", "acquire"], false));
@@ -127,9 +131,7 @@ fn a_refusal_long_before_the_end_means_another_table() {
 #[test]
 fn a_lease_that_ran_out_is_not_renewed_and_told() {
     let kernel = Arc::new(Kernel::default());
-    let mut bench = leased(&kernel, false);
-    bench.heart.lease_job_begins(START, Action::Start(GROUP));
-    kernel.asked();
+    let mut bench = holding(&kernel);
     kernel.refuse(&["renew"]);
     bench.heart.tenure.state = State::Living(Tick::from_nanos(clock::tick().as_nanos() - 1_000_000_000));
     bench.heart.lease_beat(clock::tick());
@@ -143,9 +145,7 @@ fn a_lease_that_ran_out_is_not_renewed_and_told() {
 #[test]
 fn other_times_make_another_length_or_none() {
     let kernel = Arc::new(Kernel::default());
-    let mut bench = leased(&kernel, false);
-    bench.heart.lease_job_begins(START, Action::Start(GROUP));
-    kernel.asked();
+    let mut bench = holding(&kernel);
     for (deadtime, asked, has_no_room) in
         [(KEEPALIVE * 20, "length", false), (KEEPALIVE * 3, "release", true)]
     {
