@@ -83,6 +83,12 @@ enum Command {
     },
     /// After the end of a daemon: waits for its guard, then removes addresses and rules that it left
     CleanUp {
+        /// Directory of ha.cf and haresources, whose addresses are removed
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_CONFIG_DIR)]
+        dir: PathBuf,
+        /// Name of this node instead of what DIR/nodeinfo or the machine says
+        #[arg(long, value_name = "NAME")]
+        node_name: Option<String>,
         /// Directory of the control socket
         #[arg(long, value_name = "DIR", default_value = DEFAULT_RUN_DIR)]
         run_dir: PathBuf,
@@ -100,7 +106,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match arguments.command {
         Some(Command::Guard { background }) => hb_daemon::guard_main(background),
-        Some(Command::CleanUp { run_dir }) => hb_daemon::clean_up(&Options { run_dir, ..Options::default() }),
+        Some(Command::CleanUp { dir, node_name, run_dir }) => {
+            hb_daemon::clean_up(&Options { config_dir: dir, node_name, run_dir, ..Options::default() })
+        }
         None => run(arguments.options),
     };
     ExitCode::from(exit.code())
