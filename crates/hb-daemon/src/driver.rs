@@ -41,6 +41,7 @@ use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
 use crate::log::{Level, Log, Writer};
+use crate::machine::{Machine, Observer};
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
 use crate::options::{Exit, Options};
@@ -151,6 +152,7 @@ impl Node {
         let mut config = mapping::engine(&known, &links, start.uuid, start.generation);
         config.membership = start.membership;
         config.first_epoch = Some(start.epochs.first);
+        let (machine, observer) = Machine::open()?;
         let heart = Heart::new(Parts {
             engine: Engine::new(config, random_seed()?, clock::now()),
             epochs: start.epochs,
@@ -167,11 +169,12 @@ impl Node {
             job_ends: Arc::clone(&job_ends),
             inbox: Arc::clone(&inbox),
             outbox: Arc::clone(&outbox),
+            machine,
             notify: notify.try_clone(),
         })?;
         let epochs = epoch::keep(&options.state_dir, log.clone())?;
         let desk = Desk::new(inbox, Arc::clone(&outbox), epochs, keep_in(options, log))?;
-        let scheduling = start_heart(heart, outbox, priority)?;
+        let scheduling = start_heart(heart, outbox, priority, observer, log)?;
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
         }
@@ -310,23 +313,27 @@ fn submit_to(actuator: Arc<Actuator>) -> Submit {
     })
 }
 
-/// Starts the heart's thread and waits until it is as real-time as it gets.
+/// Starts the heart's thread and waits until it is as real-time as it gets; then who watches it.
 fn start_heart(
     heart: Heart<hb_transport::Medium>,
     outbox: Arc<Mailbox<FromHeart>>,
     priority: Option<i32>,
+    observer: Observer,
+    log: &Log,
 ) -> io::Result<Scheduling> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::Builder::new().name("hb-heart".to_owned()).stack_size(crate::HEART_STACK).spawn(move || {
         // Nobody listens only if the start was given up.
-        let _ = sender.send(realtime::enter(priority));
+        let _ = sender.send((realtime::enter(priority), rustix::thread::gettid()));
         let mut last = FromHeart::Ended(heart.run());
         while let Err(again) = outbox.post(last) {
             last = again;
             thread::sleep(Duration::from_millis(10));
         }
     })?;
-    receiver.recv().map_err(|_| io::ErrorKind::BrokenPipe.into())
+    let (scheduling, thread) = receiver.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
+    observer.start(thread, log.clone())?;
+    Ok(scheduling)
 }
 
 const fn level_of(level: hb_resource::Level) -> Level {

@@ -17,14 +17,12 @@ mod attention;
 mod change;
 mod farewell;
 mod lease;
-mod load;
 mod message;
 mod perform;
 mod ping;
 mod port;
 mod receive;
 mod signature;
-mod stall;
 mod voice;
 mod waiter;
 
@@ -42,6 +40,7 @@ use crate::clock;
 use crate::event_text::Names;
 use crate::identity::epoch::Epochs;
 use crate::log::Log;
+use crate::machine::Machine;
 use crate::mailbox::Mailbox;
 use crate::notify::Notify;
 
@@ -56,11 +55,9 @@ pub(crate) use port::Port;
 
 use attention::Attention;
 use lease::Tenure;
-use load::LoadAverage;
 use ping::Asked;
 use receive::Wire;
 use signature::Signature;
-use stall::Stall;
 use voice::Voice;
 use waiter::{Ready, Waiter};
 
@@ -99,6 +96,8 @@ pub(crate) struct Parts<P> {
     pub(crate) inbox: Arc<Mailbox<ToHeart<P>>>,
     /// What the heart answers.
     pub(crate) outbox: Arc<Mailbox<FromHeart>>,
+    /// What reads the kernel's files for it.
+    pub(crate) machine: Machine,
     /// The service manager, for its watchdog.
     pub(crate) notify: Notify,
 }
@@ -134,8 +133,7 @@ pub(crate) struct Heart<P> {
     attention: Attention,
     /// When the engine wants to be woken: what it said after the last input.
     deadline: Option<Tick>,
-    load: LoadAverage,
-    stall: Stall,
+    machine: Machine,
     notify: Notify,
     notify_at: Option<Tick>,
     /// One packet on its way in, and one on its way out.
@@ -186,8 +184,7 @@ impl<P: Port> Heart<P> {
             waiter,
             attention: Attention::full(now),
             deadline,
-            load: LoadAverage::open(),
-            stall: Stall::default(),
+            machine: parts.machine,
             notify: parts.notify,
             notify_at,
             incoming: vec![0; MAX_PACKET],
@@ -230,7 +227,7 @@ impl<P: Port> Heart<P> {
             self.hear_pings();
         }
         self.hand_over();
-        if let Some(load) = self.load.look(clock::tick()) {
+        if let Some(load) = self.machine.load() {
             self.handle(Input::Load(load));
         }
         if self.is_due(clock::tick()) {
@@ -306,7 +303,6 @@ impl<P: Port> Heart<P> {
 
     /// What is neither urgent nor the engine's: the service manager's watchdog, what was left out of the log.
     fn do_chores(&mut self, now: Tick) {
-        self.stall.look(now);
         if let Some(number) = self.engine.epoch().and_then(|epoch| self.epochs.due(epoch)) {
             self.answers.push_back(FromHeart::Epoch(number));
         }

@@ -8,6 +8,7 @@
 //! * `in_force`, `files_digest`: what another reading of the files changes, and whether a peer has the same
 //! * `log`, `event_text`, `excerpt`, `limiter`: what is said, how often, and where it is written
 //! * `leasing`: the lease of the addresses, beside the heart
+//! * `machine`: what the kernel's files say, for the heart that reads none
 //! * `mailbox`, `notify`: between threads, and to the service manager
 //!
 //! Decides nothing about nodes and resources: that is the engine.
@@ -28,6 +29,7 @@ mod in_force;
 mod leasing;
 mod limiter;
 mod log;
+mod machine;
 mod mailbox;
 mod mapping;
 mod notify;

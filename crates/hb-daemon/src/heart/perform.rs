@@ -119,8 +119,7 @@ impl<P: Port> Heart<P> {
         }
         self.voice.event(now.tick, event);
         if let Event::WokeLate { by } = event {
-            let text = self.stall.explain(now.tick, *by);
-            self.voice.explain_stall(now.tick, text);
+            self.machine.explain(now.tick, *by);
         }
         if *event == Event::Stopped {
             self.stopped = true;

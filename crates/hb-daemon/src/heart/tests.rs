@@ -163,6 +163,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
         job_ends: Arc::clone(&job_ends),
         inbox: Arc::clone(&inbox),
         outbox: Arc::clone(&outbox),
+        machine: Machine::open().unwrap().0,
         notify: Notify::default(),
     })
     .unwrap();

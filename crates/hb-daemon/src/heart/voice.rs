@@ -69,11 +69,6 @@ impl Voice {
         }
     }
 
-    /// What is known about a stall.
-    pub(super) fn explain_stall(&mut self, now: Tick, text: String) {
-        self.limited(now, "causes of stalls", 1, Level::Warn, || text);
-    }
-
     /// A packet that was refused.
     pub(super) fn refused(&mut self, now: Tick, link: &str, refusal: OpenError) {
         if self.log_refused {

@@ -1,26 +1,29 @@
 //! What the kernel knows about a time in which the heart's thread should have run and did not.
 //!
-//! Counters of the kernel's are read about once a second and again after a stall; what they grew by in between is told.
-//! Reading them touches no disk. What no counter explains is time in which the thread was stopped, frozen, or held up in
-//! the kernel. A paused virtual machine stops its clock too and shows in none of them.
+//! Counters of the kernel's are read about once a second and again after a stall; what they grew by since the last reading
+//! before it is told. What no counter explains is time in which the thread was stopped, frozen, or held up in the kernel. A
+//! paused virtual machine stops its clock too and shows in none of them.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use hb_engine::Tick;
+use rustix::thread::Pid;
 
-/// The files, kept open, and what they said last.
-#[derive(Default)]
+use super::{INTERVAL, text};
+use crate::clock;
+
+/// The files, kept open, and what they said.
 pub(super) struct Stall {
-    files: Option<Files>,
-    before: Counters,
-    next: Option<Tick>,
+    files: Files,
+    /// The latest readings, oldest first: who reads may have stood still as well, and have read before it was told.
+    before: VecDeque<(Tick, Counters)>,
 }
 
 struct Files {
-    /// Of this thread: `/proc/thread-self/schedstat`.
+    /// Of the heart's thread: `schedstat`.
     thread: Option<File>,
     /// Of the machine: `/proc/stat`.
     machine: Option<File>,
@@ -40,52 +43,57 @@ struct Counters {
 }
 
 impl Stall {
-    /// Reads the counters if the last time was long enough ago. To be called by the thread that is meant.
+    /// For this thread of the process.
+    pub(super) fn of(thread: Pid) -> Self {
+        let mut stall = Self { files: Files::open(thread), before: VecDeque::with_capacity(READINGS + 1) };
+        stall.look(clock::tick());
+        stall
+    }
+
+    /// Reads the counters if the last time was long enough ago.
     pub(super) fn look(&mut self, now: Tick) {
-        if self.next.is_none_or(|next| next <= now) {
-            self.before = self.read();
-            self.next = Some(now.plus(INTERVAL));
+        if self.before.back().is_none_or(|(then, _)| now.since(*then) >= INTERVAL) {
+            self.before.push_back((now, self.files.read()));
+            if self.before.len() > READINGS {
+                self.before.pop_front();
+            }
         }
     }
 
-    /// In words, why the thread was late by this time.
-    pub(super) fn explain(&mut self, now: Tick, by: Duration) -> String {
-        let after = self.read();
-        let text = words(self.before, after, by);
-        self.before = after;
-        self.next = Some(now.plus(INTERVAL));
-        text
+    /// In words, why the thread, awake since that time, was late by so much.
+    pub(super) fn explain(&self, at: Tick, by: Duration) -> String {
+        let began =
+            Tick::from_nanos(at.as_nanos().saturating_sub(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)));
+        words(self.last_before(began), self.files.read(), by)
     }
 
-    fn read(&mut self) -> Counters {
-        let files = self.files.get_or_insert_with(Files::open);
-        Counters {
-            waited: text(files.thread.as_ref()).and_then(|text| waited(&text)),
-            stolen: text(files.machine.as_ref()).and_then(|text| stolen(&text)),
-            throttled: text(files.group.as_ref()).and_then(|text| throttled(&text)),
-        }
+    /// What was read last before then; the oldest if there is none.
+    fn last_before(&self, then: Tick) -> Counters {
+        let earlier = self.before.iter().rev().find(|(when, _)| *when <= then);
+        earlier.or_else(|| self.before.front()).map(|(_, counters)| *counters).unwrap_or_default()
     }
 }
 
 impl Files {
-    fn open() -> Self {
+    fn open(thread: Pid) -> Self {
         let group = std::fs::read_to_string("/proc/self/cgroup").ok();
         let group =
             group.and_then(|text| text.lines().find_map(|line| line.strip_prefix("0::/")).map(str::to_owned));
         let group = group.map(|path| Path::new("/sys/fs/cgroup").join(path).join("cpu.stat"));
         Self {
-            thread: File::open("/proc/thread-self/schedstat").ok(),
+            thread: File::open(format!("/proc/self/task/{thread}/schedstat")).ok(),
             machine: File::open("/proc/stat").ok(),
             group: group.and_then(|path| File::open(path).ok()),
         }
     }
-}
 
-fn text(file: Option<&File>) -> Option<String> {
-    // The first line of `/proc/stat` is all that is wanted of it.
-    let mut buffer = [0; 512];
-    let count = file?.read_at(&mut buffer, 0).ok()?;
-    Some(String::from_utf8_lossy(buffer.get(..count)?).into_owned())
+    fn read(&self) -> Counters {
+        Counters {
+            waited: text(self.thread.as_ref()).and_then(|text| waited(&text)),
+            stolen: text(self.machine.as_ref()).and_then(|text| stolen(&text)),
+            throttled: text(self.group.as_ref()).and_then(|text| throttled(&text)),
+        }
+    }
 }
 
 /// The second number: nanoseconds.
@@ -122,7 +130,8 @@ fn words(before: Counters, after: Counters, by: Duration) -> String {
     format!("The stall of {} ms, by the kernel's account: {told}{rest}", by.as_millis())
 }
 
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How many readings are kept.
+const READINGS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -141,8 +150,8 @@ mod tests {
             assert_eq!((stolen(broken), throttled(broken)), (None, None), "{broken}");
         }
         assert_eq!((waited(""), waited("1"), waited("x y z")), (None, None, None));
-        let here = Stall::default().read();
-        assert!(here.stolen.is_some(), "{here:?}");
+        let here = Files::open(rustix::thread::gettid()).read();
+        assert!(here.stolen.is_some() && here.waited.is_some(), "{here:?}");
     }
 
     #[test]
@@ -158,5 +167,22 @@ mod tests {
         assert!(stopped.ends_with("0 ms; so it was stopped, frozen, or held up in the kernel"), "{stopped}");
         let blind = words(Counters::default(), Counters::default(), Duration::from_secs(3));
         assert!(blind.contains("the kernel tells nothing"), "{blind}");
+    }
+
+    #[test]
+    fn what_was_read_after_a_stall_is_not_taken_for_before() {
+        let at = |millis: u64| Tick::from_nanos(millis * 1_000_000);
+        let counters = |waited| Counters { waited: Some(ms(waited)), ..Counters::default() };
+        let mut stall = Stall::of(rustix::thread::gettid());
+        stall.before =
+            VecDeque::from([(at(1000), counters(1)), (at(2000), counters(2)), (at(5000), counters(5))]);
+        assert_eq!(stall.last_before(at(2500)), counters(2));
+        assert_eq!(stall.last_before(at(6000)), counters(5));
+        assert_eq!(stall.last_before(at(500)), counters(1), "the oldest is the best there is");
+        for second in 6..20 {
+            stall.look(at(second * 1000));
+            stall.look(at(second * 1000 + 500));
+        }
+        assert_eq!((stall.before.len(), stall.before.front().unwrap().0), (READINGS, at(16_000)));
     }
 }
