@@ -50,6 +50,8 @@ pub struct Checked {
     pub realtime: bool,
     /// Real-time priority, 1 to 99, if given.
     pub rtprio: Option<i32>,
+    /// The watchdog device, if one is wanted. It may be missing: the node runs without it then.
+    pub watchdog: Option<PathBuf>,
     /// Where log messages go.
     pub log: LogConfig,
     /// Where the generation number comes from. Default [`GenerationMethod::File`].

@@ -235,6 +235,9 @@ codes! {
     BadPath "HB067" "path cannot be used"
         "A relative path counts from the directory in which the node was started, which is rarely what was meant."
         HaCf "coreroot cores"
+    NoWatchdog "HB068" "no watchdog device"
+        "The device that `watchdog` names is not there, or is no device. As with Heartbeat 3.0.6 the node starts all the same, and nothing resets the machine when its heart hangs."
+        HaCf "watchdog /dev/watchdog7"
 
     NoLog "HB070" "no log destination"
         "The file names no logfile, no debugfile and no logfacility (or one with number 0: kern, none), and use_logd is off. Then nobody would learn what the node does."
@@ -261,7 +264,7 @@ codes! {
 
     NotInForce "HB090" "accepted, but not in force yet"
         "The line is read and checked as Heartbeat 3.0.6 does, and refused where it would be refused, but this version does not act on it. A later version will."
-        HaCf "watchdog /dev/watchdog"
+        HaCf "stonith_host * ssh alpha beta"
     WithoutEffect "HB091" "accepted, without effect"
         "The line belongs to a part of Heartbeat that hb does not have. It is checked and kept for programs that ask for it, and nothing else."
         HaCf "quorum_server q"

@@ -36,7 +36,7 @@ use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, se
 use tokio::runtime::Runtime;
 
 use crate::front::{Background, ControlSocket, Desk, Ended, Front, Keep, Reloader, Signals};
-use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit};
+use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, opener};
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
@@ -171,6 +171,7 @@ impl Node {
             outbox: Arc::clone(&outbox),
             machine,
             notify: notify.try_clone(),
+            watchdog: opener(&start.checked),
         })?;
         let epochs = epoch::keep(&options.state_dir, log.clone())?;
         let desk = Desk::new(inbox, Arc::clone(&outbox), epochs, keep_in(options, log))?;

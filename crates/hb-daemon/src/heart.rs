@@ -9,6 +9,7 @@
 //! 4. if the deadline has passed, wake the engine: verdicts are made only here, after everything that waited in the
 //!    sockets was read
 //! 5. send again what peers have lost, for a short time
+//! 6. kick the watchdog, if a heartbeat was sent
 //!
 //! After each input the outputs are performed in their order: `perform`. What is said about them, and how often, is
 //! in `voice`; how it waits in `waiter`; what crosses the border to other threads in `message`.
@@ -25,6 +26,7 @@ mod receive;
 mod signature;
 mod voice;
 mod waiter;
+mod watchdog;
 
 use std::collections::VecDeque;
 use std::io;
@@ -52,6 +54,9 @@ pub(crate) use lease::{Hands, LeaseCounts};
 pub(crate) use message::Counts;
 pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, MemberChange, ToHeart};
 pub(crate) use port::Port;
+#[cfg(test)]
+pub(crate) use watchdog::WatchdogState;
+pub(crate) use watchdog::{Open, opener};
 
 use attention::Attention;
 use lease::Tenure;
@@ -60,6 +65,7 @@ use receive::Wire;
 use signature::Signature;
 use voice::Voice;
 use waiter::{Ready, Waiter};
+use watchdog::Keeping;
 
 /// Begins a job without waiting, or says why it cannot be begun. A start comes with its epoch.
 pub(crate) type Submit = Box<dyn FnMut(JobId, Action, Option<u64>) -> Result<(), String> + Send>;
@@ -100,6 +106,8 @@ pub(crate) struct Parts<P> {
     pub(crate) machine: Machine,
     /// The service manager, for its watchdog.
     pub(crate) notify: Notify,
+    /// Opens the watchdog device, if one is wanted.
+    pub(crate) watchdog: Option<Open>,
 }
 
 /// The heart of a node.
@@ -136,6 +144,7 @@ pub(crate) struct Heart<P> {
     machine: Machine,
     notify: Notify,
     notify_at: Option<Tick>,
+    keeping: Keeping,
     /// One packet on its way in, and one on its way out.
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
@@ -187,6 +196,7 @@ impl<P: Port> Heart<P> {
             machine: parts.machine,
             notify: parts.notify,
             notify_at,
+            keeping: Keeping::new(parts.watchdog),
             incoming: vec![0; MAX_PACKET],
             outgoing: Vec::with_capacity(MESSAGE),
             outgoing_text: Vec::new(),
@@ -202,11 +212,13 @@ impl<P: Port> Heart<P> {
     /// # Errors
     /// Only if waiting itself fails, which no load and no peer can cause.
     pub(crate) fn run(mut self) -> io::Result<()> {
+        self.open_watchdog();
         self.perform_outputs(clock::now());
         while !self.stopped {
             self.waiter.wait(self.next_deadline())?;
             self.turn();
         }
+        self.retire_watchdog();
         // Whoever asked last is still answered, if there is room.
         for _ in 0..LAST_OFFERS {
             self.outbox.try_post(&mut self.answers);
@@ -246,6 +258,7 @@ impl<P: Port> Heart<P> {
         if !self.answers.is_empty() {
             self.outbox.try_post(&mut self.answers);
         }
+        self.kick_watchdog();
     }
 
     /// Hands one input to the engine and performs what comes of it.
@@ -294,6 +307,7 @@ impl<P: Port> Heart<P> {
             asked: self.asked_pings.iter().map(Asked::report).collect(),
             suppressed: self.voice.suppressed(),
             lease: self.tenure.counts(),
+            watchdog: self.keeping.state(),
         }
     }
 

@@ -107,6 +107,9 @@ impl InForce {
         tell.needs_restart("realtime", &now.realtime.to_string(), &read.realtime.to_string());
         let priority = |checked: &Checked| checked.rtprio.map_or_else(String::new, |prio| prio.to_string());
         tell.needs_restart("rtprio", &priority(now), &priority(&read));
+        let device =
+            |checked: &Checked| checked.watchdog.as_deref().map_or_else(String::new, |it| path(Some(it)));
+        tell.needs_restart("watchdog", &device(now), &device(&read));
         let method = |checked: &Checked| format!("{:?}", checked.generation_method).to_lowercase();
         tell.needs_restart("hbgenmethod", &method(now), &method(&read));
         let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
@@ -123,6 +126,7 @@ impl InForce {
             ping_nodes: now.ping_nodes.clone(),
             realtime: now.realtime,
             rtprio: now.rtprio,
+            watchdog: now.watchdog.clone(),
             generation_method: now.generation_method,
             uuid_from: now.uuid_from,
             ..read

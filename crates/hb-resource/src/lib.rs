@@ -6,6 +6,7 @@
 //! - [`Actuator`]: a thread of its own that takes [`Job`]s and [`Report`]s.
 //! - [`guard::run`]: the main function of the second process, which runs scripts.
 //! - [`lease`]: the kernel's gate for the addresses, open only while the heart beats.
+//! - [`watchdog`]: the device that resets the machine when nobody kicks it.
 //! - [`stop_point`]: where tests have a node stop itself.
 //! - [`cleanup()`]: takes away what an earlier life left.
 
@@ -30,6 +31,7 @@ pub mod stop_point;
 #[path = "../tests/support/scripts.rs"]
 mod test_scripts;
 mod verdict;
+pub mod watchdog;
 
 pub use actuator::{Actuator, Change, Job, JobAction, QUEUE, StartError, SubmitError};
 pub use announce::REPEAT_AFTER;

@@ -14,3 +14,4 @@ pub mod process;
 pub mod sched;
 pub mod stamped;
 mod switch;
+pub mod watchdog;

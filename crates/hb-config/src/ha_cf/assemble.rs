@@ -55,6 +55,7 @@ pub(crate) fn assemble(
         },
         realtime: draft.realtime.value().copied().unwrap_or(true),
         rtprio: draft.rtprio.value().copied(),
+        watchdog: draft.watchdog.map(|(path, _)| path),
         log,
         generation_method: draft.generation_method.value().copied().unwrap_or(GenerationMethod::File),
         uuid_from: draft.uuid_from.value().copied().unwrap_or(UuidFrom::File),

@@ -36,10 +36,22 @@ pub(super) fn hopfudge(cf: &mut HaCf<'_>, word: Word<'_>) {
 }
 
 pub(super) fn watchdog(cf: &mut HaCf<'_>, word: Word<'_>) {
-    match cf.draft.watchdog {
-        None => cf.draft.watchdog = Some(word.mark),
-        Some(first) => given_twice(cf, word, first),
+    if let Some((_, first)) = cf.draft.watchdog {
+        given_twice(cf, word, first);
+        return;
     }
+    let path = path_of(word);
+    cf.draft.watchdog = Some((path.to_owned(), word.mark));
+    let problem = match cf.lookup.path(path).map(|facts| facts.kind) {
+        Some(PathKind::CharacterDevice | PathKind::Terminal) => return,
+        None => "does not exist",
+        Some(PathKind::File | PathKind::Directory | PathKind::Other) => "is not a character device",
+    };
+    cf.warning(word.mark, || {
+        let message = format!("watchdog {} {problem}: the node runs without one", quoted(word.text));
+        Diagnostic::warning(Code::NoWatchdog, message)
+            .hint("load the driver of the hardware, or `softdog` where there is none")
+    });
 }
 
 /// Reports the second value of a directive that takes one.

@@ -111,8 +111,7 @@ static DIRECTIVES: &[Directive] = &[
     Directive::list("initdead", timing::initdead, TIME_OR_ZERO, "initdead 60"),
     Directive::list("warntime", timing::warntime, TIME, "warntime 5"),
     Directive::list("watchdog", behaviour::watchdog, "the path of one device", "watchdog /dev/watchdog")
-        .repeatable()
-        .status(Status::Later),
+        .repeatable(),
     Directive::list("baud", media::baud, "a line speed", "baud 19200").repeatable(),
     Directive::list("udpport", media::udpport, "a UDP port from 1 to 65535", "udpport 694").repeatable(),
     Directive::list("bcast", media::bcast, "names of network interfaces", "bcast eth0")

@@ -140,7 +140,7 @@ pub(crate) struct Draft {
     pub(crate) baud: Option<Mark>,
     pub(crate) baud_rate: Option<u32>,
     pub(crate) serial: Option<Mark>,
-    pub(crate) watchdog: Option<Mark>,
+    pub(crate) watchdog: Option<(PathBuf, Mark)>,
     /// The last fencing device that concerns this node.
     pub(crate) fencing: Option<Mark>,
 

@@ -94,7 +94,7 @@ impl Host for FakeHost {
         let device = |kind| Ok(PathFacts { kind, mode: 0o620 });
         match path.to_str() {
             Some("/dev/ttyS0" | "/dev/ttyS1") => device(PathKind::Terminal),
-            Some("/dev/null" | "/dev/zero") => device(PathKind::CharacterDevice),
+            Some("/dev/null" | "/dev/zero" | "/dev/watchdog") => device(PathKind::CharacterDevice),
             _ => {
                 let (_, mode) = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
                 Ok(PathFacts { kind: PathKind::File, mode: *mode })

@@ -106,7 +106,7 @@ fn several_files() {
 
 #[test]
 fn obsolete_and_not_in_force() {
-    let lines = "baud 9600\nserial /dev/ttyS0\nwatchdog /dev/watchdog\nnice_failback on\nping 10.81.0.254\n\
+    let lines = "baud 9600\nserial /dev/ttyS0\nwatchdog /dev/watchdog7\nnice_failback on\nping 10.81.0.254\n\
                  stonith_host * ssh cc2\nhopfudge 3abc\nnode cc1 CC2 10.81.0.2\nautojoin none\nuse_logd off\n";
     ha_cf("not-in-force", lines);
 }

@@ -47,7 +47,7 @@ pub(super) fn status(
     log: LogCounts,
     uptime: Duration,
 ) -> Status {
-    let HeartStatus { snapshot, media, asked, suppressed, lease } = report;
+    let HeartStatus { snapshot, media, asked, suppressed, lease, watchdog } = report;
     Status {
         format: STATUS_FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -69,7 +69,8 @@ pub(super) fn status(
             problem: background.scheduling.problem.clone(),
         },
         not_in_force: background.not_in_force.clone(),
-        protection: [vec![background.leasing.words(lease)], background.protection.clone()].concat(),
+        protection: [vec![background.leasing.words(lease)], watchdog.words(), background.protection.clone()]
+            .concat(),
     }
 }
 

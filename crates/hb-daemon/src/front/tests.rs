@@ -11,7 +11,7 @@ use hb_engine::{Command, HoldSet, NodeId, Snapshot};
 
 use super::*;
 use crate::configuration;
-use crate::heart::{FromHeart, HeartStatus, LeaseCounts, ToHeart};
+use crate::heart::{FromHeart, HeartStatus, LeaseCounts, ToHeart, WatchdogState};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
 use crate::log::{self, Level};
@@ -59,6 +59,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
                 media: Vec::new(),
                 suppressed: 0,
                 lease: LeaseCounts::default(),
+                watchdog: WatchdogState::NotWanted,
             });
             Some(FromHeart::Status { ticket: *ticket, report })
         }

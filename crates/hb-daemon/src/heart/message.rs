@@ -6,6 +6,7 @@ use hb_engine::{Command, JobId, Membership, Outcome, Snapshot};
 
 use super::change::{Change, Discarded};
 use super::lease::LeaseCounts;
+use super::watchdog::WatchdogState;
 
 /// A job ended.
 #[derive(Debug)]
@@ -76,6 +77,8 @@ pub(crate) struct HeartStatus {
     pub(crate) suppressed: u64,
     /// What befell the lease.
     pub(crate) lease: LeaseCounts,
+    /// How the watchdog device is.
+    pub(crate) watchdog: WatchdogState,
 }
 
 /// A medium and what went over it.

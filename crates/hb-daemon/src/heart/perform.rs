@@ -87,6 +87,7 @@ impl<P: Port> Heart<P> {
         }
         if is_heartbeat(message) {
             self.lease_beat(sent);
+            self.keeping.beat();
             self.ask_pings(now, message);
         }
     }

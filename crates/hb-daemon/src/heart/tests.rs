@@ -20,6 +20,7 @@ mod lease;
 mod media;
 mod repeats;
 mod stack;
+mod watchdog;
 
 const KEEPALIVE: Duration = Duration::from_millis(20);
 const PACKING: Packing = Packing { inner: InnerAuth::No, method: hb_compress::Method::Zlib, threshold: None };
@@ -165,6 +166,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
         outbox: Arc::clone(&outbox),
         machine: Machine::open().unwrap().0,
         notify: Notify::default(),
+        watchdog: None,
     })
     .unwrap();
     Bench { heart, network, inbox, outbox, job_ends, jobs, left, lines }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hb_engine::{GroupId, GroupSnapshot, LinkId, LinkSnapshot, NodeId};
 
 use super::*;
-use crate::heart::{Counts, LeaseCounts};
+use crate::heart::{Counts, LeaseCounts, WatchdogState};
 
 fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnapshot {
     NodeSnapshot {
@@ -63,7 +63,14 @@ fn report() -> HeartStatus {
         refused: BTreeMap::from([("digest-mismatch", 5)]),
     };
     let media = vec![MediumReport { kind: "bcast", name: "eth0".to_owned(), counts }];
-    HeartStatus { snapshot, media, asked: Vec::new(), suppressed: 6, lease: LeaseCounts::default() }
+    HeartStatus {
+        snapshot,
+        media,
+        asked: Vec::new(),
+        suppressed: 6,
+        lease: LeaseCounts::default(),
+        watchdog: WatchdogState::NotWanted,
+    }
 }
 
 #[test]

@@ -1,0 +1,239 @@
+//! When the heart kicks the watchdog device, and when it stops it.
+//!
+//! Kicked at the end of a turn in which a heartbeat was sent: a heart that hangs anywhere, or cannot send, does not
+//! kick. Stopped only when every group is released; 3.0.6 stops it before that, so a stop that hangs is not covered
+//! there (`failover.md` 8.1). A heart that fails or is killed leaves it running.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hb_config::Checked;
+use hb_engine::{GroupState, Tick};
+use hb_resource::watchdog::Watchdog;
+
+use super::{Heart, Port};
+use crate::clock;
+use crate::log::Level;
+use crate::start::chain;
+
+/// A running timer that resets the machine.
+pub(crate) trait Timer: Send {
+    /// See [`Watchdog::name`].
+    fn name(&self) -> String;
+    /// See [`Watchdog::timeout`].
+    fn timeout(&self) -> Option<Duration>;
+    /// See [`Watchdog::remarks`].
+    fn remarks(&self) -> Vec<String>;
+    /// See [`Watchdog::kick`].
+    fn kick(&self) -> io::Result<()>;
+    /// See [`Watchdog::disarm`].
+    fn disarm(self: Box<Self>) -> io::Result<()>;
+}
+
+impl Timer for Watchdog {
+    fn name(&self) -> String {
+        Self::name(self)
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        Self::timeout(self)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        Self::remarks(self).to_vec()
+    }
+
+    fn kick(&self) -> io::Result<()> {
+        Self::kick(self)
+    }
+
+    fn disarm(self: Box<Self>) -> io::Result<()> {
+        Self::disarm(*self)
+    }
+}
+
+/// Opens the device, which starts its timer; or says why not. Called by the thread that kicks it from then on.
+pub(crate) type Open = Box<dyn FnOnce() -> Result<Box<dyn Timer>, String> + Send>;
+
+/// For the device of the configuration, if there is one.
+pub(crate) fn opener(checked: &Checked) -> Option<Open> {
+    let (path, deadtime): (PathBuf, _) = (checked.watchdog.clone()?, checked.deadtime);
+    Some(Box::new(move || match Watchdog::open(&path, deadtime) {
+        Ok(watchdog) => Ok(Box::new(watchdog)),
+        Err(error) => Err(chain(&error)),
+    }))
+}
+
+/// How the watchdog is, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WatchdogState {
+    /// `ha.cf` names none.
+    NotWanted,
+    /// It runs.
+    Armed {
+        /// Device and driver.
+        name: String,
+        /// From the last kick to the reset, if that is known.
+        timeout: Option<Duration>,
+    },
+    /// It does not run, for this reason.
+    Off(String),
+}
+
+impl WatchdogState {
+    /// What it protects from, in at most one sentence.
+    pub(crate) fn words(&self) -> Vec<String> {
+        match self {
+            Self::NotWanted => Vec::new(),
+            Self::Armed { name, timeout } => {
+                let after = after(*timeout);
+                vec![format!(
+                    "watchdog {name} is armed: it resets this machine {after} after the heart's last beat"
+                )]
+            }
+            Self::Off(reason) => {
+                vec![format!("no watchdog ({reason}): nothing resets this machine when its heart hangs")]
+            }
+        }
+    }
+}
+
+/// The heart's side of it.
+pub(super) struct Keeping {
+    open: Option<Open>,
+    timer: Option<Box<dyn Timer>>,
+    state: WatchdogState,
+    /// A heartbeat was sent in this turn.
+    has_beaten: bool,
+    pub(super) kicked: Option<Tick>,
+}
+
+impl Keeping {
+    pub(super) fn new(open: Option<Open>) -> Self {
+        let state = match open {
+            Some(_) => WatchdogState::Off("not opened yet".to_owned()),
+            None => WatchdogState::NotWanted,
+        };
+        Self { open, timer: None, state, has_beaten: false, kicked: None }
+    }
+
+    pub(super) fn state(&self) -> WatchdogState {
+        self.state.clone()
+    }
+
+    /// A heartbeat was sent.
+    pub(super) fn beat(&mut self) {
+        self.has_beaten = true;
+    }
+
+    /// Whether the work since the last kick deserves another.
+    fn deserves(&mut self, now: Tick) -> bool {
+        let is_early = self.kicked.is_some_and(|kicked| now.since(kicked) < LEAST_PAUSE);
+        std::mem::take(&mut self.has_beaten) && !is_early
+    }
+}
+
+impl<P: Port> Heart<P> {
+    /// Starts the timer, before the first beat. Without it the node runs all the same, as 3.0.6 does.
+    pub(super) fn open_watchdog(&mut self) {
+        let Some(open) = self.keeping.open.take() else { return };
+        match open() {
+            Ok(timer) => {
+                let (name, timeout) = (timer.name(), timer.timeout());
+                let text = format!(
+                    "Watchdog {name} is armed: without a beat of the heart it resets this machine {}.",
+                    after(timeout)
+                );
+                self.voice.say(Level::Info, &text);
+                for remark in timer.remarks() {
+                    self.voice.say(Level::Warn, &format!("Watchdog {name}: {remark}"));
+                }
+                self.keeping.state = WatchdogState::Armed { name, timeout };
+                self.keeping.kicked = Some(clock::tick());
+                self.keeping.timer = Some(timer);
+            }
+            Err(reason) => {
+                self.voice.say(Level::Error, &format!("Cannot open watchdog device: {reason}"));
+                self.keeping.state = WatchdogState::Off(reason);
+            }
+        }
+    }
+
+    /// At the end of a turn.
+    pub(super) fn kick_watchdog(&mut self) {
+        let now = clock::tick();
+        if !self.keeping.deserves(now) {
+            return;
+        }
+        let Some(timer) = &self.keeping.timer else { return };
+        match timer.kick() {
+            Ok(()) => self.keeping.kicked = Some(now),
+            Err(error) => {
+                // As 3.0.6: one that takes nothing is given up.
+                let text = format!("Watchdog {} cannot be kicked and is closed: {error}", timer.name());
+                self.voice.say(Level::Error, &text);
+                self.keeping.state = WatchdogState::Off(format!("it could not be kicked: {error}"));
+                self.keeping.timer = None;
+            }
+        }
+    }
+
+    /// After the last turn of a run that ended in order: stops the timer, unless something of this node may still run.
+    pub(super) fn retire_watchdog(&mut self) {
+        let Some(timer) = self.keeping.timer.take() else { return };
+        let name = timer.name();
+        let after = after(timer.timeout());
+        let groups = self.engine.snapshot(clock::now()).groups;
+        let unreleased: Vec<String> = groups
+            .into_iter()
+            .filter(|group| group.state != GroupState::Down)
+            .map(|group| group.key)
+            .collect();
+        if !unreleased.is_empty() {
+            let what = unreleased.join(", ");
+            let text = format!(
+                "Watchdog {name} stays armed, for {what} is not released: the machine resets {after} from now"
+            );
+            self.voice.say(Level::Crit, &text);
+            self.keeping.state = WatchdogState::Off("the node stops".to_owned());
+            return;
+        }
+        match timer.disarm() {
+            Ok(()) => {
+                self.voice.say(Level::Info, &format!("Watchdog {name} is disarmed: everything is released."));
+            }
+            Err(error) => {
+                let text = format!("Watchdog {name} cannot be disarmed, the machine resets {after}: {error}");
+                self.voice.say(Level::Error, &text);
+            }
+        }
+        self.keeping.state = WatchdogState::Off("the node stops".to_owned());
+    }
+}
+
+/// "11 s", as far as it is known.
+fn after(timeout: Option<Duration>) -> String {
+    timeout.map_or_else(|| "an unknown time".to_owned(), |time| format!("{} s", time.as_secs()))
+}
+
+/// Between two kicks: some devices take milliseconds for one, and a time-out is never below a second.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_what_it_does() {
+        assert!(WatchdogState::NotWanted.words().is_empty());
+        let armed = WatchdogState::Armed {
+            name: "/dev/watchdog (i6300ESB timer)".to_owned(),
+            timeout: Some(Duration::from_secs(11)),
+        };
+        let line = "watchdog /dev/watchdog (i6300ESB timer) is armed: it resets this machine 11 s after the heart's last beat";
+        assert_eq!(armed.words(), [line]);
+        let off = WatchdogState::Off("it is missing".to_owned()).words();
+        assert_eq!(off, ["no watchdog (it is missing): nothing resets this machine when its heart hangs"]);
+    }
+}
