@@ -60,12 +60,19 @@ fn check_groups(config: &Checked) {
                     assert!(!name.contains("::") || !spelled.contains("::"));
                     assert!(arguments.iter().all(|argument| !argument.is_empty()));
                 }
+                ResourceKind::Ocf(agent) => {
+                    assert!(!agent.agent.contains('/') && !agent.provider.contains('/'), "{spelled:?}");
+                    assert!(agent.parameters.iter().all(|(name, _)| !name.is_empty()), "{spelled:?}");
+                }
+                ResourceKind::Unit(name) => assert!(!name.is_empty() && !name.starts_with('-'), "{spelled:?}"),
             }
         }
     }
 }
 
 const WORDS: &[&str] = &[
+    "ocf:heartbeat:Dummy::a=b\n",
+    "systemd::www\n",
     "cc1 Delay\n",
     "cc2 www \\\n",
     "cc3 a\n",

@@ -390,6 +390,21 @@ pub enum ResourceKind {
         /// Arguments before `start`, `stop` or `status`; none is empty.
         arguments: Vec<String>,
     },
+    /// An OCF agent: `ocf:PROVIDER:AGENT::name=value`. 3.0.6 would look for a script of that name.
+    Ocf(OcfAgent),
+    /// A unit of systemd: `systemd::NAME`. 3.0.6 would look for a script `systemd`.
+    Unit(String),
+}
+
+/// An OCF agent with its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OcfAgent {
+    /// Its directory below `/usr/lib/ocf/resource.d`.
+    pub provider: String,
+    /// Its file name.
+    pub agent: String,
+    /// Names, which are fit for variables and of which none stands twice, and values, in the order of the file.
+    pub parameters: Vec<(String, String)>,
 }
 
 /// An address to put up (`failover.md` 1.3).

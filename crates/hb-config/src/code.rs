@@ -328,7 +328,7 @@ codes! {
         "Heartbeat 3.0.6 accepts the file but its scripts take the carriage return for a part of the last word. hb drops it. Convert the file: a 3.0.6 peer would fail to start the group."
         Haresources "alpha 10.77.0.100/24/eth0\r"
     UnknownScript "HB128" "no such resource script"
-        "No executable file of that name is in resource.d of the configuration directory or in /etc/init.d. The group cannot start on this node. A script that is there but lacks the permission to be executed does not count: `chmod 755` mends it."
+        "No executable file of that name is in resource.d of the configuration directory or in /etc/init.d; for an OCF agent, in its provider's directory below /usr/lib/ocf/resource.d; or systemd has no such unit. The group cannot start on this node. A script that is there but lacks the permission to be executed does not count: `chmod 755` mends it."
         Haresources "alpha 10.77.0.100/24/eth0 wwww"
     HomeIsPingNode "HB129" "preferred node is a ping node"
         "A ping node only answers pings, it never runs resources. Nobody prefers this group; it starts as a foreign one or not at all."
@@ -354,6 +354,9 @@ codes! {
     TooManyGroups "HB136" "too many groups"
         "There can be at most 65 535 groups: nodes number them."
         Haresources "alpha 10.77.0.100 (65 536 lines)"
+    BadAgent "HB137" "OCF agent or unit is misspelled"
+        "OCF agents are written ocf:PROVIDER:AGENT, followed by ::NAME=VALUE for each parameter, and units of systemd are written systemd::NAME. A word that begins like one of them and goes on otherwise is taken for the name of a script, as by Heartbeat 3.0.6, and there is none of that name."
+        Haresources "alpha 10.77.0.100/24/eth0 ocf:heartbeat:nginx::8080"
 
     BadToml "HB140" "hb.toml is not TOML"
         "The text does not follow the rules of TOML 1.1: a key is given twice, a quote or bracket is missing, a value is of no kind that TOML knows. See toml.io."

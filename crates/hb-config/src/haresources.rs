@@ -2,6 +2,7 @@
 //! meaning (`failover.md` 1.1). Where the two disagree, and where 3.0.6 would fail later, there are warnings.
 
 mod address;
+mod agent;
 mod group;
 mod names;
 mod network;

@@ -37,7 +37,7 @@ mod wrap;
 
 pub use checked::{
     AddressSpec, AgentLimits, Autojoin, Checked, Compression, Facility, Failback, GenerationMethod, Group,
-    LeaseSettings, LogConfig, Medium, Notice, PingKind, Resource, ResourceKind, UuidFrom,
+    LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind, UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

@@ -30,7 +30,7 @@ pub(crate) fn of_scripts(
     set("HA_RESOURCEDIR", config_dir.join("resource.d").as_os_str());
     set("HA_DATEFMT", OsStr::new("%Y/%m/%d_%T "));
     set("HA_CURHOST", OsStr::new(&checked.node_name));
-    set("OCF_ROOT", OsStr::new("/usr/lib/ocf"));
+    set("OCF_ROOT", OsStr::new(hb_resource::OCF_ROOT));
     for (name, value) in &checked.parameters {
         set(&format!("HA_{name}"), OsStr::new(value));
     }

@@ -8,7 +8,7 @@ use hb_config::{Checked, Medium, PingKind, ResourceKind};
 use hb_engine::{
     Config, Failback, GroupConfig, LinkConfig, Membership, NodeConfig, NodeId, PingConfig, Reconfiguration,
 };
-use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, ResourceSpec};
+use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, OcfSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
 
 use crate::event_text::Names;
@@ -159,6 +159,12 @@ pub(crate) fn group_spec(group: &hb_config::Group) -> GroupSpec {
         ResourceKind::Script { name, arguments } => {
             ResourceSpec::Script { name: name.clone(), arguments: arguments.clone() }
         }
+        ResourceKind::Ocf(agent) => ResourceSpec::Ocf(OcfSpec {
+            provider: agent.provider.clone(),
+            agent: agent.agent.clone(),
+            parameters: agent.parameters.clone(),
+        }),
+        ResourceKind::Unit(name) => ResourceSpec::Unit(name.clone()),
     };
     GroupSpec { key: key(group), resources: group.resources.iter().map(resource).collect() }
 }

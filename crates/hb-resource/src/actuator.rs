@@ -30,7 +30,7 @@ use crate::guard::will::{Bequest, Farewell};
 use crate::netlink::Netlink;
 use crate::report::{Failure, Level, Report, Reporter};
 use crate::sentinel::{self, Claim, Ours};
-use crate::spec::{GroupSpec, ResourceSpec};
+use crate::spec::{GroupSpec, Means};
 
 /// Something to do with a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +125,9 @@ impl Actuator {
     /// # Errors
     /// See [`StartError`]. That the real-time class is refused is a note, not an error.
     pub fn start(config: ActuatorConfig, report: Box<dyn Fn(Report) + Send>) -> Result<Self, StartError> {
-        let has_script =
-            |group: &GroupSpec| group.resources.iter().any(|r| matches!(r, ResourceSpec::Script { .. }));
+        let has_script = |group: &GroupSpec| {
+            group.resources.iter().any(|resource| matches!(resource.means(), Means::Agent(_)))
+        };
         if config.guard_command.is_empty() && config.groups.iter().any(has_script) {
             return Err(StartError::NoGuard);
         }

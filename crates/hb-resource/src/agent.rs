@@ -1,12 +1,10 @@
-//! What start and stop of one script mean (failover.md 1.5, 2): `status` before `start`, repeated `stop`, verdicts.
+//! What start and stop of one agent mean (failover.md 1.5, 2): `status` before `start`, repeated `stop`, verdicts.
 //!
-//! The runs themselves are the guard's. Chosen differences to 3.0.6: every run has a time limit, and the stop of a
+//! The runs themselves are the guard's, what is run is `command`'s. Chosen differences to 3.0.6: every run has a time limit, and the stop of a
 //! script that does not exist succeeds at once, because nothing can run that cannot be started.
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
-
 use tokio::sync::mpsc;
 
 use crate::config::ActuatorConfig;
@@ -16,6 +14,10 @@ use crate::guard::protocol::{Answer, Captured, Ending, Run};
 use crate::guard::will::{Bequest, Holding};
 use crate::report::{Level, Reporter};
 use crate::verdict::{Verdict, judge};
+
+mod command;
+
+pub(crate) use command::{Agent, Manner, Operation};
 
 /// Runs scripts. Clones share the guard.
 #[derive(Clone)]
@@ -36,36 +38,20 @@ enum Runner {
     Here,
 }
 
-/// A script with its parameters.
+/// An agent, and the start that it belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Script<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) arguments: &'a [String],
+    pub(crate) agent: Agent<'a>,
     /// Number of the start of its group.
     pub(crate) epoch: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Start,
-    Stop,
-    Status,
 }
 
 /// What a finished run tells.
 struct Ended {
     ending: Ending,
     output: Captured,
-}
-
-impl Operation {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Status => "status",
-        }
-    }
+    /// By which rules it speaks.
+    manner: Manner,
 }
 
 impl Agents {
@@ -127,11 +113,11 @@ impl Agents {
     pub(crate) async fn start(&self, script: Script<'_>) -> Result<(), String> {
         match self.status(script).await? {
             // An unclear answer is no reason not to try: `start` of what runs does no harm (failover.md 2.4).
-            Some(Verdict::Running) => {
-                self.report.note(Level::Debug, format!("{} runs already", script.name));
+            Verdict::Running => {
+                self.report.note(Level::Debug, format!("{} runs already", script.agent));
                 return Ok(());
             }
-            Some(Verdict::Stopped) | None => {}
+            Verdict::Stopped | Verdict::Unclear => {}
         }
         let ended = self.perform(script, Operation::Start).await?;
         if ended.ending == Ending::Exit(0) {
@@ -150,7 +136,7 @@ impl Agents {
             match ended.ending {
                 Ending::Exit(0) => return Ok(()),
                 Ending::NotFound => {
-                    let text = format!("There is no script {}, so there is nothing to stop", script.name);
+                    let text = format!("There is no {}, so there is nothing to stop", script.agent);
                     self.report.note(Level::Info, text);
                     return Ok(());
                 }
@@ -163,10 +149,10 @@ impl Agents {
             }
             retries += 1;
             tokio::time::sleep(self.config().stop_pause).await;
-            self.report.note(Level::Info, format!("Retrying failed stop operation [{}]", script.name));
+            self.report.note(Level::Info, format!("Retrying failed stop operation [{}]", script.agent));
         };
-        // Whether it runs must be certain here: the other node relies on it.
-        if self.status(script).await? == Some(Verdict::Stopped) {
+        // That it does not run must be certain here: the other node relies on it.
+        if self.status(script).await? == Verdict::Stopped {
             let text = format!(
                 "{failure}, but its status says that it does not run: the script is not LSB compliant"
             );
@@ -177,15 +163,16 @@ impl Agents {
         }
     }
 
-    /// `None`: it did not come to an end in time. An error when it could not be run at all.
-    async fn status(&self, script: Script<'_>) -> Result<Option<Verdict>, String> {
+    /// An error when it could not be run at all.
+    async fn status(&self, script: Script<'_>) -> Result<Verdict, String> {
         let ended = self.perform(script, Operation::Status).await?;
+        let (manner, text) = (ended.manner, &ended.output.text);
         match &ended.ending {
-            Ending::Exit(code) => Ok(Some(judge(&ended.output.text, Some(*code)))),
-            Ending::Signal(_) => Ok(Some(judge(&ended.output.text, None))),
+            Ending::Exit(code) => Ok(judge(manner, text, Some(*code))),
+            Ending::Signal(_) => Ok(judge(manner, text, None)),
             Ending::Timeout => {
                 self.report.note(Level::Warning, self.describe(script, Operation::Status, &Ending::Timeout));
-                Ok(None)
+                Ok(Verdict::Unclear)
             }
             ending @ (Ending::NotFound | Ending::NotStarted(_)) => {
                 Err(self.describe(script, Operation::Status, ending))
@@ -198,54 +185,25 @@ impl Agents {
         if matches!(self.runner, Runner::Nobody) {
             return Err("no guard process is configured, so no script can be run".to_owned());
         }
-        let words: Vec<&str> =
-            script.arguments.iter().map(String::as_str).chain([operation.word()]).collect();
+        let (agent, word) = (script.agent, script.agent.word(operation));
         let level = if operation == Operation::Status { Level::Debug } else { Level::Info };
         let mut cause = "";
         for _ in 0..GUARD_ATTEMPTS {
-            self.report.note(level, format!("Running {} {}", script.name, words.join(" ")));
-            match self.runner.run(self.run(script, operation)).await {
-                Outcome::Ended { ending, output, errors } => {
+            self.report.note(level, format!("Running {}", agent.call(operation)));
+            match self.runner.run(agent.run(operation, script.epoch, &self.config())).await {
+                Outcome::Ended { ending, output, errors, directory } => {
                     self.tell(script, operation, &ending, &output, &errors);
-                    return Ok(Ended { ending, output });
+                    return Ok(Ended { ending, output, manner: agent.manner(directory) });
                 }
                 Outcome::Lost(why) => cause = why,
                 Outcome::Refused(why) => {
-                    return Err(format!("{} {} cannot be run: {why}", script.name, operation.word()));
+                    return Err(format!("{agent} {word} cannot be run: {why}"));
                 }
             }
-            let text = format!("{} {} was cut off with the guard: {cause}", script.name, operation.word());
+            let text = format!("{agent} {word} was cut off with the guard: {cause}");
             self.report.note(Level::Warning, text);
         }
-        Err(format!(
-            "{} {} cannot be run, the guard is lost each time: {cause}",
-            script.name,
-            operation.word()
-        ))
-    }
-
-    fn run(&self, script: Script<'_>, operation: Operation) -> Run {
-        let config = self.config();
-        let epoch = script.epoch.map(|epoch| ("HB_EPOCH".into(), epoch.to_string().into()));
-        Run {
-            // Given by the guard's keeper.
-            id: 0,
-            name: script.name.to_owned(),
-            directories: config.agent_dirs.clone(),
-            arguments: script.arguments.iter().cloned().chain([operation.word().to_owned()]).collect(),
-            environment: config.environment.iter().cloned().chain(epoch).collect(),
-            working_dir: config.working_dir.clone(),
-            limit: self.limit(operation),
-            grace: config.kill_grace,
-        }
-    }
-
-    fn limit(&self, operation: Operation) -> Duration {
-        match operation {
-            Operation::Start => self.config().start_timeout,
-            Operation::Stop => self.config().stop_timeout,
-            Operation::Status => self.config().status_timeout,
-        }
+        Err(format!("{agent} {word} cannot be run, the guard is lost each time: {cause}"))
     }
 
     /// Shows what the script printed and, when it failed, how it ended.
@@ -267,25 +225,30 @@ impl Agents {
             for text in lines.by_ref().take(LINES_SHOWN) {
                 // A log is no terminal: escape sequences and their like do not belong there.
                 let text = text.replace(char::is_control, " ");
-                self.report.note(level, format!("{}: {text}", script.name));
+                self.report.note(level, format!("{}: {text}", script.agent));
             }
             let unseen = lines.count();
             if unseen > 0 || captured.lost > 0 {
-                let text = format!("{}: [and {unseen} lines, {} bytes more]", script.name, captured.lost);
+                let text = format!("{}: [and {unseen} lines, {} bytes more]", script.agent, captured.lost);
                 self.report.note(level, text);
             }
         }
     }
 
     fn describe(&self, script: Script<'_>, operation: Operation, ending: &Ending) -> String {
-        let (name, word) = (script.name, operation.word());
+        let (name, word) = (script.agent, script.agent.word(operation));
         match ending {
             Ending::Exit(code) => format!("{name} {word} returned {code}"),
             Ending::Signal(signal) => format!("{name} {word} was ended by signal {signal}"),
             Ending::Timeout => {
-                format!("{name} {word} did not end within {:?} and was killed", self.limit(operation))
+                let limit = self.config().limit(operation);
+                format!("{name} {word} did not end within {limit:?} and was killed")
             }
-            Ending::NotFound => format!("Cannot locate resource script {name}"),
+            Ending::NotFound => match script.agent {
+                Agent::Script { name, .. } => format!("Cannot locate resource script {name}"),
+                Agent::Ocf(_) => format!("Cannot locate resource agent {name}"),
+                Agent::Unit(_) => format!("Cannot locate systemctl for {name}"),
+            },
             Ending::NotStarted(why) => format!("{name} {word} cannot be started: {why}"),
         }
     }
@@ -300,8 +263,8 @@ impl Runner {
                 let (answers, mut ended) = mpsc::channel(2);
                 execute(run, answers).await;
                 while let Some(answer) = ended.recv().await {
-                    if let Answer::Ended { ending, output, errors, .. } = answer {
-                        return Outcome::Ended { ending, output, errors };
+                    if let Answer::Ended { ending, output, errors, directory, .. } = answer {
+                        return Outcome::Ended { ending, output, errors, directory };
                     }
                 }
                 Outcome::Lost("it was not ended")

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Operation;
 use crate::spec::GroupSpec;
 
 /// Everything that the actuator is told; it reads no file and no environment of its own.
@@ -16,7 +17,10 @@ pub struct ActuatorConfig {
     /// Where scripts are looked up, in this order: `resource.d`, then the directory of init scripts (failover.md
     /// 2.1). Relative paths are taken from the working directory at the start.
     pub agent_dirs: Vec<PathBuf>,
-    /// The whole environment of scripts (failover.md 2.2 names what 3.0.6 sets); nothing is added to it.
+    /// Below it, in `resource.d`, are the OCF agents, by providers. Default [`OCF_ROOT`].
+    pub ocf_root: PathBuf,
+    /// The whole environment of scripts (failover.md 2.2 names what 3.0.6 sets); to it are added only
+    /// the number of the start and what OCF asks for. By its `PATH` `systemctl` is found.
     pub environment: Vec<(OsString, OsString)>,
     /// Working directory of scripts; `/` when it does not exist.
     pub working_dir: PathBuf,
@@ -52,6 +56,7 @@ impl ActuatorConfig {
         Self {
             groups,
             agent_dirs: Vec::new(),
+            ocf_root: PathBuf::from(OCF_ROOT),
             environment: Vec::new(),
             working_dir: PathBuf::from("/"),
             start_timeout: START_TIMEOUT,
@@ -66,6 +71,15 @@ impl ActuatorConfig {
             realtime_priority: None,
         }
     }
+
+    /// How long an operation may take.
+    pub(crate) const fn limit(&self, operation: Operation) -> Duration {
+        match operation {
+            Operation::Start => self.start_timeout,
+            Operation::Stop => self.stop_timeout,
+            Operation::Status => self.status_timeout,
+        }
+    }
 }
 
 impl Default for ActuatorConfig {
@@ -74,6 +88,8 @@ impl Default for ActuatorConfig {
     }
 }
 
+/// Where OCF agents are unless configured, as 3.0.6 and Debian's packages have it.
+pub const OCF_ROOT: &str = "/usr/lib/ocf";
 /// Longest run of a `start` unless configured. 3.0.6 has no limits, so this leaves room for a file system check
 /// of a journal or a database's recovery.
 pub const START_TIMEOUT: Duration = Duration::from_secs(60);

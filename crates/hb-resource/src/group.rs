@@ -11,7 +11,7 @@ use crate::announce::{Announcer, Series};
 use crate::guard::will::Holding;
 use crate::report::{Failure, Level, Reporter};
 use crate::sentinel::{Claim, Ours};
-use crate::spec::{AddressSpec, GroupSpec, ResourceSpec};
+use crate::spec::{AddressSpec, GroupSpec, Means, ResourceSpec};
 use crate::stop_point::StopPoint;
 
 /// What groups work with; clones share it.
@@ -148,11 +148,9 @@ impl Group {
     }
 
     async fn start_one(&mut self, resource: &ResourceSpec) -> Result<(), String> {
-        match resource {
-            ResourceSpec::Address(spec) => self.put_up(spec).await,
-            ResourceSpec::Script { name, arguments } => {
-                self.tools.agents.start(Script { name, arguments, epoch: self.epoch }).await
-            }
+        match resource.means() {
+            Means::Address(spec) => self.put_up(spec).await,
+            Means::Agent(agent) => self.tools.agents.start(Script { agent, epoch: self.epoch }).await,
         }
     }
 
@@ -172,20 +170,19 @@ impl Group {
     }
 
     async fn stop_one(&self, resource: &ResourceSpec) -> Result<(), String> {
-        match resource {
-            ResourceSpec::Address(spec) => {
-                // Whoever claims it from here on may be right.
-                self.tools.ours.remove(spec.address);
-                let removed =
-                    self.tools.addresses.take_down(spec).await.map_err(|error| error.to_string())?;
-                let done = if removed.is_empty() { "was not here" } else { "removed" };
-                self.note(Level::Info, format!("Address {} {done}", spec.address));
-                Ok(())
-            }
-            ResourceSpec::Script { name, arguments } => {
-                self.tools.agents.stop(Script { name, arguments, epoch: self.epoch }).await
-            }
+        match resource.means() {
+            Means::Address(spec) => self.take_down(spec).await,
+            Means::Agent(agent) => self.tools.agents.stop(Script { agent, epoch: self.epoch }).await,
         }
+    }
+
+    async fn take_down(&self, spec: &AddressSpec) -> Result<(), String> {
+        // Whoever claims it from here on may be right.
+        self.tools.ours.remove(spec.address);
+        let removed = self.tools.addresses.take_down(spec).await.map_err(|error| error.to_string())?;
+        let done = if removed.is_empty() { "was not here" } else { "removed" };
+        self.note(Level::Info, format!("Address {} {done}", spec.address));
+        Ok(())
     }
 
     fn note(&self, level: Level, text: String) {

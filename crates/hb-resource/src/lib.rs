@@ -22,6 +22,7 @@ pub mod guard;
 pub mod lease;
 mod neighbour;
 mod netlink;
+mod ocf;
 mod placement;
 mod report;
 mod sentinel;
@@ -37,10 +38,12 @@ pub use actuator::{Actuator, Change, Job, JobAction, QUEUE, StartError, SubmitEr
 pub use announce::REPEAT_AFTER;
 pub use cleanup::{CleanupError, cleanup};
 pub use config::{
-    ActuatorConfig, KILL_GRACE, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE, STOP_RETRIES, STOP_TIMEOUT,
+    ActuatorConfig, KILL_GRACE, OCF_ROOT, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE, STOP_RETRIES,
+    STOP_TIMEOUT,
 };
 pub use guard::protocol::ProtocolError;
 pub use guard::will::{Farewell, Route};
 pub use netlink::ADDRESS_MARK;
+pub use ocf::OcfSpec;
 pub use report::{Failure, Level, Report};
 pub use spec::{AddressSpec, AddressSpecError, GroupSpec, ResourceSpec};

@@ -10,6 +10,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::agent::Agent;
+use crate::ocf::OcfSpec;
+
 /// A floating address: the parameter of `IPaddr` (failover.md 1.3), or that of `IPv6addr`.
 ///
 /// ```
@@ -126,6 +129,30 @@ pub enum ResourceSpec {
         /// What comes before the operation on its command line.
         arguments: Vec<String>,
     },
+    /// An OCF agent: `ocf:PROVIDER:AGENT::name=value`.
+    Ocf(OcfSpec),
+    /// A unit of systemd by its name, `.service` may be left out: `systemd::NAME`.
+    Unit(String),
+}
+
+impl ResourceSpec {
+    pub(crate) fn means(&self) -> Means<'_> {
+        match self {
+            Self::Address(spec) => Means::Address(spec),
+            Self::Script { name, arguments } => Means::Agent(Agent::Script { name, arguments }),
+            Self::Ocf(spec) => Means::Agent(Agent::Ocf(spec)),
+            Self::Unit(name) => Means::Agent(Agent::Unit(name)),
+        }
+    }
+}
+
+/// By what a resource is started and stopped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Means<'a> {
+    /// By this process.
+    Address(&'a AddressSpec),
+    /// By a program.
+    Agent(Agent<'a>),
 }
 
 impl fmt::Display for ResourceSpec {
@@ -136,6 +163,8 @@ impl fmt::Display for ResourceSpec {
                 f.write_str(name)?;
                 arguments.iter().try_for_each(|argument| write!(f, "::{argument}"))
             }
+            Self::Ocf(spec) => spec.fmt(f),
+            Self::Unit(name) => write!(f, "systemd::{name}"),
         }
     }
 }
@@ -154,7 +183,7 @@ impl GroupSpec {
     pub fn addresses(&self) -> impl Iterator<Item = &AddressSpec> {
         self.resources.iter().filter_map(|resource| match resource {
             ResourceSpec::Address(spec) => Some(spec),
-            ResourceSpec::Script { .. } => None,
+            ResourceSpec::Script { .. } | ResourceSpec::Ocf(_) | ResourceSpec::Unit(_) => None,
         })
     }
 }

@@ -1,86 +1,125 @@
-//! Whether a resource runs, read from what its `status` printed (failover.md 2.3).
+//! Whether a resource runs, read from what its `status` or `monitor` printed and returned (failover.md 2.3).
 //!
-//! 3.0.6 looks at the text only and takes silence for "stopped". Scripts in use rely on the words, so the words come
-//! first; where there is none of them the exit code decides, by the rule of LSB init scripts.
+//! 3.0.6 looks at the text only: `BROKEN` runs for it, because it contains `OK`, and silence means stopped. Here the exit
+//! code comes first for agents that have rules for it. Only the scripts of resource.d, which were written for 3.0.6, are
+//! judged by their words first; and there words that say that something is stopped win. What contradicts itself, or says
+//! nothing, is no verdict: what follows from that is decided by whoever asked.
+
+use crate::agent::Manner;
 
 /// The answer of a `status` operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Running,
     Stopped,
+    /// It does not tell: neither is certain.
+    Unclear,
 }
 
 /// Judges the standard output and the exit code of a `status` run; `None`: it did not exit by itself.
-///
-/// With one of the words of 3.0.6 in the text the text decides. Otherwise exit code 0 means running, and everything
-/// else stopped: 1 to 3 are LSB's codes for that, 7 is OCF's.
-pub(crate) fn judge(output: &str, exit_code: Option<i32>) -> Verdict {
-    if says_not_running(output) {
-        Verdict::Stopped
-    } else if RUNNING_WORDS.iter().any(|word| output.contains(word)) || exit_code == Some(0) {
-        Verdict::Running
-    } else {
-        Verdict::Stopped
+pub(crate) fn judge(manner: Manner, output: &str, exit_code: Option<i32>) -> Verdict {
+    match manner {
+        Manner::Heartbeat => by_words(&Words::of(output), exit_code),
+        Manner::Lsb => by_lsb(&Words::of(output), exit_code),
+        Manner::Ocf => by_ocf(exit_code),
+        Manner::Unit => by_unit_state(output.trim(), exit_code),
     }
 }
 
-/// The shell pattern `*[Nn][Oo][Tt] *[Rr]unning*`, over the whole text with its line ends.
-fn says_not_running(output: &str) -> bool {
-    // Compared as lower case, "not " is found where the pattern finds it; "running" may only vary in its first
-    // letter, so that part is looked up in the text as it is.
-    let lower = output.to_ascii_lowercase();
-    let Some(not) = lower.find("not ") else {
-        return false;
-    };
-    let rest = output.get(not + "not ".len()..).unwrap_or_default();
-    ["running", "Running"].iter().any(|word| rest.contains(word))
+/// A script of resource.d: what 3.0.6 would understand counts, as long as nothing speaks against it.
+fn by_words(words: &Words, exit_code: Option<i32>) -> Verdict {
+    match (words.stopped, words.running) {
+        (true, false) => Verdict::Stopped,
+        // By 3.0.6 "stopped OK" runs, and "not running OK" does not.
+        (true, true) if exit_code == Some(0) => Verdict::Unclear,
+        (true, true) => Verdict::Stopped,
+        (false, true) if matches!(exit_code, Some(LSB_STOPPED | OCF_STOPPED)) => Verdict::Unclear,
+        // Old scripts return whatever their last command did.
+        (false, true) => Verdict::Running,
+        (false, false) => by_code(exit_code),
+    }
 }
 
-const RUNNING_WORDS: [&str; 3] = ["running", "Running", "OK"];
+/// An init script: LSB's codes. Words count where a script of before LSB speaks with a code that has no meaning.
+fn by_lsb(words: &Words, exit_code: Option<i32>) -> Verdict {
+    match (exit_code, words.stopped, words.running) {
+        (Some(0), true, false) => Verdict::Stopped,
+        (Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK), false, true) => Verdict::Unclear,
+        (Some(0..=LSB_STOPPED | NOT_INSTALLED | OCF_STOPPED), ..) => by_code(exit_code),
+        (_, true, false) => Verdict::Stopped,
+        (_, false, true) => Verdict::Running,
+        (..) => Verdict::Unclear,
+    }
+}
+
+fn by_ocf(exit_code: Option<i32>) -> Verdict {
+    match exit_code {
+        Some(0 | OCF_PROMOTED | OCF_DEGRADED | OCF_DEGRADED_PROMOTED) => Verdict::Running,
+        Some(OCF_STOPPED | NOT_INSTALLED) => Verdict::Stopped,
+        Some(_) | None => Verdict::Unclear,
+    }
+}
+
+/// What `systemctl is-active` prints; its code is 3 for all that is not active, what is just being stopped included.
+fn by_unit_state(state: &str, exit_code: Option<i32>) -> Verdict {
+    match state {
+        "active" | "reloading" | "refreshing" => Verdict::Running,
+        "inactive" | "failed" | "unknown" => Verdict::Stopped,
+        "" if exit_code == Some(0) => Verdict::Running,
+        _ => Verdict::Unclear,
+    }
+}
+
+/// 0 is running for everybody; 1 to 3 are LSB's codes for what is not, 7 is OCF's.
+fn by_code(exit_code: Option<i32>) -> Verdict {
+    match exit_code {
+        Some(0) => Verdict::Running,
+        Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK | LSB_STOPPED | OCF_STOPPED | NOT_INSTALLED) => {
+            Verdict::Stopped
+        }
+        Some(_) | None => Verdict::Unclear,
+    }
+}
+
+/// What a text says.
+struct Words {
+    running: bool,
+    stopped: bool,
+}
+
+impl Words {
+    /// Whole words: neither `BROKEN` nor `Not-running` says that anything runs. `not ... running` is looked for in each line:
+    /// what is not loaded and what is running may be two things.
+    fn of(output: &str) -> Self {
+        let mut said = Self { running: false, stopped: false };
+        for line in output.lines() {
+            let mut negated = false;
+            for word in line.split(|c: char| !c.is_alphanumeric()) {
+                let lower = word.to_lowercase();
+                match lower.as_str() {
+                    "not" => negated = true,
+                    "stopped" if !negated => said.stopped = true,
+                    "running" if negated => said.stopped = true,
+                    "running" => said.running = true,
+                    _ if word == "OK" => said.running = true,
+                    _ => {}
+                }
+            }
+        }
+        said
+    }
+}
+
+const LSB_DEAD_WITH_PID_FILE: i32 = 1;
+const LSB_DEAD_WITH_LOCK: i32 = 2;
+const LSB_STOPPED: i32 = 3;
+/// Of LSB and OCF: what is not installed does not run.
+const NOT_INSTALLED: i32 = 5;
+const OCF_STOPPED: i32 = 7;
+/// Runs, in the role that is now called promoted.
+const OCF_PROMOTED: i32 = 8;
+const OCF_DEGRADED: i32 = 190;
+const OCF_DEGRADED_PROMOTED: i32 = 191;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Verdict::{Running, Stopped};
-
-    #[test]
-    fn with_one_of_the_words_the_text_decides() {
-        let rows = [
-            ("not running", Stopped),
-            ("Not running", Stopped),
-            ("NOT Running", Stopped),
-            ("nOt running", Stopped),
-            ("www is not currently running", Stopped),
-            ("not loaded\nbut running", Stopped),
-            ("not running OK", Stopped),
-            ("running", Running),
-            ("Running", Running),
-            ("www (pid 7) is running...", Running),
-            ("OK", Running),
-            ("stopped OK", Running),
-            ("Not-running", Running),
-            ("BROKEN", Running),
-            ("running, not stopped", Running),
-            ("not RUNNING, OK", Running),
-            ("INFO:  Running OK", Running),
-        ];
-        for (text, expected) in rows {
-            for code in [Some(0), Some(1), Some(3), None] {
-                assert_eq!(judge(text, code), expected, "{text:?} with {code:?}");
-            }
-        }
-    }
-
-    /// 3.0.6 takes all of these for stopped; the exit code is our addition.
-    #[test]
-    fn without_the_words_the_exit_code_decides() {
-        for text in
-            ["", "ok", "active", "stopped", "RUNNING", "INFO:  Resource is stopped", "not", "ünïcödé not"]
-        {
-            assert_eq!(judge(text, Some(0)), Running, "{text:?}");
-            for code in [Some(1), Some(3), Some(4), Some(7), Some(255), None] {
-                assert_eq!(judge(text, code), Stopped, "{text:?} with {code:?}");
-            }
-        }
-    }
-}
+mod tests;

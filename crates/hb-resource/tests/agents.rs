@@ -10,7 +10,9 @@ mod scripts;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use hb_resource::{Actuator, ActuatorConfig, Failure, GroupSpec, JobAction, ResourceSpec, StartError, guard};
+use hb_resource::{
+    Actuator, ActuatorConfig, Failure, GroupSpec, JobAction, OcfSpec, ResourceSpec, StartError, guard,
+};
 use recorder::Recorder;
 use scripts::{Scripts, exists, is_alive, wait_for};
 
@@ -35,13 +37,25 @@ fn guard_command() -> Vec<OsString> {
 fn config(scripts: &Scripts, groups: &[&[&str]]) -> ActuatorConfig {
     let resource = |word: &&str| {
         let mut parts = word.split("::").map(str::to_owned);
-        ResourceSpec::Script { name: parts.next().unwrap(), arguments: parts.collect() }
+        let name = parts.next().unwrap();
+        if name == "systemd" {
+            return ResourceSpec::Unit(parts.next().unwrap());
+        }
+        let Some(agent) = name.strip_prefix("ocf:test:") else {
+            return ResourceSpec::Script { name, arguments: parts.collect() };
+        };
+        let parameters = parts.map(|part| part.split_once('=').map(|(a, b)| (a.into(), b.into())).unwrap());
+        let parameters = parameters.collect();
+        ResourceSpec::Ocf(OcfSpec { provider: "test".into(), agent: agent.to_owned(), parameters })
     };
     let group =
         |words: &&[&str]| GroupSpec { key: words[0].into(), resources: words.iter().map(resource).collect() };
     let mut config = ActuatorConfig::new(groups.iter().map(group).collect());
     config.agent_dirs = vec![scripts.dir().to_owned()];
-    config.environment = vec![("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into())];
+    config.ocf_root = scripts.path("ocf");
+    // First of all, so that a `systemctl` of the test is the one that runs.
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", scripts.path("bin").display());
+    config.environment = vec![("PATH".into(), path.into())];
     config.guard_command = guard_command();
     config.stop_pause = Duration::from_millis(1);
     config
@@ -360,4 +374,103 @@ fn another_environment_counts_from_the_next_run_on() {
     // The epoch is that of the start until the next one.
     assert_eq!(log_of(&scripts), ["status 1", "start 1", "stop 1 new"]);
     node.finish();
+}
+
+/// Notes its variables and its calls; runs as long as its file is there.
+const OCF_AGENT: &str = r#"
+echo "$OCF_RESOURCE_TYPE $OCF_RESOURCE_PROVIDER $OCF_RESKEY_state $OCF_RESKEY_note $1" >>DIR/log
+[ -d "$OCF_ROOT" ] || exit 5
+case $1 in
+start) touch "$OCF_RESKEY_state"; exit 0 ;;
+stop) rm -f "$OCF_RESKEY_state"; exit 0 ;;
+monitor) echo running, says who is not asked; [ -e "$OCF_RESKEY_state" ] || exit 7 ;;
+*) exit 3 ;;
+esac"#;
+
+#[test]
+fn an_ocf_agent_gets_its_parameters_as_variables_and_is_judged_by_its_code() {
+    let scripts = Scripts::new();
+    scripts.write("ocf/resource.d/test/Thing", OCF_AGENT);
+    let word = format!("ocf:test:Thing::state={}::note=a=b", scripts.path("state").display());
+    let mut node = Recorder::start(config(&scripts, &[&[&word]]));
+    let state = scripts.path("state").display().to_string();
+    let calls = |operations: &[&str]| -> Vec<String> {
+        operations.iter().map(|operation| format!("Thing test {state} a=b {operation}")).collect()
+    };
+    assert_eq!(node.perform(JobAction::Start(0)), Ok(()), "{}", node.notes());
+    assert_eq!(log_of(&scripts), calls(&["monitor", "start"]));
+    assert_eq!(node.perform(JobAction::Start(0)), Ok(()));
+    assert_eq!(log_of(&scripts)[2..], calls(&["monitor"]), "it runs already");
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()));
+    assert_eq!(log_of(&scripts)[3..], calls(&["stop"]));
+    assert!(node.has_note("Info: Running ocf:test:Thing start"), "{}", node.notes());
+    assert!(!node.notes().contains("a=b"), "parameters may be secrets: {}", node.notes());
+    node.finish();
+}
+
+#[test]
+fn an_ocf_agent_that_is_not_there_fails_to_start() {
+    let scripts = Scripts::new();
+    let mut node = Recorder::start(config(&scripts, &[&["ocf:test:None"]]));
+    let failure = "ocf:test:None: Cannot locate resource agent ocf:test:None";
+    assert_eq!(node.perform(JobAction::Start(0)), Err(failure.into()));
+    node.finish();
+}
+
+/// A stop that fails is one only if the agent does not say for certain that nothing runs.
+#[test]
+fn a_failed_stop_is_believed_only_to_an_agent_that_says_so() {
+    for (code, stopped) in [(7, true), (0, false), (1, false), (9, false)] {
+        let scripts = Scripts::new();
+        let body = format!("echo $1 >>DIR/log; case $1 in stop) exit 1;; monitor) exit {code};; esac");
+        scripts.write("ocf/resource.d/test/Bad", &body);
+        let mut config = config(&scripts, &[&["ocf:test:Bad"]]);
+        config.stop_retries = Some(1);
+        let mut node = Recorder::start(config);
+        let result = node.perform(JobAction::Stop(0));
+        assert_eq!(result.is_ok(), stopped, "{code}: {}", node.notes());
+        assert_eq!(log_of(&scripts), ["stop", "stop", "monitor"]);
+        node.finish();
+    }
+}
+
+#[test]
+fn a_unit_is_started_and_stopped_by_systemctl() {
+    let scripts = Scripts::new();
+    scripts.write(
+        "bin/systemctl",
+        r#"echo "$*" >>DIR/log
+case $1 in
+start) echo active >DIR/state ;;
+stop) echo inactive >DIR/state ;;
+is-active) cat DIR/state; grep -q '^active' DIR/state || exit 3 ;;
+esac"#,
+    );
+    std::fs::write(scripts.path("state"), "inactive\n").unwrap();
+    let mut node = Recorder::start(config(&scripts, &[&["systemd::www@1"]]));
+    assert_eq!(node.perform(JobAction::Start(0)), Ok(()), "{}", node.notes());
+    assert_eq!(node.perform(JobAction::Start(0)), Ok(()));
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()));
+    let expected = ["is-active www@1", "start www@1", "is-active www@1", "stop www@1"];
+    assert_eq!(log_of(&scripts), expected);
+    assert!(node.has_note("Info: Running systemctl start www@1"), "{}", node.notes());
+    node.finish();
+}
+
+/// The same words mean something else in resource.d, where scripts of 3.0.6 are, and in init.d.
+#[test]
+fn a_script_is_judged_by_the_rules_of_its_directory() {
+    for (place, started) in [("resource.d", false), ("init.d", true)] {
+        let scripts = Scripts::new();
+        let mut config = config(&scripts, &[&["www"]]);
+        config.agent_dirs = vec![scripts.path("resource.d"), scripts.path("init.d")];
+        scripts.write(
+            &format!("{place}/www"),
+            "echo $1 >>DIR/log; [ $1 = status ] && { echo running; exit 1; }; :",
+        );
+        let mut node = Recorder::start(config);
+        assert_eq!(node.perform(JobAction::Start(0)), Ok(()));
+        assert_eq!(log_of(&scripts).contains(&"start".to_owned()), started, "{place}");
+        node.finish();
+    }
 }

@@ -11,6 +11,7 @@ use crate::source::Mark;
 
 use super::Reading;
 use super::address::{looks_like_address, looks_like_ipv6, parse_address, parse_ipv6};
+use super::agent;
 use super::group::{Joined, LogicalLine};
 use super::network::{self, Networks};
 
@@ -71,6 +72,10 @@ fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option
             .hint("there is no quoting; delete the quotes")
         });
     }
+    if let Some(read) = agent::parse(spelled) {
+        let kind = foreign(reading, word.mark, spelled, read);
+        return Some(Resource { spelled: spelled.to_owned(), kind });
+    }
     let (name, parameters) = if looks_like_address(spelled.as_bytes()) {
         ("IPaddr", vec![spelled])
     } else if looks_like_ipv6(spelled) {
@@ -107,6 +112,28 @@ fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option
         script(name, &parameters)
     };
     Some(Resource { spelled: spelled.to_owned(), kind })
+}
+
+/// An OCF agent or a unit of systemd. A misspelled one leaves a script, which fails when the group starts.
+fn foreign(
+    reading: &mut Reading<'_>,
+    mark: Mark,
+    spelled: &str,
+    read: Result<ResourceKind, String>,
+) -> ResourceKind {
+    match read {
+        Ok(kind) => {
+            agent::check(reading, mark, spelled, &kind);
+            kind
+        }
+        Err(problem) => {
+            reading.warning(mark, || {
+                Diagnostic::warning(Code::BadAgent, format!("the group cannot start: {problem}"))
+                    .hint(format!("for example `{}`", agent::example(spelled)))
+            });
+            script(spelled, &[])
+        }
+    }
 }
 
 fn script(name: &str, parameters: &[&str]) -> ResourceKind {

@@ -208,9 +208,33 @@ fn scripts_put_addresses_up_if_hb_toml_says_so() {
         .map(|resource| match &resource.kind {
             ResourceKind::Address(_) => "native".to_owned(),
             ResourceKind::Script { name, arguments } => format!("{name} {}", arguments.join(" ")),
+            other @ (ResourceKind::Ocf(_) | ResourceKind::Unit(_)) => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(scripts, ["IPaddr 10.81.0.9/24/eth0", "IPaddr2 10.81.0.10", "IPaddr 10.81.0.11"]);
+}
+
+#[test]
+fn agents_and_units_are_looked_for() {
+    let mut host = host(
+        "",
+        "cc1 ocf:heartbeat:Dummy ocf:heartbeat:Delay ocf:mine:x systemd::a systemd::b@1 systemd::c.socket\n",
+    );
+    host.file("/usr/lib/ocf/resource.d/heartbeat/Dummy", b"", 0o755);
+    host.file("/usr/lib/ocf/resource.d/heartbeat/Delay", b"", 0o644);
+    host.file("/usr/lib/systemd/system/b@.service", b"", 0o644);
+    host.file("/etc/systemd/system/c.service", b"", 0o644);
+    let cannot = "HB128 the group cannot start here:";
+    let path = "resource agent /usr/lib/ocf/resource.d";
+    assert_eq!(
+        found(&host),
+        [
+            format!("{cannot} {path}/heartbeat/Delay is not executable"),
+            format!("{cannot} {path}/mine/x is not there"),
+            format!("{cannot} systemd has no unit `a.service`"),
+            format!("{cannot} systemd has no unit `c.socket`"),
+        ]
+    );
 }
 
 #[test]

@@ -168,6 +168,8 @@ fn spelled(resources: &[Resource]) -> Vec<String> {
         .map(|resource| match &resource.kind {
             ResourceKind::Address(spec) => format!("={}", spec.address),
             ResourceKind::Script { name, arguments } => format!("{name}({})", arguments.join(",")),
+            ResourceKind::Ocf(agent) => format!("{}:{}{:?}", agent.provider, agent.agent, agent.parameters),
+            ResourceKind::Unit(name) => format!("unit {name}"),
         })
         .collect()
 }
@@ -194,6 +196,8 @@ fn groups_are_read_as_the_script_reads_them() {
         ),
         ("cc1 IPaddr::10.1.2.3::24\n", vec![("cc1", vec!["IPaddr(10.1.2.3,24)"])]),
         ("cc1 10.1.2.3junk\n", vec![("cc1", vec!["IPaddr(10.1.2.3junk)"])]),
+        ("cc1 ocf:heartbeat:Dummy systemd::www\n", vec![("cc1", vec!["heartbeat:Dummy[]", "unit www"])]),
+        ("cc1 ocf:heartbeat::a=b systemd\n", vec![("cc1", vec!["ocf:heartbeat::a=b()", "systemd()"])]),
         ("cc1\ncc2 a\n", vec![("cc2", vec!["a()"])]),
         ("# nothing \\\ncc1 a\n\n", vec![("cc1", vec!["a()"])]),
         ("cc1 a # b \\\ncc9 c\n", vec![("cc1", vec!["a()"]), ("cc9", vec!["c()"])]),

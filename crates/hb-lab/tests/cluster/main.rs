@@ -18,6 +18,8 @@
 mod pair;
 
 #[cfg(test)]
+mod agent_kinds;
+#[cfg(test)]
 mod agents;
 #[cfg(test)]
 mod capture;

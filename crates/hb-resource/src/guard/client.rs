@@ -28,7 +28,13 @@ use crate::report::{Level, Reporter};
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// It ended, or did not begin.
-    Ended { ending: Ending, output: Captured, errors: Captured },
+    Ended {
+        ending: Ending,
+        output: Captured,
+        errors: Captured,
+        /// Number of the directory in which it was found.
+        directory: usize,
+    },
     /// The guard ended before the run did; nothing of it runs any more.
     Lost(&'static str),
     /// It was not begun, for this reason.
@@ -255,9 +261,9 @@ impl Keeper {
                     pending.script = Pidfd::open(pid).ok();
                 }
             }
-            Answer::Ended { id, ending, output, errors } => {
+            Answer::Ended { id, ending, output, errors, directory } => {
                 if let Some(pending) = self.pending.remove(&id) {
-                    let _ = pending.answer.send(Outcome::Ended { ending, output, errors });
+                    let _ = pending.answer.send(Outcome::Ended { ending, output, errors, directory });
                 }
             }
         }

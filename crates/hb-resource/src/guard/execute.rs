@@ -26,8 +26,10 @@ pub(crate) async fn execute(run: Run, answers: mpsc::Sender<Answer>) {
     let (id, limit, grace) = (run.id, run.limit, run.grace);
     // On a thread of its own, because a dead disk may hold it for ever.
     let begun = tokio::task::spawn_blocking(move || begin(&run)).await;
+    let mut directory = 0;
     let (ending, output, errors) = match begun {
-        Ok(Ok((child, program))) => {
+        Ok(Ok((child, program, place))) => {
+            directory = place;
             let program = program.to_string_lossy().into_owned();
             // Nobody listens when the heart is gone; the run goes on.
             let _ = answers.send(Answer::Started { id, pid: child.id(), program }).await;
@@ -36,21 +38,22 @@ pub(crate) async fn execute(run: Run, answers: mpsc::Sender<Answer>) {
         Ok(Err(ending)) => (ending, Captured::default(), Captured::default()),
         Err(error) => (Ending::NotStarted(error.to_string()), Captured::default(), Captured::default()),
     };
-    let _ = answers.send(Answer::Ended { id, ending, output, errors }).await;
+    let _ = answers.send(Answer::Ended { id, ending, output, errors, directory }).await;
 }
 
-/// The first regular file of that name that may be executed (failover.md 2.1).
-fn look_up(directories: &[PathBuf], name: &str) -> Option<PathBuf> {
+/// The first regular file of that name that may be executed (failover.md 2.1), and the number of its directory.
+fn look_up(directories: &[PathBuf], name: &str) -> Option<(usize, PathBuf)> {
     // An absolute name would replace the directory; 3.0.6 puts the two one after the other.
     let name = name.trim_start_matches('/');
     directories
         .iter()
         .map(|directory| directory.join(name))
-        .find(|path| path.is_file() && access(path, Access::EXEC_OK).is_ok())
+        .enumerate()
+        .find(|(_, path)| path.is_file() && access(path, Access::EXEC_OK).is_ok())
 }
 
-fn begin(run: &Run) -> Result<(Child, PathBuf), Ending> {
-    let program = look_up(&run.directories, &run.name).ok_or(Ending::NotFound)?;
+fn begin(run: &Run) -> Result<(Child, PathBuf, usize), Ending> {
+    let (place, program) = look_up(&run.directories, &run.name).ok_or(Ending::NotFound)?;
     let mut attempt = 0;
     loop {
         match spawn(run, &program, None).or_else(|error| match Errno::from_io_error(&error) {
@@ -58,7 +61,7 @@ fn begin(run: &Run) -> Result<(Child, PathBuf), Ending> {
             Some(Errno::NOEXEC) => spawn(run, Path::new(SHELL), Some(&program)),
             _ => Err(error),
         }) {
-            Ok(child) => return Ok((child, program)),
+            Ok(child) => return Ok((child, program, place)),
             // Somebody is writing the file at this moment.
             Err(error) if Errno::from_io_error(&error) == Some(Errno::TXTBSY) && attempt < BUSY_ATTEMPTS => {
                 attempt += 1;

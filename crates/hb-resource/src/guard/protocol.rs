@@ -45,8 +45,19 @@ pub(crate) struct Run {
 /// From the guard to the actuator.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    Started { id: u64, pid: u32, program: String },
-    Ended { id: u64, ending: Ending, output: Captured, errors: Captured },
+    Started {
+        id: u64,
+        pid: u32,
+        program: String,
+    },
+    Ended {
+        id: u64,
+        ending: Ending,
+        output: Captured,
+        errors: Captured,
+        /// Number of the directory in which it was found; 0 if it was not.
+        directory: usize,
+    },
 }
 
 /// How a run ended.

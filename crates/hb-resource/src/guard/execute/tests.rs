@@ -40,7 +40,7 @@ async fn perform_here(run: Run) -> Ran {
     loop {
         match inbox.recv().await.expect("an end is told") {
             Answer::Started { id: 1, pid, .. } => begun = Some(pid),
-            Answer::Ended { id: 1, ending, output, errors } => {
+            Answer::Ended { id: 1, ending, output, errors, .. } => {
                 return Ran { pid: begun, ending, output, errors };
             }
             other @ (Answer::Started { .. } | Answer::Ended { .. }) => panic!("{other:?}"),
