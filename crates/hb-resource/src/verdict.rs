@@ -29,10 +29,9 @@ pub(crate) fn judge(manner: Manner, output: &str, exit_code: Option<i32>) -> Ver
 /// A script of resource.d: what 3.0.6 would understand counts, as long as nothing speaks against it.
 fn by_words(words: &Words, exit_code: Option<i32>) -> Verdict {
     match (words.stopped, words.running) {
-        (true, false) => Verdict::Stopped,
         // By 3.0.6 "stopped OK" runs, and "not running OK" does not.
         (true, true) if exit_code == Some(0) => Verdict::Unclear,
-        (true, true) => Verdict::Stopped,
+        (true, _) => Verdict::Stopped,
         (false, true) if matches!(exit_code, Some(LSB_STOPPED | OCF_STOPPED)) => Verdict::Unclear,
         // Old scripts return whatever their last command did.
         (false, true) => Verdict::Running,
