@@ -6,6 +6,7 @@
 mod cluster;
 mod counts;
 mod dependencies;
+mod emulated;
 mod examples;
 mod fuzz;
 mod machine;
@@ -14,6 +15,7 @@ mod rules;
 mod simulation;
 mod tools;
 mod units;
+mod watchdog;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -165,7 +167,7 @@ impl Done {
 }
 
 /// In this order: what is cheap and often wrong comes first.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "format", depths: ALL, perform: rules::format },
     Step { name: "sources", depths: ALL, perform: rules::sources },
     Step { name: "layers", depths: ALL, perform: rules::layers },
@@ -180,6 +182,7 @@ const STEPS: [Step; 14] = [
     Step { name: "fuzz", depths: WHOLE, perform: fuzz::perform },
     Step { name: "cluster", depths: WHOLE, perform: cluster::perform },
     Step { name: "pppd", depths: &[Depth::Slow], perform: pppd::perform },
+    Step { name: "watchdog", depths: &[Depth::Slow], perform: watchdog::perform },
 ];
 
 const ALL: &[Depth] = &[Depth::Fast, Depth::Full, Depth::Slow];
@@ -208,5 +211,6 @@ mod tests {
         assert_eq!(names(&only), ["fuzz"]);
         assert!(!names(&TestOptions::default()).contains(&"check"));
         assert!(!names(&TestOptions::default()).contains(&"pppd"));
+        assert!(!names(&TestOptions::default()).contains(&"watchdog"));
     }
 }

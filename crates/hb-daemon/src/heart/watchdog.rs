@@ -142,7 +142,7 @@ impl<P: Port> Heart<P> {
             Ok(timer) => {
                 let (name, timeout) = (timer.name(), timer.timeout());
                 let text = format!(
-                    "Watchdog {name} is armed: without a beat of the heart it resets this machine {}.",
+                    "Watchdog {name} is armed: it resets this machine {} after the heart's last beat.",
                     after(timeout)
                 );
                 self.voice.say(Level::Info, &text);
@@ -193,7 +193,7 @@ impl<P: Port> Heart<P> {
         if !unreleased.is_empty() {
             let what = unreleased.join(", ");
             let text = format!(
-                "Watchdog {name} stays armed, for {what} is not released: the machine resets {after} from now"
+                "Watchdog {name} stays armed, for {what} is not released: the machine resets in {after}"
             );
             self.voice.say(Level::Crit, &text);
             self.keeping.state = WatchdogState::Off("the node stops".to_owned());
@@ -204,7 +204,8 @@ impl<P: Port> Heart<P> {
                 self.voice.say(Level::Info, &format!("Watchdog {name} is disarmed: everything is released."));
             }
             Err(error) => {
-                let text = format!("Watchdog {name} cannot be disarmed, the machine resets {after}: {error}");
+                let text =
+                    format!("Watchdog {name} cannot be disarmed, the machine resets in {after}: {error}");
                 self.voice.say(Level::Error, &text);
             }
         }

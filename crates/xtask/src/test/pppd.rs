@@ -3,25 +3,24 @@
 //! What `one-medium` sends over the link comes back from a UDP echo behind the machine's own network stack. Twice, so
 //! that the link has to end and begin anew.
 
-mod archive;
-mod emulator;
 mod guest;
 
 use std::process::Command;
-use std::time::Duration;
 
+use super::emulated::{Emulator, Kernel, Machine};
 use super::{Context, Counts, Done, Failure, machine};
 use crate::command::{self, minutes};
-use emulator::Emulator;
 
 /// Prepares the machine, starts it and talks to it.
 pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     machine::ensure(context, &PACKAGES)?;
-    let guest = guest::prepare(context)?;
+    let kernel = Kernel::unpack(context)?;
     let mut build = command::cargo();
     build.args(["build", "-p", "hb-examples", "--bin", "one-medium"]);
     context.demand(&mut build, "pppd-build", minutes(15))?;
-    let emulator = Emulator::start(&guest, &context.workspace.logs())?;
+    let first_files = guest::pack(&kernel)?;
+    let machine = Machine { name: "pppd", kernel: &kernel, first_files, devices: &["-no-reboot"] };
+    let emulator = Emulator::start(&machine, context)?;
     emulator.until("guest is up", 1)?;
     let mut counts = Counts::default();
     for turn in 1..=TURNS {
@@ -36,7 +35,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         emulator.until(&format!("remote IP address {OUR_ADDRESS}"), turn)?;
         counts += Counts::one_passed();
     }
-    Ok(Done { counts, note: format!("{TURNS} links with pppd of {}", guest.release) })
+    Ok(Done { counts, note: format!("{TURNS} links with pppd of {}", kernel.release) })
 }
 
 /// Debian's name, and what needs it.
@@ -52,5 +51,3 @@ const HEARTBEATS: &str = "count=150";
 /// pppd may have to wait until it tries again, and an emulated machine is slow.
 const LEAST_ECHOES: usize = 30;
 const TURNS: usize = 2;
-/// How long the machine may take for anything.
-const LIMIT: Duration = minutes(5);

@@ -161,6 +161,7 @@ fn what_is_not_released_keeps_it_armed() {
     device.done();
     bench.heart.retire_watchdog();
     assert_eq!(device.done(), ["close"]);
-    let line = "Watchdog /dev/fake (a driver) stays armed, for www is not released: the machine resets 11 s from now";
+    let line =
+        "Watchdog /dev/fake (a driver) stays armed, for www is not released: the machine resets in 11 s";
     assert!(bench.texts().contains(&line.to_owned()));
 }

@@ -1,18 +1,20 @@
 //! An archive as the kernel takes it for its first file system (cpio, "newc").
 
 use std::path::Path;
+use std::process::Command;
 
+use crate::command;
 use crate::error::Error;
 
 /// What was put in so far.
-pub(super) struct Archive {
+pub(in crate::test) struct Archive {
     bytes: Vec<u8>,
     entries: usize,
 }
 
 impl Archive {
     /// With the console, without which the first program could not say anything.
-    pub(super) fn new() -> Self {
+    pub(in crate::test) fn new() -> Self {
         let mut archive = Self { bytes: Vec::new(), entries: 0 };
         archive.folder("dev");
         archive.entry("dev/console", 0o20_600, &[], (5, 1));
@@ -20,17 +22,17 @@ impl Archive {
     }
 
     /// A folder; those above it must be there.
-    pub(super) fn folder(&mut self, name: &str) {
+    pub(in crate::test) fn folder(&mut self, name: &str) {
         self.entry(name, 0o40_755, &[], (0, 0));
     }
 
     /// An executable file.
-    pub(super) fn file(&mut self, name: &str, content: &[u8]) {
+    pub(in crate::test) fn file(&mut self, name: &str, content: &[u8]) {
         self.entry(name, 0o100_755, content, (0, 0));
     }
 
     /// A file of this machine under the same name, and the folders above it.
-    pub(super) fn copy(&mut self, path: &Path) -> Result<(), Error> {
+    pub(in crate::test) fn copy(&mut self, path: &Path) -> Result<(), Error> {
         let content = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
         let name = path.to_string_lossy();
         let name = name.trim_start_matches('/');
@@ -41,8 +43,20 @@ impl Archive {
         Ok(())
     }
 
+    /// A program of this machine under that name, and the libraries that it needs.
+    pub(in crate::test) fn program(&mut self, path: &Path, name: &str) -> Result<(), Error> {
+        let content = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        self.file(name, &content);
+        for library in command::answer(Command::new("ldd").arg(path))?.split_whitespace() {
+            if library.starts_with('/') {
+                self.copy(Path::new(library))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The bytes of the whole.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(in crate::test) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[], (0, 0));
         self.bytes
     }
