@@ -4,6 +4,7 @@
 //! would do with the fields (sequence numbers, generations, unknown senders) is not decided here.
 
 use hb_auth::{KeyRing, Refusal, claimed_index};
+use hb_compress::Budget;
 use hb_wire::capture::{Capture, CaptureError, Datagram};
 use hb_wire::{DecodeError, Encoding, Field, Message, Value, classic, netstring};
 use serde::Serialize;
@@ -37,6 +38,9 @@ pub struct Decoded {
     /// The fields of the compressed message inside, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compressed: Option<Vec<DecodedField>>,
+    /// What single compressed fields hold, as if they were nested messages; those that are damaged are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compressed_fields: Vec<DecodedField>,
     /// What became of the digest; nothing for packets of other programs.
     pub digest: Option<Digest>,
     /// The stable short name of the reason for which a node with these keys would refuse the packet.
@@ -157,10 +161,23 @@ fn packet(packet: &[u8], keys: Option<&KeyRing>) -> Decoded {
         kind: inside.kind().map(str::to_owned),
         fields: fields(&message),
         compressed: (inside != message && packed_cause.is_none()).then(|| fields(&inside)),
+        compressed_fields: compressed_fields(&inside),
         digest: Some(digest),
         cause: cause.or(packed_cause),
         ..Decoded::default()
     }
+}
+
+/// What is packed in single fields, in order; all together no more than one message may hold.
+fn compressed_fields(message: &Message) -> Vec<DecodedField> {
+    let mut budget = Budget::default();
+    let packed = message.fields().iter().filter(|field| matches!(field.value, Value::Compressed(_)));
+    let unpacked = packed.filter_map(|field| {
+        let inner = hb_compress::nested(message, str::from_utf8(&field.name).ok()?, &mut budget).ok()??;
+        let value = DecodedValue::Fields(fields(&inner));
+        Some(DecodedField(field.value.type_code(), text_or_hex(&field.name), value))
+    });
+    unpacked.collect()
 }
 
 /// What can be wrong with a packet whatever the keys are.

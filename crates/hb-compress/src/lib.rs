@@ -1,18 +1,21 @@
-//! Compressed messages (`wire.md` 10.1): a whole message, packed into one field of another.
+//! Compressed messages (`wire.md` 10): a whole message packed into one field of another, and single packed fields.
 //!
 //! - [`Method`]: zlib or bzip2, within bounds
 //! - [`open()`]: verifies a packet and takes out what is packed in it
 //! - [`unpack()`]: the message inside a message, if there is one
-//! - [`Packing`]: seals messages, and packs those that are too long
+//! - [`nested()`]: the message in one field, packed or not
+//! - [`Packing`]: seals messages, packs those that are too long and the fields that shall be packed
 //!
 //! Decides which messages are packed, and what is refused while unpacking. Does not verify: only what the key ring has
-//! opened may be unpacked. Does not touch single packed fields (`wire.md` 10.2): daemons pass them on as they are.
+//! opened may be unpacked. A single packed field is unpacked only for who asks for it; daemons pass it on as it is.
 
+mod fields;
 mod method;
 mod open;
 mod packing;
 mod unpack;
 
+pub use fields::nested;
 pub use method::{Method, UnknownMethod};
 pub use open::{OpenError, open};
 pub use packing::{MAX_DATAGRAM, Packing, SealError};

@@ -52,7 +52,7 @@ pub enum SealError {
 
 impl Packing {
     /// The packet of a message: as [`KeyRing::seal_into`] makes it, or packed if it is long. A message that packing does
-    /// not shorten goes as it is.
+    /// not shorten goes as it is. Fields of type 5 are packed in any case (`wire.md` 10.2).
     ///
     /// 3.0.6 packs on its own only what reaches 256 KiB, and cannot send what lies between a datagram and that; it reads
     /// packed messages of any length, so these are packed here too.
@@ -61,6 +61,9 @@ impl Packing {
     ///
     /// If the message has no encoded form, or one that no datagram can hold; `packet` is then empty.
     pub fn seal_into(self, ring: &KeyRing, message: &Message, packet: &mut Vec<u8>) -> Result<(), SealError> {
+        packet.clear();
+        let with_packed_fields = self.pack_fields(message)?;
+        let message = with_packed_fields.as_ref().unwrap_or(message);
         ring.seal_into(message, self.inner, packet)?;
         let length = packet.len();
         if length <= self.threshold.unwrap_or(MAX_DATAGRAM).min(MAX_DATAGRAM) {
@@ -80,6 +83,23 @@ impl Packing {
         Ok(())
     }
 
+    /// The classic text of a message for a serial line, as [`KeyRing::seal_text_into`] makes it: a whole message is never
+    /// packed there, fields of type 5 are (`wire.md` 2.5).
+    ///
+    /// # Errors
+    ///
+    /// If the message has no classic form; `text` is then empty.
+    pub fn seal_text_into(
+        self,
+        ring: &KeyRing,
+        message: &Message,
+        text: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        text.clear();
+        let with_packed_fields = self.pack_fields(message)?;
+        ring.seal_text_into(with_packed_fields.as_ref().unwrap_or(message), text)
+    }
+
     /// The two fields that stand for a whole message; nothing if it is too long to be unpacked by anybody.
     fn pack(self, ring: &KeyRing, message: &Message) -> Option<Message> {
         let plain = plain(ring, message, self.inner).filter(|plain| plain.len() <= MAX_PLAIN)?;
@@ -94,14 +114,18 @@ impl Packing {
 /// another one; else a netstring body.
 fn plain(ring: &KeyRing, message: &Message, inner: InnerAuth) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
-    let nested = |value: &Value| match value {
-        Value::Struct(_) | Value::Compressed(_) | Value::Uncompressed(_) => true,
-        Value::Text(_) | Value::Binary(_) | Value::List(_) => false,
-    };
-    let is_text = inner == InnerAuth::Yes && !message.fields().iter().any(|field| nested(&field.value));
+    let is_text = inner == InnerAuth::Yes && !holds_messages(message);
     if is_text && ring.seal_text_into(message, &mut plain).is_ok() {
         plain.push(0);
         return Some(plain);
     }
     netstring::encode(message).ok()
+}
+
+/// Whether a message holds another one, packed or not.
+pub(crate) fn holds_messages(message: &Message) -> bool {
+    message.fields().iter().any(|field| match field.value {
+        Value::Struct(_) | Value::Compressed(_) | Value::Uncompressed(_) => true,
+        Value::Text(_) | Value::Binary(_) | Value::List(_) => false,
+    })
 }

@@ -91,13 +91,27 @@ pub(crate) fn unpack_within(message: Message, budget: &mut Budget) -> Result<Mes
     if !message.has(PAYLOAD) {
         return Ok(message);
     }
+    let packed = message.binary(PAYLOAD).ok_or(UnpackError::Damaged);
+    let plain = packed.and_then(|packed| inflate(method_of(&message), packed, budget))?;
+    let inside = decode(&plain)?;
+    if inside.has(PAYLOAD) { Err(UnpackError::Nested) } else { Ok(inside) }
+}
+
+/// The method that a message names.
+pub(crate) fn method_of(message: &Message) -> Option<Method> {
+    message.text(ALGORITHM)?.parse().ok()
+}
+
+/// What was packed, taken from a budget; a failure spends it whole.
+pub(crate) fn inflate(
+    method: Option<Method>,
+    packed: &[u8],
+    budget: &mut Budget,
+) -> Result<Vec<u8>, UnpackError> {
     if budget.0 == 0 {
         return Err(UnpackError::Budget);
     }
-    let method = message.text(ALGORITHM).and_then(|name| name.parse::<Method>().ok());
-    let method = method.ok_or(UnpackError::Method)?;
-    let packed = message.binary(PAYLOAD).ok_or(UnpackError::Damaged)?;
-    let plain = method.inflate(packed, MAX_PLAIN).map_err(|error| {
+    let plain = method.ok_or(UnpackError::Method)?.inflate(packed, MAX_PLAIN).map_err(|error| {
         // How far it came is not told.
         budget.spend(MAX_PLAIN);
         match error {
@@ -106,9 +120,13 @@ pub(crate) fn unpack_within(message: Message, budget: &mut Budget) -> Result<Mes
         }
     })?;
     budget.spend(plain.len());
-    let inside = match Encoding::of(&plain).ok_or(UnpackError::Unrecognised)? {
-        Encoding::Netstring => netstring::decode(&plain)?,
-        Encoding::Classic => classic::decode(&plain)?,
-    };
-    if inside.has(PAYLOAD) { Err(UnpackError::Nested) } else { Ok(inside) }
+    Ok(plain)
+}
+
+/// A message of either encoding.
+pub(crate) fn decode(plain: &[u8]) -> Result<Message, UnpackError> {
+    Ok(match Encoding::of(plain).ok_or(UnpackError::Unrecognised)? {
+        Encoding::Netstring => netstring::decode(plain)?,
+        Encoding::Classic => classic::decode(plain)?,
+    })
 }

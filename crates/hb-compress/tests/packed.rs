@@ -2,7 +2,7 @@
 
 use hb_auth::{InnerAuth, KeyRing, Method as Digest};
 use hb_compress::{
-    Budget, MAX_DATAGRAM, MAX_PLAIN, Method, OpenError, Packing, SealError, UnpackError, open, unpack,
+    Budget, MAX_DATAGRAM, MAX_PLAIN, Method, OpenError, Packing, SealError, UnpackError, nested, open, unpack,
 };
 use hb_wire::{Message, Value, classic, netstring};
 use load::single;
@@ -69,6 +69,81 @@ fn what_3_0_6_packed_comes_out_and_is_packed_alike() {
         seen.push(vector.file()[..3].to_owned());
     }
     assert_eq!(seen, ["166", "167", "171"]);
+}
+
+/// A sender's own field of type 5 goes as 3.0.6 sent it, in both encodings, and each reader finds the same in it.
+#[test]
+fn single_fields_are_packed_as_by_3_0_6() {
+    for (file, length) in [("170_types_withunc.bin", 300), ("177_serial_types_withunc.bin", 30)] {
+        let vector = single().find(|vector| vector.file() == file).unwrap();
+        let theirs = match vector.text("encoding") {
+            "netstring" => netstring::decode(&vector.packet).unwrap(),
+            _ => classic::decode(&vector.packet).unwrap(),
+        };
+        let mut inner = Message::default();
+        inner.push_text("a", "1");
+        inner.push_text("b", &"q".repeat(length));
+        assert_eq!(nested(&theirs, "sub", &mut Budget::default()), Ok(Some(inner.clone())), "{file}");
+        assert_eq!(nested(&theirs, "src", &mut Budget::default()), Ok(None));
+        assert_eq!(nested(&theirs, "sub", &mut spent()), Err(UnpackError::Budget));
+
+        let wanted = theirs.fields().iter().filter(|field| field.name != b"_compression_algorithm");
+        let mut wanted = Message::from_fields(wanted.cloned().collect());
+        wanted.set("sub", Value::Uncompressed(inner.clone()));
+        let names = |message: &Message| -> Vec<_> {
+            message.fields().iter().map(|field| (field.name.clone(), field.value.type_code())).collect()
+        };
+        for method in [Method::Zlib, Method::Bz2] {
+            for auth in [InnerAuth::Yes, InnerAuth::No] {
+                let packing = Packing { inner: auth, method, threshold: None };
+                let mut packet = Vec::new();
+                packing.seal_into(&ring(), &wanted, &mut packet).unwrap();
+                let ours = ring().open(&packet).unwrap();
+                assert_eq!(names(&ours), names(&theirs), "{file} {method}");
+                assert_eq!(ours.text("_compression_algorithm"), Some(method.name()));
+                assert_eq!(nested(&ours, "sub", &mut Budget::default()), Ok(Some(inner.clone())));
+                packing.seal_text_into(&ring(), &wanted, &mut packet).unwrap();
+                let text = ring().open(&packet).unwrap();
+                assert_eq!(nested(&text, "sub", &mut Budget::default()), Ok(Some(inner.clone())));
+                // Packed once, it is packed no more.
+                let mut again = Vec::new();
+                Packing { method: Method::Zlib, ..packing }
+                    .seal_text_into(&ring(), &text, &mut again)
+                    .unwrap();
+                assert_eq!(again, packet);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_field_holds_is_as_3_0_6_packs_it() {
+    let plain = |inner: Value, auth| {
+        let mut message = Message::new("news");
+        message.push("sub", inner);
+        let mut packet = Vec::new();
+        let packing = Packing { inner: auth, method: Method::Zlib, threshold: None };
+        packing.seal_into(&ring(), &message, &mut packet).unwrap();
+        let opened = ring().open(&packet).unwrap();
+        let Some(Value::Compressed(packed)) = opened.get("sub") else { panic!("{opened:?}") };
+        miniz_oxide::inflate::decompress_to_vec_zlib(packed).unwrap()
+    };
+    let inner = Value::Uncompressed(Message::new("inner"));
+    assert_eq!(plain(inner.clone(), InnerAuth::Yes), b">>>\nt=inner\n<<<\n\0");
+    assert_eq!(plain(inner.clone(), InnerAuth::No), b"###\n10:(0)t=inner,%%%\n");
+    let mut nesting = Message::new("inner");
+    nesting.push("deeper", Value::Struct(Message::new("innermost")));
+    assert!(plain(Value::Uncompressed(nesting), InnerAuth::Yes).starts_with(b"###\n"));
+}
+
+/// A budget of which nothing is left.
+#[cfg(test)]
+fn spent() -> Budget {
+    let mut budget = Budget::default();
+    let damaged = packed("zlib", vec![0; 9]);
+    let packet = ring().seal(&damaged, InnerAuth::No);
+    assert!(open(&ring(), &packet, &mut budget).is_err());
+    budget
 }
 
 #[test]

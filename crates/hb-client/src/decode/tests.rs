@@ -45,6 +45,17 @@ fn vectors() {
 }
 
 #[test]
+fn single_compressed_fields_are_shown_unpacked() {
+    for (file, length) in [("170_types_withunc.bin", 300), ("177_serial_types_withunc.bin", 30)] {
+        let vector = load::single().find(|vector| vector.file() == file).unwrap();
+        let shown = shown(&vector.packet, None);
+        let inner = json!([[4, "sub", [[0, "a", "1"], [0, "b", "q".repeat(length)]]]]);
+        assert_eq!(shown["compressed_fields"], inner, "{file}");
+        assert_eq!((&shown["compressed"], &shown["cause"]), (&Json::Null, &Json::Null), "{file}");
+    }
+}
+
+#[test]
 fn one_packet_in_full() {
     let packet = keys().seal(&hb_wire::Message::new("status"), hb_auth::InnerAuth::No);
     let check = |packet: &[u8], keys: Option<&KeyRing>, digest: [Json; 3], cause: Option<&str>| {

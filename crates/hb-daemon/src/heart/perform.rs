@@ -46,8 +46,7 @@ impl<P: Port> Heart<P> {
         }
         let sent = clock::tick();
         if self.wires.iter().any(|wire| wire.port.carries_text())
-            && let Err(error) =
-                self.signature.ring(&self.keys).seal_text_into(message, &mut self.outgoing_text)
+            && let Err(error) = self.packing.seal_text_into(ring, message, &mut self.outgoing_text)
         {
             self.voice.not_sealed(now.tick, &error);
         }
