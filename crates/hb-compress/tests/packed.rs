@@ -125,8 +125,8 @@ fn what_a_field_holds_is_as_3_0_6_packs_it() {
         let packing = Packing { inner: auth, method: Method::Zlib, threshold: None };
         packing.seal_into(&ring(), &message, &mut packet).unwrap();
         let opened = ring().open(&packet).unwrap();
-        let Some(Value::Compressed(packed)) = opened.get("sub") else { panic!("{opened:?}") };
-        miniz_oxide::inflate::decompress_to_vec_zlib(packed).unwrap()
+        let Some(Value::Compressed(held)) = opened.get("sub") else { panic!("{opened:?}") };
+        miniz_oxide::inflate::decompress_to_vec_zlib(held).unwrap()
     };
     let inner = Value::Uncompressed(Message::new("inner"));
     assert_eq!(plain(inner.clone(), InnerAuth::Yes), b">>>\nt=inner\n<<<\n\0");
