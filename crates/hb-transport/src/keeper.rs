@@ -83,6 +83,7 @@ pub struct Keeper {
     report: Reporter,
     priority: Option<i32>,
     doorbells: bool,
+    patience: Duration,
 }
 
 /// A [`Report`] as a field.
@@ -150,7 +151,7 @@ impl Keeper {
             report: Reporter(Report::clone(&report)),
         };
         thread::Builder::new().name("hb-media".to_owned()).stack_size(STACK).spawn(move || round.run())?;
-        Ok(Self { shared, report: Reporter(report), priority, doorbells: false })
+        Ok(Self { shared, report: Reporter(report), priority, doorbells: false, patience: serial::PATIENCE })
     }
 
     /// Media that are opened from now on have a doorbell, where that is possible ([`Medium::doorbell`]).
@@ -160,13 +161,21 @@ impl Keeper {
         self
     }
 
+    /// A message keeps statuses waiting for that time at most on lines that are opened from now on; what would take longer is
+    /// not sent there, and told. Never less than a second.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Opens a medium that is kept. With a cause beside it, it cannot be used yet.
     ///
     /// # Errors
     /// When there are no more descriptors or threads.
     pub fn open(&self, spec: &MediumSpec) -> io::Result<(Medium, Option<OpenError>)> {
         if spec.is_line() {
-            let (line, error) = serial::start(spec, self.priority, &self.report.0)?;
+            let (line, error) = serial::start(spec, self.priority, self.patience, &self.report.0)?;
             return Ok((Medium::new(spec, Ends::Line(line), None), error));
         }
         let facts = Facts::of(spec);

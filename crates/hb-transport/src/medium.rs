@@ -50,7 +50,7 @@ impl Medium {
         if spec.is_line() {
             let silent: Report = Arc::new(|_| ());
             let failed = |source| OpenError::Other { action: "serve a serial line".to_owned(), source };
-            return match serial::start(spec, None, &silent).map_err(failed)? {
+            return match serial::start(spec, None, serial::PATIENCE, &silent).map_err(failed)? {
                 (_, Some(error)) => Err(error),
                 (line, None) => Ok(Self::new(spec, Ends::Line(line), None)),
             };

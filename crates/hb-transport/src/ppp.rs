@@ -13,8 +13,8 @@ use hb_ppp::{Config, Link, Output, SendError};
 
 use crate::error::OpenError;
 use crate::keeper::Happening;
-use crate::serial::queue::{WriteQueue, is_status};
-use crate::serial::talk::Talk;
+use crate::serial::queue::{TooLong, WriteQueue, status_of};
+use crate::serial::talk::{Refused, Talk};
 
 /// One end of a PPP link.
 pub(crate) struct PppTalk {
@@ -24,10 +24,8 @@ pub(crate) struct PppTalk {
     /// Since when it is down.
     down_since: Option<Instant>,
     told_down: bool,
-    /// A packet that was longer than the other end takes, what it takes, and how many there were since that was told.
-    too_long: Option<(usize, usize, u64)>,
-    /// When that may be told.
-    tell_too_long: Instant,
+    /// Packets that were longer than the other end takes.
+    refused: Refused,
     /// With the NUL; kept to spare allocations.
     datagram: Vec<u8>,
 }
@@ -41,8 +39,7 @@ impl PppTalk {
             origin: Instant::now(),
             down_since: None,
             told_down: false,
-            too_long: None,
-            tell_too_long: Instant::now(),
+            refused: Refused::new(),
             datagram: Vec::new(),
         }
     }
@@ -71,11 +68,8 @@ impl PppTalk {
 
     /// What there is to tell.
     fn news(&mut self, now: Instant) -> Option<Happening> {
-        if now >= self.tell_too_long
-            && let Some((length, limit, lost)) = self.too_long.take()
-        {
-            self.tell_too_long = now + TELL_EVERY;
-            return Some(Happening::TooLong { length, limit, lost });
+        if let Some(refused) = self.refused.news(now) {
+            return Some(refused);
         }
         match self.down_since {
             None if self.told_down => {
@@ -109,11 +103,13 @@ impl Talk for PppTalk {
         self.datagram.push(0);
         // What the link does not take is lost, as on every slow line, and asked for again.
         match self.link.frame(&self.datagram) {
-            Ok(frame) => queue.push(frame, is_status(packet)),
-            Err(SendError::TooLong { length, limit }) => {
-                let lost = self.too_long.map_or(0, |(_, _, lost)| lost) + 1;
-                self.too_long = Some((length, limit, lost));
+            Ok(frame) => {
+                let length = frame.len();
+                if let Err(TooLong { limit }) = queue.push(frame, status_of(packet)) {
+                    self.refused.note(length, limit);
+                }
             }
+            Err(SendError::TooLong { length, limit }) => self.refused.note(length, limit),
             Err(SendError::Down) => {}
         }
     }
@@ -134,7 +130,7 @@ impl Talk for PppTalk {
     fn due(&self) -> Option<Instant> {
         let of_link = self.link.deadline().map(|deadline| self.origin + deadline);
         let of_news = self.down_since.filter(|_| !self.told_down).map(|since| since + GRACE);
-        let of_length = self.too_long.map(|_| self.tell_too_long);
+        let of_length = self.refused.due();
         of_link.into_iter().chain(of_news).chain(of_length).min()
     }
 
@@ -145,7 +141,5 @@ impl Talk for PppTalk {
     }
 }
 
-/// Packets that are too long are told so often at most.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 /// How long a link may be down before that is told: both ends may be starting.
 const GRACE: Duration = Duration::from_secs(3);

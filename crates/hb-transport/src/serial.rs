@@ -16,6 +16,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -36,6 +37,7 @@ use worker::Worker;
 pub(crate) fn start(
     spec: &MediumSpec,
     priority: Option<i32>,
+    patience: Duration,
     report: &Report,
 ) -> io::Result<(OwnedFd, Option<OpenError>)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -55,7 +57,7 @@ pub(crate) fn start(
         Ok(line) => (Some(line), None),
         Err(error) => (None, Some(error)),
     };
-    let device = Device { path: path.clone(), baud, modes };
+    let device = Device { path: path.clone(), baud, modes, patience };
     let spec = spec.clone();
     let report = Report::clone(report);
     let tell = move |what: Happening| report(Notice { spec: spec.clone(), what });
@@ -74,11 +76,16 @@ pub(crate) fn start(
 /// The rates that 3.0.6 knows; a line can have any that its hardware has.
 pub const BAUD_RATES: [u32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
 
+/// How long one message may keep a status waiting, if nothing is said: short beside usual dead times.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
 /// A serial device and how it is set.
 struct Device {
     path: PathBuf,
     baud: u32,
     modes: Modes,
+    /// How long one message may keep a status waiting.
+    patience: Duration,
 }
 
 /// Bytes of the thread's stack: it may be locked into memory.

@@ -113,6 +113,32 @@ fn a_line_that_takes_nothing_costs_the_owner_nothing_and_keeps_the_newest_status
 }
 
 #[test]
+fn a_message_of_more_than_a_second_goes_behind_a_status_and_one_of_too_many_is_told() {
+    let socket = Socket::new("long");
+    let master = socket.plug();
+    let (sender, notices) = mpsc::channel::<Notice>();
+    let report = Arc::new(move |notice| sender.send(notice).unwrap());
+    let keeper = Keeper::start(report, None).unwrap().with_patience(Duration::from_millis(1200));
+    // 46 080 bytes a second.
+    let (medium, error) = keeper.open(&socket.spec()).unwrap();
+    assert!(error.is_none(), "{error:?}");
+    let message = |length| format!(">>>\nt=news\ntext={}\n<<<\n", "x".repeat(length));
+    let (long, too_long) = (message(50_000), message(60_000));
+    medium.try_send(too_long.as_bytes()).unwrap();
+    let notice = notices.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(matches!(notice.what, Happening::TooLong { limit: 55_296, lost: 1, .. }), "{notice}");
+    medium.try_send(long.as_bytes()).unwrap();
+    for number in 1..=2 {
+        let status = format!(">>>\nt=status\nsrc=a\nseq={number}\n<<<\n");
+        medium.try_send(status.as_bytes()).unwrap();
+        assert_eq!(read(&master, status.len()), status.as_bytes());
+        if number == 1 {
+            assert_eq!(read(&master, long.len()), long.as_bytes());
+        }
+    }
+}
+
+#[test]
 fn a_device_that_was_pulled_out_is_used_again_when_it_is_back() {
     let socket = Socket::new("pulled");
     let (sender, notices) = mpsc::channel::<Notice>();

@@ -1,5 +1,6 @@
 //! What waits to be written to a slow line, and what is given up when there is too much: the newest status always goes
-//! out, because it is what keeps a node alive; everything else can be asked for again.
+//! out, because it is what keeps a node alive; everything else can be asked for again. In a ring other nodes' messages come by:
+//! of each node the newest status counts.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct WriteQueue {
     baud: u32,
+    patience: Duration,
     /// The message that is being written, and how much of it was.
     current: Vec<u8>,
     written: usize,
@@ -15,50 +17,120 @@ pub(crate) struct WriteQueue {
     urgent: VecDeque<Vec<u8>>,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
+    /// A message that takes the line longer than a second.
+    long: Option<Vec<u8>>,
+    /// Statuses that were written while it waited.
+    statuses_before_long: u32,
+    /// What `current` is.
+    before: Kind,
     /// When the line has sent everything that was written to it.
     free_at: Option<Instant>,
+}
+
+/// What a message means for the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Status,
+    Long,
+    Other,
 }
 
 #[derive(Debug)]
 struct Waiting {
     bytes: Vec<u8>,
-    is_status: bool,
+    /// Whose status it is.
+    status_of: Option<Vec<u8>>,
+}
+
+/// A message is longer than a line of that speed can send in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong {
+    /// Bytes that the line can send.
+    pub(crate) limit: usize,
 }
 
 impl WriteQueue {
-    pub(super) const fn new(baud: u32) -> Self {
+    /// `patience` is how long one message may keep a status waiting.
+    pub(super) const fn new(baud: u32, patience: Duration) -> Self {
         Self {
             baud,
+            patience,
             current: Vec::new(),
             written: 0,
+            before: Kind::Other,
             urgent: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            long: None,
+            statuses_before_long: 0,
             free_at: None,
         }
     }
 
-    /// Takes a message. If more waits than the line can send in a second, older statuses go first, then the oldest
-    /// messages; what is no status is not taken if it does not fit even so.
-    pub(crate) fn push(&mut self, message: Vec<u8>, is_new_status: bool) {
+    /// Takes a message; `status_of` says whose status it is, if it is one. If more waits than the line can send in a second,
+    /// statuses go first that are older than another one of the same node, then, for a status, the oldest
+    /// messages; what is no status is not taken if it does not fit even so. One message that is longer than all
+    /// that waits beside the others.
+    ///
+    /// # Errors
+    ///
+    /// If the message would keep a status waiting too long, however empty the line is.
+    pub(crate) fn push(&mut self, message: Vec<u8>, status_of: Option<&[u8]>) -> Result<(), TooLong> {
+        if status_of.is_none() && message.len() > self.limit() {
+            return self.push_long(message);
+        }
         if self.waiting_bytes + message.len() > self.limit() {
-            let newest = self.waiting.iter().rposition(|waiting| waiting.is_status);
-            let mut index = 0;
-            self.waiting.retain(|waiting| {
-                let keep = !waiting.is_status || (!is_new_status && Some(index) == newest);
-                index += 1;
-                keep
-            });
-            self.count();
+            self.drop_old_statuses(status_of);
         }
-        while is_new_status && !self.waiting.is_empty() && self.waiting_bytes + message.len() > self.limit() {
-            self.waiting.pop_front();
-            self.count();
-        }
-        if is_new_status || self.waiting_bytes + message.len() <= self.limit() {
+        if let Some(node) = status_of {
+            while self.waiting_bytes + message.len() > self.limit() && self.drop_oldest() {}
             self.waiting_bytes += message.len();
-            self.waiting.push_back(Waiting { bytes: message, is_status: is_new_status });
+            self.waiting.push_back(Waiting { bytes: message, status_of: Some(node.to_vec()) });
+        } else if self.waiting_bytes + message.len() <= self.limit() {
+            self.waiting_bytes += message.len();
+            self.waiting.push_back(Waiting { bytes: message, status_of: None });
         }
+        Ok(())
+    }
+
+    /// Only the first waits: the others are asked for again, as is this one while it is being written.
+    fn push_long(&mut self, message: Vec<u8>) -> Result<(), TooLong> {
+        let limit = self.longest();
+        if message.len() > limit {
+            return Err(TooLong { limit });
+        }
+        if self.long.is_none() && self.current != message {
+            self.long = Some(message);
+            self.statuses_before_long = 0;
+        }
+        Ok(())
+    }
+
+    /// Of each node the newest status stays, of `new` none.
+    fn drop_old_statuses(&mut self, new: Option<&[u8]>) {
+        let mut seen: Vec<Vec<u8>> = new.map(<[u8]>::to_vec).into_iter().collect();
+        let mut kept = VecDeque::with_capacity(self.waiting.len());
+        while let Some(waiting) = self.waiting.pop_back() {
+            if let Some(node) = &waiting.status_of {
+                if seen.contains(node) {
+                    continue;
+                }
+                seen.push(node.clone());
+            }
+            kept.push_front(waiting);
+        }
+        self.waiting = kept;
+        self.count();
+    }
+
+    /// The oldest message that is no status; where there are only statuses, the oldest of too many. False if nothing
+    /// more may go.
+    fn drop_oldest(&mut self) -> bool {
+        let other = self.waiting.iter().position(|waiting| waiting.status_of.is_none());
+        let place = other.or_else(|| (self.waiting.len() >= MOST_STATUSES).then_some(0));
+        let dropped = place.and_then(|place| self.waiting.remove(place)).is_some();
+        self.count();
+        dropped
     }
 
     /// Takes a frame that goes before all others; the oldest of too many is lost.
@@ -72,6 +144,7 @@ impl WriteQueue {
     /// Forgets what waits, but for what is urgent and what was begun.
     pub(crate) fn forget_waiting(&mut self) {
         self.waiting.clear();
+        self.long = None;
         self.count();
     }
 
@@ -83,13 +156,30 @@ impl WriteQueue {
         if self.written == self.current.len() {
             self.current = match self.urgent.pop_front() {
                 Some(frame) => frame,
-                None => self.waiting.pop_front()?.bytes,
+                None => self.next()?,
             };
             self.count();
             self.written = 0;
         }
         let rest = self.current.get(self.written..)?;
         rest.get(..rest.len().min(PIECE))
+    }
+
+    /// What is begun now. A long message follows a status at once, and a status follows it, so that others wait for a
+    /// status no longer than they must.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let first_status = self.waiting.iter().position(|waiting| waiting.status_of.is_some());
+        let is_long_due = self.before == Kind::Status
+            && (first_status.is_none() || self.statuses_before_long >= MOST_STATUSES_BEFORE_LONG);
+        if is_long_due && let Some(long) = self.long.take() {
+            self.before = Kind::Long;
+            return Some(long);
+        }
+        let place = if self.before == Kind::Long { first_status.unwrap_or(0) } else { 0 };
+        let next = self.waiting.remove(place)?;
+        self.before = if next.status_of.is_some() { Kind::Status } else { Kind::Other };
+        self.statuses_before_long += u32::from(self.before == Kind::Status);
+        Some(next.bytes)
     }
 
     /// So much of the last piece was written.
@@ -107,14 +197,24 @@ impl WriteQueue {
 
     /// When [`WriteQueue::piece`] has something; nothing if there is nothing to write.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        let has_more =
-            self.written < self.current.len() || !self.waiting.is_empty() || !self.urgent.is_empty();
+        // A long message waits for a status.
+        let is_long_due = self.long.is_some() && self.before == Kind::Status;
+        let has_more = self.written < self.current.len()
+            || !self.waiting.is_empty()
+            || !self.urgent.is_empty()
+            || is_long_due;
         has_more.then(|| self.free_at.unwrap_or(now))
     }
 
     /// Bytes that may wait: what the line sends in a second.
     fn limit(&self) -> usize {
         usize::try_from(self.baud / BITS_PER_BYTE).unwrap_or(usize::MAX).max(SMALLEST_LIMIT)
+    }
+
+    /// Bytes of the longest message: what the line sends in the time for which a status may wait.
+    fn longest(&self) -> usize {
+        let bytes = self.patience.as_millis().saturating_mul(u128::from(self.baud / BITS_PER_BYTE)) / 1000;
+        usize::try_from(bytes).unwrap_or(usize::MAX).max(self.limit())
     }
 
     fn time_of(&self, bytes: usize) -> Duration {
@@ -127,15 +227,21 @@ impl WriteQueue {
     }
 }
 
-/// Ours begin with their type.
-pub(crate) fn is_status(message: &[u8]) -> bool {
-    message.starts_with(b">>>\nt=status\n")
+/// Whose status it is, if it is one: the type comes first, the name of the node somewhere behind it.
+pub(crate) fn status_of(message: &[u8]) -> Option<&[u8]> {
+    let fields = message.strip_prefix(b">>>\nt=status\n")?;
+    let name = fields.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"src="));
+    Some(name.unwrap_or_default())
 }
 
 /// Bytes written at once, as 3.0.6 does.
 const PIECE: usize = 512;
 /// Urgent frames that wait: more than one end of a link ever has.
 const MOST_URGENT: usize = 16;
+/// Statuses that may wait beside each other: of so many nodes of a ring.
+const MOST_STATUSES: usize = 16;
+/// A long message does not wait for a pause between the statuses for ever.
+const MOST_STATUSES_BEFORE_LONG: u32 = 32;
 /// One start bit, eight bits, one stop bit.
 const BITS_PER_BYTE: u32 = 10;
 /// Room for a few messages on the slowest line.
@@ -145,8 +251,10 @@ const SMALLEST_LIMIT: usize = 2048;
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(5);
+
     fn status(number: u32) -> Vec<u8> {
-        let mut text = format!(">>>\nt=status\nseq={number}\n").into_bytes();
+        let mut text = format!(">>>\nt=status\nsrc=wa1\nseq={number}\n").into_bytes();
         text.resize(250, b'x');
         text
     }
@@ -158,7 +266,7 @@ mod tests {
     }
 
     fn push(queue: &mut WriteQueue, message: &[u8]) {
-        queue.push(message.to_vec(), is_status(message));
+        queue.push(message.to_vec(), status_of(message)).unwrap();
     }
 
     /// Everything that the line sends until nothing waits, and how long that takes.
@@ -178,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_fits_goes_out_in_order_at_the_speed_of_the_line() {
-        let mut queue = WriteQueue::new(19200);
+        let mut queue = WriteQueue::new(19200, PATIENCE);
         let messages = [status(1), other(2), status(3), other(4)];
         for message in &messages {
             push(&mut queue, message);
@@ -191,7 +299,7 @@ mod tests {
 
     #[test]
     fn when_there_is_too_much_the_newest_status_goes_out() {
-        let mut queue = WriteQueue::new(9600);
+        let mut queue = WriteQueue::new(9600, PATIENCE);
         for number in 1..1000 {
             push(&mut queue, &status(number));
             assert!(queue.waiting_bytes <= queue.limit());
@@ -212,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_message_that_was_begun_is_given_up_alone() {
-        let mut queue = WriteQueue::new(9600);
+        let mut queue = WriteQueue::new(9600, PATIENCE);
         push(&mut queue, &[b'a'; 1000]);
         push(&mut queue, &status(1));
         let now = Instant::now();
@@ -225,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_urgent_goes_between_messages() {
-        let mut queue = WriteQueue::new(9600);
+        let mut queue = WriteQueue::new(9600, PATIENCE);
         push(&mut queue, &[b'a'; 100]);
         push(&mut queue, &[b'b'; 100]);
         let now = Instant::now();
@@ -241,5 +349,89 @@ mod tests {
         queue.push_urgent(vec![1]);
         queue.forget_waiting();
         assert_eq!(drain(&mut queue).0, [1]);
+    }
+
+    #[test]
+    fn a_long_message_goes_right_behind_a_status_and_a_status_right_behind_it() {
+        let mut queue = WriteQueue::new(19200, PATIENCE);
+        let long = [b'l'; 3000];
+        push(&mut queue, &other(1));
+        push(&mut queue, &long);
+        // Asked for again, and another one.
+        push(&mut queue, &long);
+        push(&mut queue, &[b'm'; 4000]);
+        push(&mut queue, &other(2));
+        assert_eq!(drain(&mut queue).0, [other(1), other(2)].concat(), "there is no status yet");
+        push(&mut queue, &status(3));
+        push(&mut queue, &other(4));
+        let now = Instant::now();
+        let mut written = 0;
+        while written < 250 + 512 {
+            let now = queue.due(now).unwrap();
+            written += queue.piece(now).unwrap().len();
+            queue.wrote(512, now);
+        }
+        // It is asked for while it is written, and more comes.
+        push(&mut queue, &long);
+        push(&mut queue, &other(5));
+        push(&mut queue, &status(6));
+        let (rest, _) = drain(&mut queue);
+        assert_eq!(rest, [&long[512..], &status(6), &other(4), &other(5)].concat());
+        assert_eq!(queue.due(now), None);
+    }
+
+    #[test]
+    fn a_long_message_does_not_wait_for_ever() {
+        let mut queue = WriteQueue::new(19200, PATIENCE);
+        push(&mut queue, &[b'l'; 3000]);
+        let mut sent = Vec::new();
+        let mut now = Instant::now();
+        for number in 0..300 {
+            // The line is never idle.
+            push(&mut queue, &status(number));
+            now = now.max(queue.due(now).unwrap());
+            if let Some(piece) = queue.piece(now).map(<[u8]>::to_vec) {
+                queue.wrote(piece.len(), now);
+                sent.extend(piece);
+            }
+            push(&mut queue, &status(number));
+        }
+        assert!(sent.contains(&b'l'));
+    }
+
+    #[test]
+    fn what_would_keep_a_status_waiting_too_long_is_refused() {
+        let mut queue = WriteQueue::new(19200, Duration::from_secs(2));
+        assert_eq!(queue.push(vec![b'l'; 3841], None), Err(TooLong { limit: 3840 }));
+        assert_eq!(queue.push(vec![b'l'; 3840], None), Ok(()));
+        let mut queue = WriteQueue::new(9600, Duration::ZERO);
+        assert_eq!(queue.push(vec![b'l'; 2049], None), Err(TooLong { limit: 2048 }));
+        assert_eq!(queue.push(vec![b'l'; 2048], None), Ok(()));
+    }
+
+    #[test]
+    fn of_each_node_of_a_ring_the_newest_status_goes_out() {
+        let mut queue = WriteQueue::new(9600, PATIENCE);
+        let status = |node: u32, number: u32| {
+            let mut text = format!(">>>\nt=status\nsrc=node{node}\nseq={number}\n").into_bytes();
+            text.resize(250, b'x');
+            text
+        };
+        push(&mut queue, &status(0, 9999));
+        for number in 0..100 {
+            for node in 1..4 {
+                push(&mut queue, &status(node, number));
+                push(&mut queue, &other(number));
+            }
+            assert!(queue.waiting_bytes <= queue.limit());
+        }
+        let (sent, _) = drain(&mut queue);
+        for newest in [status(0, 9999), status(1, 99), status(2, 99), status(3, 99)] {
+            assert!(sent.windows(250).any(|window| window == newest));
+        }
+        for node in 0..100 {
+            push(&mut queue, &status(node, 1));
+        }
+        assert!(queue.waiting.len() <= MOST_STATUSES);
     }
 }

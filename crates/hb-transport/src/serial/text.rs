@@ -4,16 +4,18 @@ use std::time::Instant;
 
 use hb_wire::classic::stream::Stream;
 
-use super::queue::{WriteQueue, is_status};
-use super::talk::Talk;
+use super::queue::{TooLong, WriteQueue, status_of};
+use super::talk::{Refused, Talk};
+use crate::keeper::Happening;
 
 pub(super) struct Text {
     stream: Stream,
+    refused: Refused,
 }
 
 impl Text {
-    pub(super) const fn new() -> Self {
-        Self { stream: Stream::new() }
+    pub(super) fn new() -> Self {
+        Self { stream: Stream::new(), refused: Refused::new() }
     }
 }
 
@@ -23,7 +25,9 @@ impl Talk for Text {
     }
 
     fn send(&mut self, packet: &[u8], queue: &mut WriteQueue) {
-        queue.push(packet.to_vec(), is_status(packet));
+        if let Err(TooLong { limit }) = queue.push(packet.to_vec(), status_of(packet)) {
+            self.refused.note(packet.len(), limit);
+        }
     }
 
     fn receive(
@@ -36,5 +40,13 @@ impl Talk for Text {
         while let Some(message) = self.stream.next_message(&mut bytes) {
             deliver(message);
         }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.refused.due()
+    }
+
+    fn wake(&mut self, now: Instant, _queue: &mut WriteQueue) -> Option<Happening> {
+        self.refused.news(now)
     }
 }
