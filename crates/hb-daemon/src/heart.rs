@@ -169,7 +169,7 @@ impl<P: Port> Heart<P> {
         let engine = parts.engine;
         let deadline = engine.next_deadline();
         let notify_at = parts.notify.watchdog_interval().map(|_| now);
-        let heart = Self {
+        let mut heart = Self {
             engine,
             epochs: parts.epochs,
             wires: parts.ports.into_iter().map(Wire::new).collect(),
@@ -204,6 +204,7 @@ impl<P: Port> Heart<P> {
             stopped: false,
         };
         heart.watch_pings();
+        heart.form_ring();
         Ok(heart)
     }
 

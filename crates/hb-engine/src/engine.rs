@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use hb_wire::Message;
 
+use crate::bus::ring::Ring;
 use crate::bus::sender::Sender;
 use crate::config::Config;
 use crate::event::Event;
@@ -33,6 +34,7 @@ pub struct Engine {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) random: Random,
     pub(crate) sender: Sender,
+    pub(crate) ring: Ring,
     pub(crate) load: String,
     pub(crate) nodes: Vec<Node>,
     pub(crate) pings: Vec<Ping>,
@@ -58,6 +60,7 @@ impl Engine {
             outputs: VecDeque::new(),
             random,
             sender: Sender::default(),
+            ring: Ring::default(),
             load: "n/a".to_owned(),
             nodes,
             pings,

@@ -26,6 +26,7 @@ mod reconfigure;
 mod snapshot;
 mod time;
 
+pub use bus::ring::Forward;
 pub use config::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, PingConfig};
 pub use engine::Engine;
 pub use event::Event;

@@ -34,7 +34,7 @@ pub struct Reconfiguration {
     pub initdead: Duration,
     /// Longest pause before a missing message is asked for.
     pub max_rexmit_delay: Duration,
-    /// The field `ttl`.
+    /// The field `ttl`: hopfudge + number of nodes in the files, ping nodes included.
     pub ttl: u32,
     /// Dead time of ping members. Which there are cannot change in a run.
     pub deadping: Duration,
@@ -95,7 +95,7 @@ impl Engine {
         self.config.warntime = new.warntime;
         self.config.initdead = new.initdead;
         self.config.max_rexmit_delay = new.max_rexmit_delay;
-        self.config.ttl = new.ttl;
+        self.config.ttl = self.ttl_with_members(new.ttl);
         self.config.pings.deadtime = new.deadping;
         let was_on = self.ipfail_is_on();
         self.config.failback = new.failback;
@@ -119,6 +119,13 @@ impl Engine {
         }
         let wanted = self.failover.hold.minus(self.yielding());
         self.exchange_groups(new.groups, wanted);
+    }
+
+    /// The files count their own nodes; others have come, or some of those were deleted.
+    fn ttl_with_members(&self, of_files: u32) -> u32 {
+        let count = |nodes: usize| u32::try_from(nodes).unwrap_or(u32::MAX);
+        let (now, at_start) = (count(self.node_ids().count()), count(self.config.nodes.len()));
+        of_files.saturating_add(now).saturating_sub(at_start)
     }
 
     /// The time from this heartbeat to the next.

@@ -69,6 +69,7 @@ impl<P: Port> Heart<P> {
         self.voice.exchange(names, log_refused);
         let now = clock::now();
         self.engine.reconfigure(now, engine);
+        self.form_ring();
         self.perform_outputs(now);
         self.deadline = self.engine.next_deadline();
         self.replace_farewell();

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use hb_engine::{Action, Event, JobId, Now, Outcome, Output};
+use hb_engine::{Action, Event, Forward, JobId, LinkId, Now, Outcome, Output, Tick};
 use hb_resource::stop_point::StopPoint;
 
 use super::lease::is_heartbeat;
-use super::receive::TURN;
+use super::receive::{TURN, Wire};
+use super::voice::Voice;
 use super::{FromHeart, Heart, JobEnd, Port};
 use crate::clock;
 
@@ -15,6 +16,28 @@ impl<P: Port> Heart<P> {
     pub(super) fn perform_outputs(&mut self, now: Now) {
         while let Some(output) = self.engine.poll_urgent() {
             self.perform(now, output);
+        }
+        while let Some(forward) = self.engine.poll_forward() {
+            self.perform_forward(now, &forward);
+        }
+    }
+
+    /// Tells the engine which of the media are lines: they form a ring.
+    pub(super) fn form_ring(&mut self) {
+        let wires = self.wires.iter().zip(0..).filter(|(wire, _)| wire.port.carries_text());
+        self.engine.form_ring(wires.map(|(_, index)| LinkId(index)).collect());
+    }
+
+    /// What another node says goes out on all other lines, under our signature.
+    fn perform_forward(&mut self, now: Now, forward: &Forward) {
+        let Forward { from, message } = forward;
+        let ring = self.signature.ring(&self.keys);
+        if let Err(error) = self.packing.seal_text_into(ring, message, &mut self.outgoing_text) {
+            return self.voice.not_sealed(now.tick, &error);
+        }
+        let others = self.wires.iter_mut().zip(0..).filter(|(_, index)| LinkId(*index) != *from);
+        for (wire, _) in others.filter(|(wire, _)| wire.port.carries_text()) {
+            wire.send(&self.outgoing_text, &mut self.voice, now.tick);
         }
     }
 
@@ -63,26 +86,7 @@ impl<P: Port> Heart<P> {
                 }
             }
             let packet = if wire.port.carries_text() { &self.outgoing_text } else { &self.outgoing };
-            if packet.is_empty() {
-                // It has no such form, which was told.
-                wire.counts.send_errors += 1;
-                continue;
-            }
-            match wire.port.send(packet) {
-                Ok(()) => {
-                    wire.counts.sent += 1;
-                    wire.echo = wire.port.hears_itself();
-                    if std::mem::take(&mut wire.failing) {
-                        self.voice.send_works(now.tick, wire.port.name());
-                    }
-                }
-                Err(error) => {
-                    wire.counts.send_errors += 1;
-                    if !std::mem::replace(&mut wire.failing, true) {
-                        self.voice.send_failed(now.tick, wire.port.name(), &error);
-                    }
-                }
-            }
+            wire.send(packet, &mut self.voice, now.tick);
         }
         if is_heartbeat(message) {
             self.lease_beat(sent);
@@ -123,6 +127,31 @@ impl<P: Port> Heart<P> {
         }
         if *event == Event::Stopped {
             self.stopped = true;
+        }
+    }
+}
+
+impl<P: Port> Wire<P> {
+    fn send(&mut self, packet: &[u8], voice: &mut Voice, now: Tick) {
+        if packet.is_empty() {
+            // It has no such form, which was told.
+            self.counts.send_errors += 1;
+            return;
+        }
+        match self.port.send(packet) {
+            Ok(()) => {
+                self.counts.sent += 1;
+                self.echo = self.port.hears_itself();
+                if std::mem::take(&mut self.failing) {
+                    voice.send_works(now, self.port.name());
+                }
+            }
+            Err(error) => {
+                self.counts.send_errors += 1;
+                if !std::mem::replace(&mut self.failing, true) {
+                    voice.send_failed(now, self.port.name(), &error);
+                }
+            }
         }
     }
 }

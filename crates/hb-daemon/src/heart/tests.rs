@@ -55,7 +55,7 @@ impl Port for TestPort {
     }
 
     fn carries_text(&self) -> bool {
-        false
+        self.name.starts_with("tty")
     }
 
     fn is_renewable(&self) -> bool {

@@ -107,6 +107,7 @@ impl Engine {
             // What an earlier run of it acknowledged, lost or refused says nothing about this one.
             let known = self.node(node).generation;
             if number::hex(message, "hg").is_none_or(|generation| generation >= known) {
+                self.pass_on_plain(link, message);
                 self.receive_plain(node, kind, message);
             }
             return;
@@ -221,6 +222,7 @@ impl Engine {
         if !self.admit_generation(node, generation, seq, message) {
             return None;
         }
+        self.pass_on(node, link, generation, seq, message);
         let delay = self.config.max_rexmit_delay;
         let now = self.now.tick;
         let Self { nodes, random, .. } = self;

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{Config, Failback, LinkConfig, NodeConfig};
 use crate::id::LinkId;
 use crate::io::{Input, Output};
+use crate::reconfigure::{LinkPlan, Reconfiguration};
 use crate::time::{Tick, WallSeconds};
 use alloc::format;
 use alloc::string::ToString;
@@ -97,6 +98,35 @@ fn a_stranger_joins_with_its_first_message_and_counts_from_the_second() {
     give(&mut engine, 200, status(2));
     assert_eq!(engine.snapshot(at(200)).nodes[2].status, "up");
     assert_eq!(names(&engine), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_reload_counts_those_who_joined_in_ttl() {
+    let mut engine = engine(true, &[]);
+    give(&mut engine, 100, from("c", "status", 1, &[("st", "up")]));
+    assert_eq!(engine.config.ttl, 4);
+    let again = |engine: &mut Engine, ttl| {
+        let new = Reconfiguration {
+            keepalive: engine.config.keepalive,
+            deadtime: engine.config.deadtime,
+            warntime: engine.config.warntime,
+            initdead: engine.config.initdead,
+            max_rexmit_delay: engine.config.max_rexmit_delay,
+            ttl,
+            deadping: engine.config.pings.deadtime,
+            ipfail: false,
+            failback: Failback::On,
+            links: vec![LinkPlan { config: engine.config.links[0].clone(), before: Some(LinkId(0)) }],
+            groups: vec![],
+            files_digest: String::new(),
+        };
+        engine.reconfigure(at(150), new);
+        engine.config.ttl
+    };
+    assert_eq!(again(&mut engine, 3), 4);
+    assert_eq!(again(&mut engine, 5), 6, "hopfudge has grown by two");
+    give(&mut engine, 100_000, from("b", "delnode", 1, &[("nodelist", "c")]));
+    assert_eq!(again(&mut engine, 3), u32::try_from(engine.node_ids().count()).unwrap() + 1);
 }
 
 #[test]

@@ -47,6 +47,42 @@ fn media_come_move_and_go_while_the_others_are_heard() {
 }
 
 #[test]
+fn what_comes_over_a_line_goes_out_on_the_other_lines() {
+    let mut bench = bench();
+    let (first, first_line) = port("ttyS0");
+    let (second, second_line) = port("ttyS1");
+    for end in [&first_line, &second_line, &bench.network] {
+        end.set_nonblocking(true).unwrap();
+    }
+    bench.change(|change| {
+        for port in [first, second] {
+            let config = LinkConfig { name: port.name.clone() };
+            change.engine.links.push(LinkPlan { config, before: None });
+            change.names.links.push(port.name.clone());
+            change.ports.push(port);
+        }
+    });
+    bench.turn();
+    bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
+    first_line.send(&heartbeat(2, &keys("secret"))).unwrap();
+    second_line.send(&heartbeat(2, &keys("secret"))).unwrap();
+    bench.turn();
+    let passed_on = |end: &UnixDatagram| {
+        let mut packet = [0; 2048];
+        let packets =
+            std::iter::from_fn(|| end.recv(&mut packet).ok().map(|length| packet[..length].to_vec()));
+        let of_peer = packets.filter_map(|packet| {
+            let message = keys("secret").open(&packet).unwrap();
+            let text = |name| message.text(name).unwrap().to_owned();
+            (text("src") == "cc2").then(|| (packet.starts_with(b">>>"), text("seq"), text("ttl")))
+        });
+        of_peer.collect::<Vec<_>>()
+    };
+    assert_eq!(passed_on(&second_line), [(true, "2".to_owned(), "2".to_owned())]);
+    assert_eq!((passed_on(&first_line), passed_on(&bench.network)), (vec![], vec![]));
+}
+
+#[test]
 fn a_change_that_does_not_fit_changes_nothing() {
     let mut bench = bench();
     bench.change(|change| {
