@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod compression;
 #[cfg(test)]
+mod fragments;
+#[cfg(test)]
 mod healing;
 #[cfg(test)]
 mod ipfail;
@@ -20,8 +22,12 @@ mod ping;
 #[cfg(test)]
 mod ppp;
 #[cfg(test)]
+mod ring;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod serial;
+#[cfg(test)]
+mod ten;
 #[cfg(test)]
 mod udp;

@@ -114,10 +114,13 @@ impl Scene {
 
     /// Starts both, and waits until each sees the other active, and up on each of these links.
     pub(crate) async fn start(&self, links: &[&str]) {
+        let mut begun = Instant::now();
         for node in &self.nodes {
+            begun = Instant::now();
             node.start().await.unwrap();
         }
         self.see_each_other(links).await;
+        println!("{:?}: both active {:?} after the second was started", self.pair, begun.elapsed());
     }
 
     pub(crate) async fn see_each_other(&self, links: &[&str]) {
@@ -240,7 +243,7 @@ async fn account(node: &Node) -> Account {
 }
 
 /// What `cl_status` of a 3.0.6 node answers.
-async fn ask_306(node: &Node, question: &[&str]) -> String {
+pub(crate) async fn ask_306(node: &Node, question: &[&str]) -> String {
     let output = node.host().run(&[&["cl_status"], question].concat(), LIMIT).await.unwrap();
     output.stdout.trim().to_owned()
 }
@@ -251,6 +254,6 @@ pub(crate) fn program(name: &str) -> PathBuf {
 }
 
 /// The lab's helper program of this build.
-fn agent() -> Agent {
+pub(crate) fn agent() -> Agent {
     Agent::new(PathBuf::from(env!("CARGO_BIN_EXE_hb-lab-agent")), Vec::new())
 }

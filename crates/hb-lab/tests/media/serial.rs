@@ -29,16 +29,22 @@ pub(crate) struct Cable {
 impl Cable {
     /// Plugs both ends in; a device that was there before is replaced.
     pub(crate) async fn plug(scene: &Scene) -> Self {
+        let ends = [(scene.alpha().host(), DEVICE), (scene.beta().host(), DEVICE)];
+        Self::between(ends, BYTES_PER_SECOND).await
+    }
+
+    /// Plugs in between these hosts, as these devices; so many bytes pass a second in each direction.
+    pub(crate) async fn between(ends: [(&Host, &str); 2], speed: u128) -> Self {
         let mut masters = Vec::new();
-        for node in [scene.alpha(), scene.beta()] {
+        for (host, device) in ends {
             let (master, name) = terminal();
-            plug_in(node.host(), &name).await;
+            plug_in(host, &name, device).await;
             masters.push(master);
         }
         let masters: [OwnedFd; 2] = masters.try_into().unwrap();
         let [noisy, cut, pulled] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let flags = [&noisy, &cut, &pulled].map(Arc::clone);
-        let relay = Some(thread::spawn(move || relay(&masters, &flags)));
+        let relay = Some(thread::spawn(move || relay(&masters, speed, &flags)));
         Self { noisy, cut, pulled, relay }
     }
 
@@ -96,13 +102,13 @@ fn terminal() -> (OwnedFd, String) {
     (master, name)
 }
 
-async fn plug_in(host: &Host, name: &str) {
-    let output = host.run(&["ln", "-sfn", name, DEVICE], Duration::from_secs(10)).await.unwrap();
+async fn plug_in(host: &Host, name: &str, device: &str) {
+    let output = host.run(&["ln", "-sfn", name, device], Duration::from_secs(10)).await.unwrap();
     assert!(output.succeeded(), "{output:?}");
 }
 
 /// Passes bytes on in both directions, at the speed of the line.
-fn relay(masters: &[OwnedFd; 2], [noisy, cut, pulled]: &[Arc<AtomicBool>; 3]) {
+fn relay(masters: &[OwnedFd; 2], speed: u128, [noisy, cut, pulled]: &[Arc<AtomicBool>; 3]) {
     let mut sources = [Noise::new(1), Noise::new(2)];
     let mut before = Instant::now();
     // Millionths of bytes that may pass.
@@ -110,7 +116,7 @@ fn relay(masters: &[OwnedFd; 2], [noisy, cut, pulled]: &[Arc<AtomicBool>; 3]) {
     while !pulled.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(5));
         let now = Instant::now();
-        credit += now.duration_since(before).as_micros() * BYTES_PER_SECOND;
+        credit += now.duration_since(before).as_micros() * speed;
         before = now;
         let mut room = [0; 256];
         let most = usize::try_from(credit / 1_000_000).unwrap().min(room.len());
