@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use hb_config::{LoadOptions, RealHost};
+use hb_config::{LoadOptions, RealHost, protection};
 
 use crate::Done;
 use crate::arguments::{Check, Format};
@@ -13,7 +13,11 @@ pub(crate) fn check(arguments: &Check) -> Done {
     let options = LoadOptions { node_name: arguments.node_name.clone() };
     let loaded = hb_config::load_with(&arguments.dir, &RealHost, &options);
     match arguments.format {
-        Format::Text => print(&loaded.render(std::io::stdout().is_terminal()))?,
+        Format::Text => {
+            print(&loaded.render(std::io::stdout().is_terminal()))?;
+            let lines = loaded.config.iter().flat_map(protection);
+            print(&lines.map(|line| format!("protection: {line}\n")).collect::<String>())?;
+        }
         Format::Json => print(&format!("{}\n", loaded.json()))?,
     }
     match loaded.exit_code() {

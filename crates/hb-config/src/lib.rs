@@ -7,6 +7,7 @@
 //!   [`Code::explain`]
 //! - [`convert()`]: old spellings of ha.cf to present ones
 //! - [`hb_toml_example`], [`hb_toml_page`]: documents about hb.toml, made from its table of keys
+//! - [`protection()`]: what keeps a node that hangs from answering beside the other one, in words
 //!
 //! A file goes through three forms: bytes, cut into lines and words with their places as 3.0.6 cuts them; a draft of
 //! single values; the checked configuration. All problems of all files are found in one run. The verdict is that of
@@ -29,6 +30,7 @@ mod json;
 mod line;
 mod load;
 mod pattern;
+mod protection;
 mod render;
 mod source;
 mod suggest;
@@ -46,4 +48,5 @@ pub use ha_cf::defaults;
 pub use hb_toml::{example as hb_toml_example, manual_page as hb_toml_page};
 pub use host::{Host, InterfaceState, PathFacts, PathKind, RealHost, Route};
 pub use load::{LoadOptions, Loaded, load, load_keys, load_with, node_name};
+pub use protection::{protection, unleased};
 pub use source::{FileKind, Place, Source};

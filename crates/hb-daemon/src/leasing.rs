@@ -94,29 +94,20 @@ impl Leasing {
         if in_time { Ok(()) } else { Err("the new addresses cannot be leased yet".to_owned()) }
     }
 
-    /// What the lease protects from and what not, in words.
-    pub(crate) fn words(&self, counts: LeaseCounts) -> String {
+    /// What the lease protects from and what not, in words; `unleased` are the groups for which there is none.
+    pub(crate) fn words(&self, counts: LeaseCounts, unleased: &[String]) -> Vec<String> {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let without = "a heart that hangs keeps answering for its addresses while the other node takes them";
-        let Some(keeper) = keeper.as_ref() else {
-            let reason = self.problem.as_deref().unwrap_or("the node stops");
-            return format!("no lease in the kernel ({reason}): {without}");
+        let Some(keeper) = keeper.as_ref().filter(|_| !counts.has_no_room) else {
+            let no_room = "keepalive and dead time leave no room for one";
+            let reason = self.problem.as_deref().unwrap_or(if counts.has_no_room { no_room } else { "the node stops" });
+            return vec![without(reason)];
         };
-        if counts.has_no_room {
-            return format!(
-                "no lease in the kernel (keepalive and dead time leave no room for one): {without}"
-            );
-        }
         if !keeper.is_in_force() {
-            return format!("no lease in the kernel (its table cannot be kept): {without}");
+            return vec![without("its table cannot be kept")];
         }
-        let mut words =
-            "lease in the kernel: a heart that hangs or is killed loses its addresses before the other node takes them; \
-             local clients of this machine are not kept from them"
-                .to_owned();
-        if !self.except.is_empty() {
-            words = [&words, "; not for what hb.toml excepts: ", &self.except.join(", ")].concat();
-        }
+        let mut words = "lease in the kernel: a heart that hangs or is killed loses its addresses before the other node takes \
+                         them; not covered: cut links, a paused virtual machine, programs on this machine"
+            .to_owned();
         if counts.is_closed {
             words.push_str(
                 "; IT RAN OUT: the addresses of this node are closed until the other node was heard",
@@ -128,7 +119,7 @@ impl Leasing {
                 format!("; it ran out {lost} times, and its table was removed by others {rebuilt} times");
             words.push_str(&more);
         }
-        words
+        [&[words], unleased].concat()
     }
 
     /// At the end of a run in good order: nothing is gated any more.
@@ -144,6 +135,13 @@ impl Leasing {
 fn leased<'a>(except: &[String], groups: impl Iterator<Item = &'a GroupSpec>) -> BTreeSet<IpAddr> {
     let groups = groups.filter(|group| !except.contains(&group.key));
     groups.flat_map(GroupSpec::addresses).map(|address| address.address).collect()
+}
+
+fn without(reason: &str) -> String {
+    format!(
+        "no lease in the kernel ({reason}): a heart that hangs keeps answering for its addresses while the other node takes \
+         them"
+    )
 }
 
 /// Longest wait for the table; usually it takes a millisecond.

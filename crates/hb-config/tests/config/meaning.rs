@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hb_config::{
     Checked, Failback, LoadOptions, Loaded, Medium, PingKind, Resource, ResourceKind, load, load_keys,
-    load_with,
+    load_with, protection,
 };
 
 use super::fake_host::{DIR, FakeHost};
@@ -40,6 +40,28 @@ fn nice_failback_means_what_it_meant_when_it_was_new() {
     assert_eq!(failback("nice_failback on\nauto_failback on\n"), Failback::On);
     assert_eq!(failback(""), Failback::Legacy);
     assert_eq!(failback("auto_failback LEGACY\n"), Failback::Legacy);
+}
+
+#[test]
+fn the_protection_of_each_group_is_said() {
+    let said = |lines: &str, haresources: &str, settings: &[&str]| {
+        let mut config = config(&format!("bcast eth0\nauto_failback on\n{lines}"), haresources);
+        config.lease.enabled = !settings.contains(&"off");
+        config.lease.except = settings.iter().map(|key| (*key).to_owned()).collect();
+        protection(&config)
+    };
+    let groups = "cc1 10.81.0.10 apache\ncc2 10.81.0.20\ncc2 mail\n";
+    let all = said("", groups, &["10.81.0.20"]);
+    assert!(all[0].starts_with("lease of 7970 ms in the kernel"), "{all:?}");
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(all[1].starts_with("group 10.81.0.20 is not leased: excepted in hb.toml"), "{all:?}");
+    assert!(all[2].starts_with("group mail is not leased: it has no address"), "{all:?}");
+    let off = said("", groups, &["off"]);
+    assert!(off.len() == 1 && off[0].starts_with("no lease (switched off in hb.toml)"), "{off:?}");
+    let short = said("deadtime 4\n", groups, &[]);
+    assert!(short.len() == 1 && short[0].starts_with("no lease (keepalive and dead time"), "{short:?}");
+    assert_eq!(said("deadtime 4100ms\n", groups, &["10.81.0.20", "mail"]).len(), 3);
+    assert!(said("", "", &[]).is_empty(), "nothing to protect");
 }
 
 #[test]

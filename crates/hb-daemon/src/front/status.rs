@@ -24,6 +24,8 @@ pub(crate) struct Background {
     pub(crate) not_in_force: Vec<String>,
     /// What protects against two owners and what does not, in words.
     pub(crate) protection: Vec<String>,
+    /// The groups that are not leased where others are, in words.
+    pub(crate) unleased: Vec<String>,
     /// The lease of the addresses, which is protection as well.
     pub(crate) leasing: Leasing,
 }
@@ -35,6 +37,7 @@ impl Background {
             scheduling,
             not_in_force: checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
             protection: mapping::protection(checked, &in_force.link_names()),
+            unleased: hb_config::unleased(checked),
             leasing,
         }
     }
@@ -69,8 +72,12 @@ pub(super) fn status(
             problem: background.scheduling.problem.clone(),
         },
         not_in_force: background.not_in_force.clone(),
-        protection: [vec![background.leasing.words(lease)], watchdog.words(), background.protection.clone()]
-            .concat(),
+        protection: [
+            background.leasing.words(lease, &background.unleased),
+            watchdog.words(),
+            background.protection.clone(),
+        ]
+        .concat(),
     }
 }
 

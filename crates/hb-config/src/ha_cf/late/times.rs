@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::protection::LEASE_MARGIN;
 use crate::source::Mark;
 
 use super::super::HaCf;
@@ -22,8 +23,6 @@ const DEFAULT_KEEPALIVE: u64 = 1000;
 const DEFAULT_DEADTIME: u64 = 30_000;
 /// A shorter initial dead time gets a warning.
 const COMFORTABLE_INITDEAD: u64 = 10_000;
-/// For the timers of the kernel (`hb_resource::lease::MARGIN`).
-const LEASE_MARGIN: u64 = 30;
 
 /// Fills in the defaults and checks the relations.
 pub(super) fn check(cf: &mut HaCf<'_>) {

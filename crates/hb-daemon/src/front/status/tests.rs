@@ -79,6 +79,7 @@ fn numbers_become_names() {
         scheduling: Scheduling { realtime: true, memory_locked: false, problem: Some("memory".to_owned()) },
         not_in_force: vec!["watchdog".to_owned()],
         protection: vec!["none".to_owned()],
+        unleased: Vec::new(),
         leasing: Leasing::default(),
     };
     let log = LogCounts { dropped: 8, unwritten: 9 };
