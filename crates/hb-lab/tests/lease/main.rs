@@ -17,3 +17,5 @@ mod ipv6;
 mod mutants;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod sentinel;
