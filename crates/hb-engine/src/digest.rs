@@ -6,6 +6,7 @@
 use core::hash::{Hash, Hasher};
 
 use crate::engine::Engine;
+use crate::id::HoldSet;
 use crate::time::Tick;
 
 impl Engine {
@@ -46,6 +47,9 @@ impl crate::failover::Failover {
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);
         (self.taken, self.stop).hash(hasher);
+        for half in [HoldSet::LOCAL, HoldSet::FOREIGN] {
+            self.claims.compare(half, partner.claims).hash(hasher);
+        }
         for tick in [
             self.standby_deadline,
             self.given_until,

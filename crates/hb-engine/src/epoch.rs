@@ -58,7 +58,7 @@ impl Engine {
 
 const FIELD: &str = "hb-epoch";
 /// What an honest cluster never reaches, and scripts can still count with.
-const LARGEST: u64 = 1 << 53;
+pub(crate) const LARGEST: u64 = 1 << 53;
 /// Nodes that begin at the time, in seconds, are never so far from each other. Without this bound a single status could
 /// bring the number to its end, where starts can no longer be told from each other.
 const FARTHEST: u64 = 1 << 32;

@@ -5,6 +5,7 @@
 //! release stays announced until it is gone; nobody waits ten seconds when both nodes start together; a healed
 //! partition costs no restart; groups that nobody owns are adopted.
 
+mod claim;
 pub(crate) mod groups;
 mod ipfail;
 mod legacy;
@@ -24,6 +25,7 @@ use crate::engine::Engine;
 use crate::id::{HoldSet, NodeId};
 use crate::time::Tick;
 
+pub(crate) use claim::Claims;
 pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
@@ -146,6 +148,8 @@ pub(crate) struct Partner {
     pub(crate) leaving: bool,
     /// What it took because it declared us dead, in its own terms (`hb-taken`); `None` if it never lost sight of us.
     pub(crate) taken: Option<HoldSet>,
+    /// Since when it holds what it holds, in its own terms (`hb-epochs`).
+    pub(crate) claims: Claims,
     /// The number of the newest announcement of its run: what is older and comes later is void.
     pub(crate) newest: u64,
 }
@@ -156,6 +160,8 @@ pub(crate) struct Failover {
     pub(crate) phase: Phase,
     /// What we hold, are acquiring, or have not yet wholly released.
     pub(crate) hold: HoldSet,
+    /// Since when.
+    pub(crate) claims: Claims,
     /// The other node of this layer: two nodes only (`failover.md` 11.32).
     pub(crate) partner_id: Option<NodeId>,
     pub(crate) partner: Partner,
@@ -211,6 +217,7 @@ impl Failover {
         Self {
             phase: Phase::Init,
             hold: HoldSet::NONE,
+            claims: Claims::default(),
             partner_id: partner_id.filter(|id| *id != config.local).take(1).next(),
             partner: Partner::default(),
             standby: Standby::Not,

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use hb_engine::{
-    Action, Command, Engine, Event, Failback, HoldSet, Input, JobId, LinkId, Now, Outcome, Output, Tick,
+    Action, Command, Config, Engine, Event, Failback, HoldSet, Input, JobId, LinkId, Now, Outcome, Output, Tick,
     WallSeconds,
 };
 use hb_wire::Message;
@@ -216,7 +216,8 @@ impl State {
             Move::Boot(node) => {
                 self.generations[node] += 1;
                 self.spoken[node] = 0;
-                let config = config(setup, node, self.generations[node]);
+                // Numbers that only grow would make every state a new one.
+                let config = Config { first_epoch: None, ..config(setup, node, self.generations[node]) };
                 self.engines[node] = Some(Engine::new(config, 1, self.stamp()));
                 self.drain(node);
             }

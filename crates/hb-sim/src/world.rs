@@ -373,7 +373,7 @@ fn hash(text: Option<&str>) -> u64 {
 /// The fields of a message that matter to a reader.
 fn brief(message: &Message) -> String {
     let mut text = format!("-> {}", message.kind().unwrap_or("?"));
-    for name in ["rsc_hold", "isstable", "info", "hb-taken", "hb-ask", "result", "firstseq", "ackseq", "seq"]
+    for name in ["rsc_hold", "isstable", "info", "hb-taken", "hb-epochs", "hb-ask", "result", "firstseq", "ackseq", "seq"]
     {
         if let Some(value) = message.text(name) {
             let _ = write!(text, " {name}={value}");
@@ -403,7 +403,8 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         ttl: 3,
         failback: setup.failback,
         files_digest: String::new(),
-        first_epoch: None,
+        // Larger than any that an earlier run can have reached.
+        first_epoch: Some(generation * 100_000),
         pings: PingConfig::default(),
         membership: Membership::default(),
         groups: setup.groups.iter().enumerate().map(group).collect(),

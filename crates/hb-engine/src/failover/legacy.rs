@@ -143,7 +143,7 @@ impl Engine {
         // Perhaps it has answered for some of them before it started anew.
         self.failover.requests.asked = self.failover.groups.not_wanted(HoldSet::LOCAL);
         if self.failover.requests.asked.is_empty() {
-            self.failover.hold = self.failover.hold.union(HoldSet::LOCAL);
+            self.claim(HoldSet::LOCAL);
         }
         self.assume_legacy_holdings();
         self.ask_for_groups();
@@ -280,7 +280,7 @@ impl Engine {
             return;
         }
         self.failover.requests.asked.retain(|asked| *asked != group);
-        self.failover.hold = self.failover.hold.union(HoldSet::LOCAL);
+        self.claim(HoldSet::LOCAL);
         self.assume_legacy_holdings();
         if self.failover.requests.asked.is_empty() {
             self.failover.requests.again = None;

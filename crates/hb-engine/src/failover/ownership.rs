@@ -131,6 +131,7 @@ impl Engine {
         if let Some(taken) = self.failover.taken {
             message.push_text("hb-taken", taken.as_str());
         }
+        self.failover.claims.tell(&mut message);
         message
     }
 
@@ -148,7 +149,7 @@ impl Engine {
         if set.contains(HoldSet::LOCAL) {
             self.failover.requests.give_up_asking();
         }
-        self.failover.hold = self.failover.hold.union(set);
+        self.claim(set);
         self.add_goal(goal, set);
         self.report(Event::Acquiring { set, why });
         self.want(set, true);
@@ -186,6 +187,7 @@ impl Engine {
                 self.report_acquired(set);
             } else {
                 self.failover.hold = self.failover.hold.minus(set);
+                self.failover.claims.forget(set);
                 self.failover.taken = self.failover.taken.map(|taken| taken.minus(set));
                 self.report(Event::Released { set });
             }
@@ -279,7 +281,7 @@ impl Engine {
         // The announcement comes before the work, as the peer waits for it.
         let peer_has_ours = self.failover.partner.hold.is_some_and(|hold| hold.contains(HoldSet::FOREIGN));
         if !peer_has_ours {
-            self.failover.hold = self.failover.hold.union(HoldSet::LOCAL);
+            self.claim(HoldSet::LOCAL);
         }
         self.announce(true, None);
         if peer_has_ours {

@@ -153,7 +153,7 @@ impl Engine {
 
     /// Whether a set that both claim is the other node's.
     ///
-    /// Between two of ours this is symmetric in what both announce (`hb-taken`), so both come to opposite answers.
+    /// Between two of ours this is symmetric in what both announce (`hb-taken`, `hb-epochs`), so both come to opposite answers.
     fn must_give_up(&self, peer: NodeId, set: HoldSet) -> bool {
         let mine = self.failover.taken;
         if !self.node(peer).speaks_hb {
@@ -163,16 +163,19 @@ impl Engine {
         let theirs = self.failover.partner.taken.map(HoldSet::mirrored);
         let (mine_taken, theirs_taken) =
             (mine.is_some_and(|mine| mine.contains(set)), theirs.is_some_and(|theirs| theirs.contains(set)));
-        // If that does not tell, the preferred node keeps.
-        let not_preferred = set == HoldSet::FOREIGN;
+        // If that does not tell, the one with the older epoch releases; without epochs, the node that is not preferred.
+        let is_older = match self.failover.claims.compare(set, self.failover.partner.claims) {
+            Some(order) if order.is_ne() => order.is_lt(),
+            Some(_) | None => set == HoldSet::FOREIGN,
+        };
         match (mine.is_some(), theirs.is_some()) {
             // Both were wrong about the other: whoever took gives back.
             (true, true) if mine_taken != theirs_taken => mine_taken,
             // Only one was wrong: it took over by right of its verdict and can serve; the other was asleep, or is
             // perhaps not heard even now.
-            (true, false) => !mine_taken && not_preferred,
-            (false, true) => theirs_taken || not_preferred,
-            (true, true) | (false, false) => not_preferred,
+            (true, false) => !mine_taken && is_older,
+            (false, true) => theirs_taken || is_older,
+            (true, true) | (false, false) => is_older,
         }
     }
 

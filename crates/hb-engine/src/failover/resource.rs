@@ -2,7 +2,7 @@
 
 use hb_wire::Message;
 
-use super::{Goal, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby};
+use super::{Claims, Goal, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
@@ -85,6 +85,7 @@ impl Engine {
         let before = self.failover.partner.hold.replace(hold);
         self.failover.partner.taken =
             message.text("hb-taken").map(|text| HoldSet::parse(text).unwrap_or_default().intersection(hold));
+        self.failover.partner.claims = Claims::read(message);
         self.resources_received();
         let Some(stable) = message.text("isstable").map(|text| text == "1") else {
             // Row 12: a take-over script's report. What it took because it had declared us dead may run here.

@@ -77,3 +77,57 @@ fn a_node_alone_numbers_its_first_starts() {
         groups.iter().filter(|group| group.home == Some(NodeId(0))).map(|group| group.epoch).collect();
     assert!(!epochs.is_empty() && epochs.iter().all(Option::is_some), "{epochs:?}");
 }
+
+/// Both hold our groups, and neither declared the other dead: does this node, stable, with that epoch, keep them?
+fn keeps(epochs: Option<&str>, taken: Option<&str>) -> bool {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.count_epochs_from(0x100);
+    engine.failover.hold = HoldSet::NONE;
+    engine.claim(HoldSet::LOCAL);
+    give(&mut engine, 100, 50, status(&[("hb-epoch", "200")]));
+    let mut message = Message::new("resource");
+    for (name, value) in [("rsc_hold", "all"), ("rtype", "full"), ("isstable", "1")] {
+        message.push_text(name, value);
+    }
+    for (name, value) in [("hb-epochs", epochs), ("hb-taken", taken)] {
+        if let Some(value) = value {
+            message.push_text(name, value);
+        }
+    }
+    give(&mut engine, 200, 51, message);
+    engine.yielding().is_empty()
+}
+
+#[test]
+fn of_two_holders_the_one_with_the_older_epoch_releases() {
+    assert!(!keeps(Some("5,200"), None), "it took them later");
+    assert!(keeps(Some("5,50"), None), "long before us");
+    assert!(keeps(None, None), "an older release: the preferred node keeps");
+    assert!(keeps(Some("200,0"), None), "it says nothing about this half");
+    // Who declared the other one dead knows better.
+    assert!(!keeps(Some("5,50"), Some("foreign")), "it took them from us, who were asleep");
+}
+
+#[test]
+fn a_half_has_a_number_as_long_as_it_is_held() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.count_epochs_from(0x100);
+    let said = |engine: &mut Engine| {
+        drain(engine);
+        engine.announce_state();
+        let sent = drain(engine).into_iter().find_map(|output| match output {
+            Output::Send(message) => Some(message.text("hb-epochs").map(ToOwned::to_owned)),
+            Output::Do { .. } | Output::Report(_) => None,
+        });
+        sent.unwrap()
+    };
+    assert_eq!(said(&mut engine), None, "held since before there were epochs");
+    engine.failover.hold = HoldSet::NONE;
+    engine.claim(HoldSet::LOCAL);
+    let first = said(&mut engine);
+    assert_eq!(first.as_deref(), Some("101,0"));
+    engine.claim(HoldSet::ALL);
+    assert_eq!(said(&mut engine).as_deref(), Some("101,103"), "only what is new gets a new one");
+    engine.failover.claims.forget(HoldSet::LOCAL);
+    assert_eq!(said(&mut engine).as_deref(), Some("0,103"));
+}
