@@ -99,7 +99,11 @@ impl Leasing {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(keeper) = keeper.as_ref().filter(|_| !counts.has_no_room) else {
             let no_room = "keepalive and dead time leave no room for one";
-            let reason = self.problem.as_deref().unwrap_or(if counts.has_no_room { no_room } else { "the node stops" });
+            let reason = self.problem.as_deref().unwrap_or(if counts.has_no_room {
+                no_room
+            } else {
+                "the node stops"
+            });
             return vec![without(reason)];
         };
         if !keeper.is_in_force() {

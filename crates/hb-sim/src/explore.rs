@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use hb_engine::{
-    Action, Command, Config, Engine, Event, Failback, HoldSet, Input, JobId, LinkId, Now, Outcome, Output, Tick,
-    WallSeconds,
+    Action, Command, Config, Engine, Event, Failback, HoldSet, Input, JobId, LinkId, Now, Outcome, Output,
+    Tick, WallSeconds,
 };
 use hb_wire::Message;
 

@@ -373,8 +373,18 @@ fn hash(text: Option<&str>) -> u64 {
 /// The fields of a message that matter to a reader.
 fn brief(message: &Message) -> String {
     let mut text = format!("-> {}", message.kind().unwrap_or("?"));
-    for name in ["rsc_hold", "isstable", "info", "hb-taken", "hb-epochs", "hb-ask", "result", "firstseq", "ackseq", "seq"]
-    {
+    for name in [
+        "rsc_hold",
+        "isstable",
+        "info",
+        "hb-taken",
+        "hb-epochs",
+        "hb-ask",
+        "result",
+        "firstseq",
+        "ackseq",
+        "seq",
+    ] {
         if let Some(value) = message.text(name) {
             let _ = write!(text, " {name}={value}");
         }

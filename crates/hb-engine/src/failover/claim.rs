@@ -32,17 +32,15 @@ impl Claims {
 
     /// Our claim to a half, against the claims of the other node in its own terms; nothing if one of both is not known.
     pub(crate) fn compare(self, set: HoldSet, theirs: Self) -> Option<Ordering> {
-        let (ours, theirs) = if set == HoldSet::LOCAL {
-            (self.local, theirs.foreign)
-        } else {
-            (self.foreign, theirs.local)
-        };
+        let (ours, theirs) =
+            if set == HoldSet::LOCAL { (self.local, theirs.foreign) } else { (self.foreign, theirs.local) };
         Some(ours?.cmp(&theirs?))
     }
 
     /// What an announcement says; nothing of a node that does not know epochs, or of what can be no epoch.
     pub(crate) fn read(message: &Message) -> Self {
-        let number = |text: &str| u64::from_str_radix(text, 16).ok().filter(|epoch| (1..=LARGEST).contains(epoch));
+        let number =
+            |text: &str| u64::from_str_radix(text, 16).ok().filter(|epoch| (1..=LARGEST).contains(epoch));
         let Some((local, foreign)) = message.text(FIELD).and_then(|text| text.split_once(',')) else {
             return Self::default();
         };

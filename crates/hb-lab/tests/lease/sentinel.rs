@@ -77,11 +77,7 @@ async fn stranger(cluster: &mut Cluster, files: &ClusterFiles, family: Family) -
 async fn frames(client: &Host, recording: &str, address: IpAddr) -> Vec<(f64, String)> {
     let output = client.run(&["tcpdump", "-r", recording, "-tt", "-e", "-n"], LIMIT).await.unwrap();
     assert!(output.succeeded(), "{output:?}");
-    let claims = [
-        format!("tell {address},"),
-        format!("Reply {address} is-at"),
-        format!("tgt is {address},"),
-    ];
+    let claims = [format!("tell {address},"), format!("Reply {address} is-at"), format!("tgt is {address},")];
     let lines = output.stdout.lines().filter(|line| claims.iter().any(|claim| line.contains(claim.as_str())));
     let frame = |line: &str| {
         let mut words = line.split_whitespace();
