@@ -15,8 +15,9 @@ pub(crate) fn check(arguments: &Check) -> Done {
     match arguments.format {
         Format::Text => {
             print(&loaded.render(std::io::stdout().is_terminal()))?;
-            let lines = loaded.config.iter().flat_map(protection);
-            print(&lines.map(|line| format!("protection: {line}\n")).collect::<String>())?;
+            for line in loaded.config.iter().flat_map(protection) {
+                print(&format!("protection: {line}\n"))?;
+            }
         }
         Format::Json => print(&format!("{}\n", loaded.json()))?,
     }
