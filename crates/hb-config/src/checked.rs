@@ -232,13 +232,24 @@ pub struct AgentLimits {
 pub struct LeaseSettings {
     /// Whether any are. Default yes.
     pub enabled: bool,
+    /// What holds them.
+    pub by: LeaseBy,
     /// Groups whose addresses are not, each by its first resource as `haresources` spells it. Default none.
     pub except: Vec<String>,
 }
 
+/// What ends a lease that nobody renews.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseBy {
+    /// A table of `nf_tables`; where the kernel can have none, lifetimes.
+    Nftables,
+    /// The lifetime of each address.
+    Lifetime,
+}
+
 impl Default for LeaseSettings {
     fn default() -> Self {
-        Self { enabled: true, except: Vec::new() }
+        Self { enabled: true, by: LeaseBy::Nftables, except: Vec::new() }
     }
 }
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::checked::{AgentLimits, LeaseSettings};
+use crate::checked::{AgentLimits, LeaseBy, LeaseSettings};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
@@ -135,6 +135,7 @@ impl Reading<'_> {
             native_addresses: raw.addresses.native.unwrap_or(true),
             lease: LeaseSettings {
                 enabled: raw.lease.enabled.unwrap_or(true),
+                by: raw.lease.by.map_or(LeaseBy::Nftables, |by| by.0),
                 except: raw.lease.except.unwrap_or_default(),
             },
         }

@@ -39,7 +39,7 @@ mod wrap;
 
 pub use checked::{
     AddressSpec, AgentLimits, Autojoin, Checked, Compression, Facility, Failback, GenerationMethod, Group,
-    LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind, UuidFrom,
+    LeaseBy, LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind, UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use hb_config::Checked;
 use hb_engine::{Action, Engine, JobId, Outcome};
-use hb_resource::{Actuator, Job, JobAction, Report};
+use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
 use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, set_umask};
 use tokio::runtime::Runtime;
 
@@ -139,9 +139,9 @@ impl Node {
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
         // At most one unfinished job for each group: there is always room.
         let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
-        let actuator = Arc::new(start_actuator(options, &start, priority, Arc::clone(&job_ends), log)?);
-
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
+        let config = ActuatorConfig { lifetimes: leasing.lifetimes(), ..scripts_of(options, &start, priority) };
+        let actuator = Arc::new(start_actuator(config, Arc::clone(&job_ends), log)?);
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);
         let links = in_force.link_names();
@@ -257,18 +257,20 @@ fn keep_in(options: &Options, log: &Log) -> Keep {
     })
 }
 
-fn start_actuator(
-    options: &Options,
-    start: &Start,
-    priority: Option<i32>,
-    job_ends: Arc<Mailbox<JobEnd>>,
-    log: &Log,
-) -> Result<Actuator, StartFailure> {
+fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {
     let mut config = mapping::scripts(options, &start.checked);
     config.groups.clone_from(&start.groups);
     config.guard_command.clone_from(&options.guard_command);
     config.guard_command.extend((!options.foreground).then(|| GUARD_IN_BACKGROUND.into()));
     config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));
+    config
+}
+
+fn start_actuator(
+    config: ActuatorConfig,
+    job_ends: Arc<Mailbox<JobEnd>>,
+    log: &Log,
+) -> Result<Actuator, StartFailure> {
     let notes = log.clone();
     let report = move |report| match report {
         Report::Done { id, result } => {

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hb_config::Checked;
+use hb_config::{Checked, LeaseBy};
 use hb_resource::GroupSpec;
-use hb_resource::lease::{self, Keeper, Lease, Notice, Renewal};
+use hb_resource::lease::{self, Keeper, Lease, Lifetimes, Notice, Renewal};
 
 use crate::heart::{Hands, LeaseCounts, ToHeart};
 use crate::log::{Level, Log};
@@ -20,7 +20,9 @@ use crate::start::chain;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leasing {
     keeper: Arc<Mutex<Option<Keeper>>>,
-    /// Why there is none.
+    /// What there is instead, where the kernel can have no table.
+    lifetimes: Option<Lifetimes>,
+    /// Why there is no table.
     problem: Option<String>,
     /// Groups that are not leased, by their keys.
     except: Vec<String>,
@@ -39,21 +41,60 @@ impl Leasing {
             let text = format!("lease.except in hb.toml: `{key}` is the first resource of no group");
             log.line(Level::Warn, &text);
         }
-        let opened = if checked.lease.enabled {
-            Self::try_open(checked, groups, inbox, log)
-        } else {
-            Err(SWITCHED_OFF.to_owned())
+        let opened = match (checked.lease.enabled, checked.lease.by) {
+            (false, _) => Err(SWITCHED_OFF.to_owned()),
+            (true, LeaseBy::Lifetime) => Err("hb.toml asks for lifetimes".to_owned()),
+            (true, LeaseBy::Nftables) => Self::try_open(checked, groups, inbox, log),
         };
         match opened {
             Ok((keeper, hands)) => {
-                (Self { keeper: Arc::new(Mutex::new(Some(keeper))), problem: None, except }, Some(hands))
+                (Self { keeper: Arc::new(Mutex::new(Some(keeper))), except, ..Self::default() }, Some(hands))
             }
-            Err(problem) => {
+            Err(reason) => {
                 // What a crashed run has left would be renewed by nobody.
                 let _ = lease::remove();
-                (Self { keeper: Arc::default(), problem: Some(problem), except }, None)
+                let leasing = Self { problem: Some(reason.clone()), except, ..Self::default() };
+                if !checked.lease.enabled {
+                    return (leasing, None);
+                }
+                if lease::length(checked.keepalive, checked.deadtime).is_err() {
+                    // Lifetimes need more.
+                    problem(log, &reason);
+                    return (leasing, None);
+                }
+                leasing.fall_back(checked, groups, log)
             }
         }
+    }
+
+    /// Without a table: lifetimes of addresses, where there is room for them.
+    fn fall_back(self, checked: &Checked, groups: &[GroupSpec], log: &Log) -> (Self, Option<Hands>) {
+        let begun = lease::length_of_life(checked.keepalive, checked.deadtime)
+            .map_err(|error| chain(&error))
+            .and_then(|length| {
+                let begun = Lifetimes::begin(leased(&self.except, groups.iter()), length);
+                begun.map(|hands| (hands, length)).map_err(|error| error.to_string())
+            });
+        let reason = self.problem.clone().unwrap_or_default();
+        match begun {
+            Ok(((lifetimes, renewer), length)) => {
+                let text = format!(
+                    "The floating addresses are leased by lifetimes of {} s, which the kernel ends up to a second late: {reason}",
+                    length.as_secs()
+                );
+                log.line(Level::Warn, &text);
+                (Self { lifetimes: Some(lifetimes), ..self }, Some(Hands { steps: Box::new(renewer), length }))
+            }
+            Err(error) => {
+                let problem = problem(log, &format!("{reason}; nor can they have lifetimes: {error}"));
+                (Self { problem: Some(problem), ..self }, None)
+            }
+        }
+    }
+
+    /// For whoever puts addresses up.
+    pub(crate) fn lifetimes(&self) -> Option<Lifetimes> {
+        self.lifetimes.clone()
     }
 
     fn try_open(
@@ -63,7 +104,7 @@ impl Leasing {
         log: &Log,
     ) -> Result<(Keeper, Hands), String> {
         let length = lease::length(checked.keepalive, checked.deadtime)
-            .map_err(|error| problem(log, &chain(&error)))?;
+            .map_err(|error| chain(&error))?;
         let told = log.clone();
         let tell = move |notice| match notice {
             Notice::Rebuilt => {
@@ -79,9 +120,9 @@ impl Leasing {
         };
         let lease =
             Lease::open(leased(&checked.lease.except, groups.iter()), length, planted(log), Box::new(tell))
-                .map_err(|error| problem(log, &chain(&error)))?;
+                .map_err(|error| chain(&error))?;
         let Lease { latch, keeper } = lease;
-        let lengthener = keeper.lengthener().map_err(|error| problem(log, &chain(&error)))?;
+        let lengthener = keeper.lengthener().map_err(|error| chain(&error))?;
         log.line(Level::Info, &format!("Lease of the floating addresses: {} ms", length.as_millis()));
         Ok((keeper, Hands { steps: Box::new((latch, lengthener)), length }))
     }
@@ -89,35 +130,34 @@ impl Leasing {
     /// Gates the addresses of these groups as well. They are gated when this returns without an error.
     pub(crate) fn gate<'a>(&self, groups: impl Iterator<Item = &'a GroupSpec>) -> Result<(), String> {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(keeper) = keeper.as_ref() else { return Ok(()) };
+        let Some(keeper) = keeper.as_ref() else {
+            if let Some(lifetimes) = &self.lifetimes {
+                lifetimes.lease(leased(&self.except, groups));
+            }
+            return Ok(());
+        };
         let in_time = keeper.gate(leased(&self.except, groups), GATE_LIMIT);
         if in_time { Ok(()) } else { Err("the new addresses cannot be leased yet".to_owned()) }
     }
 
     /// What the lease protects from and what not, in words; `unleased` are the groups for which there is none.
     pub(crate) fn words(&self, counts: LeaseCounts, unleased: &[String]) -> Vec<String> {
+        let no_room = "keepalive and dead time leave no room for one";
+        let reason = self.problem.as_deref().unwrap_or("the node stops");
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(keeper) = keeper.as_ref().filter(|_| !counts.has_no_room) else {
-            let no_room = "keepalive and dead time leave no room for one";
-            let reason = self.problem.as_deref().unwrap_or(if counts.has_no_room {
-                no_room
-            } else {
-                "the node stops"
-            });
-            return vec![without(reason)];
+        let mut words = match keeper.as_ref() {
+            _ if counts.has_no_room => return vec![without(no_room)],
+            Some(keeper) if !keeper.is_in_force() => return vec![without("its table cannot be kept")],
+            Some(_) => BY_TABLE.to_owned(),
+            None if self.lifetimes.is_some() => format!("{BY_LIFETIMES} ({reason})"),
+            None => return vec![without(reason)],
         };
-        if !keeper.is_in_force() {
-            return vec![without("its table cannot be kept")];
-        }
-        let mut words = "lease in the kernel: a heart that hangs or is killed loses its addresses before the other node takes \
-                         them; not covered: cut links, a paused virtual machine, programs on this machine"
-            .to_owned();
         if counts.is_closed {
             words.push_str(
                 "; IT RAN OUT: the addresses of this node are closed until the other node was heard",
             );
         }
-        let (lost, rebuilt) = (counts.lost, keeper.rebuilt());
+        let (lost, rebuilt) = (counts.lost, keeper.as_ref().map_or(0, Keeper::rebuilt));
         if lost + rebuilt > 0 {
             let more =
                 format!("; it ran out {lost} times, and its table was removed by others {rebuilt} times");
@@ -140,6 +180,12 @@ fn leased<'a>(except: &[String], groups: impl Iterator<Item = &'a GroupSpec>) ->
     let groups = groups.filter(|group| !except.contains(&group.key));
     groups.flat_map(GroupSpec::addresses).map(|address| address.address).collect()
 }
+
+const BY_TABLE: &str = "lease in the kernel: a heart that hangs or is killed loses its addresses before the other node takes \
+                        them; not covered: cut links, a paused virtual machine, programs on this machine";
+const BY_LIFETIMES: &str = "lease by lifetimes of addresses, for want of a table of nf_tables: a heart that hangs or is killed \
+                            loses its addresses before the other node takes them; not covered: cut links, a paused virtual \
+                            machine, a whole process that stood still in the very moment of a renewal";
 
 fn without(reason: &str) -> String {
     format!(

@@ -269,7 +269,8 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
             report.note(Level::Warning, text);
         })
         .ok();
-    let tools = Tools { addresses: Rc::new(Addresses::new(netlink)), announcer, agents, report, ours };
+    let addresses = Addresses::new(netlink).with_lifetimes(config.lifetimes.clone());
+    let tools = Tools { addresses: Rc::new(addresses), announcer, agents, report, ours };
     Ok(Prepared { config, tools, keeper, claims })
 }
 

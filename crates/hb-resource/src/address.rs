@@ -12,7 +12,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use crate::netlink::{Held, Link, Netlink, NetlinkError};
+use crate::lease::{Lifetimes, set_lifetime};
+use crate::netlink::{Held, Link, Netlink, NetlinkError, new_address};
 use crate::placement::{Placement, PlacementError, Route, free_label, network, place};
 use crate::spec::AddressSpec;
 
@@ -45,11 +46,17 @@ pub(crate) struct Addresses {
     netlink: Netlink,
     /// Held from reading the tables to the change, so that two groups never pick the same label.
     turn: Mutex<()>,
+    lifetimes: Option<Lifetimes>,
 }
 
 impl Addresses {
     pub(crate) fn new(netlink: Netlink) -> Self {
-        Self { netlink, turn: Mutex::new(()) }
+        Self { netlink, turn: Mutex::new(()), lifetimes: None }
+    }
+
+    /// Some of what is put up from now on has a lifetime.
+    pub(crate) fn with_lifetimes(self, lifetimes: Option<Lifetimes>) -> Self {
+        Self { lifetimes, ..self }
     }
 
     /// Puts the address up. When it is on its interface already, in whatever form, there is nothing to do.
@@ -68,8 +75,17 @@ impl Addresses {
                 let taken: Vec<&str> = held.iter().filter_map(Held::label).collect();
                 // The label is for ifconfig's aliases, which IPv6 has not.
                 let label = free_label(&link.name, &taken).filter(|_| spec.address.is_ipv4());
-                let added = self.netlink.add(spec.address, placement, label.as_deref()).await;
+                let mut wanted = new_address(spec.address, placement, label.as_deref());
+                let lifetimes = self.lifetimes.as_ref();
+                let lifetime = lifetimes.and_then(|lifetimes| Some((lifetimes, lifetimes.of(spec.address)?)));
+                if let Some((_, seconds)) = lifetime {
+                    set_lifetime(&mut wanted, seconds);
+                }
+                let added = self.netlink.add(wanted.clone()).await;
                 added.map_err(|error| without_ipv6(error, spec, &link))?;
+                if let Some((lifetimes, _)) = lifetime {
+                    lifetimes.hold(spec.address, wanted);
+                }
             }
             if !link.up {
                 // As ifconfig does when it is given an address.
@@ -85,6 +101,9 @@ impl Addresses {
     pub(crate) async fn take_down(&self, spec: &AddressSpec) -> Result<Vec<u32>, AddressError> {
         within_limit(async {
             let _turn = self.turn.lock().await;
+            if let Some(lifetimes) = &self.lifetimes {
+                lifetimes.forget(spec.address);
+            }
             let named = self.named_index(spec).await?;
             let held = self.netlink.addresses().await?;
             let mut removed = Vec::new();

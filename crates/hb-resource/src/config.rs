@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Operation;
+use crate::lease::Lifetimes;
 use crate::spec::GroupSpec;
 
 /// Everything that the actuator is told; it reads no file and no environment of its own.
@@ -47,6 +48,9 @@ pub struct ActuatorConfig {
     /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
     /// takeover. `None`: ordinary scheduling. Scripts and the guard always have that.
     pub realtime_priority: Option<i32>,
+    /// Which addresses have a lifetime. `None`: none. Not known to the guard, which only takes addresses away.
+    #[serde(skip)]
+    pub lifetimes: Option<Lifetimes>,
 }
 
 impl ActuatorConfig {
@@ -69,6 +73,7 @@ impl ActuatorConfig {
             guard_lock: None,
             guard_log: String::new(),
             realtime_priority: None,
+            lifetimes: None,
         }
     }
 

@@ -8,12 +8,14 @@
 //! - [`Latch`]: the steps, for the heart
 //! - [`Keeper`]: keeps the table as it shall be
 //! - [`length()`]: how long a lease may be
+//! - [`Lifetimes`], [`Renewer`]: what is left where there is no `nf_tables`: addresses that the kernel removes
 //!
 //! When to renew and when to acquire is the heart's decision. Described in `docs/adr/0006-kernel-lease.md`.
 
 mod keeper;
 mod latch;
 mod length;
+mod lifetime;
 mod netfilter;
 mod table;
 
@@ -28,6 +30,8 @@ use thiserror::Error;
 pub use keeper::{Keeper, Lengthener, Notice};
 pub use latch::{Answer, Latch};
 pub use length::{MARGIN, NoRoom, length, shortest_deadtime};
+pub(crate) use lifetime::set_lifetime;
+pub use lifetime::{Lifetimes, Renewer, length_of_life};
 use netfilter::Netfilter;
 use table::Plan;
 

@@ -13,7 +13,7 @@ use rtnetlink::packet_core::{
     NetlinkPayload,
 };
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, CacheInfo,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteHeader, RouteMessage};
@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
+use crate::lease::set_lifetime;
 use crate::placement::{Placement, Route};
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel's attributes are an open set")]
@@ -108,42 +109,16 @@ impl Netlink {
         Ok(routes.collect())
     }
 
-    /// Puts an address up, marked as ours. That it is there already counts as success.
-    ///
-    /// For an IPv6 address the kernel is told not to ask first whether somebody has it: that takes a second or more, and
-    /// whoever had it before may still answer. It is also told never to choose it as the source of what this machine says
-    /// by itself, as long as there is another: the heart's packets would come from an address that the lease gates.
-    pub(crate) async fn add(
-        &self,
-        address: IpAddr,
-        place: Placement,
-        label: Option<&str>,
-    ) -> Result<(), NetlinkError> {
-        let Placement { interface, prefix, broadcast } = place;
-        let mut message = match address {
-            IpAddr::V4(address) => {
-                AddressMessageBuilder::<Ipv4Addr>::new().index(interface).address(address, prefix).build()
-            }
-            IpAddr::V6(address) => {
-                let builder = AddressMessageBuilder::<Ipv6Addr>::new();
-                let mut message = builder.index(interface).address(address, prefix).build();
-                message.header.flags |= AddressHeaderFlags::Nodad;
-                message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
-                message.attributes.push(AddressAttribute::CacheInfo(never_preferred()));
-                message
-            }
-        };
-        // The builder computes a broadcast address of its own.
-        message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
-        message.attributes.extend(broadcast.map(AddressAttribute::Broadcast));
-        message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_MARK)));
-        message.attributes.extend(label.map(|label| AddressAttribute::Label(label.to_owned())));
-        self.new_address(message).await
+    /// Puts an address up. That it is there already counts as success.
+    pub(crate) async fn add(&self, address: AddressMessage) -> Result<(), NetlinkError> {
+        let order = RouteNetlinkMessage::NewAddress(address);
+        let answer = self.change("add an address", order, NLM_F_CREATE | NLM_F_EXCL).await;
+        tolerate(answer, &[Errno::EXIST])
     }
 
     /// Puts an address up again exactly as it was.
     pub(crate) async fn restore(&self, held: &Held) -> Result<(), NetlinkError> {
-        self.new_address(held.message.clone()).await
+        self.add(held.message.clone()).await
     }
 
     /// Takes an address down. That it, or its interface, is gone already counts as success.
@@ -156,12 +131,6 @@ impl Netlink {
     pub(crate) async fn set_up(&self, index: u32) -> Result<(), NetlinkError> {
         let message = LinkUnspec::new_with_index(index).up().build();
         self.change("switch an interface on", RouteNetlinkMessage::NewLink(message), 0).await
-    }
-
-    async fn new_address(&self, message: AddressMessage) -> Result<(), NetlinkError> {
-        let order = RouteNetlinkMessage::NewAddress(message);
-        let answer = self.change("add an address", order, NLM_F_CREATE | NLM_F_EXCL).await;
-        tolerate(answer, &[Errno::EXIST])
     }
 
     async fn link(&self, message: LinkMessage) -> Result<Option<Link>, NetlinkError> {
@@ -280,11 +249,32 @@ impl Drop for Connection {
     }
 }
 
-/// Valid for ever, preferred for no time: the kernel calls that deprecated.
-fn never_preferred() -> CacheInfo {
-    let mut lifetimes = CacheInfo::default();
-    lifetimes.ifa_valid = u32::MAX;
-    lifetimes
+/// An address to put up, marked as ours, without a lifetime.
+///
+/// For an IPv6 address the kernel is told not to ask first whether somebody has it: that takes a second or more, and
+/// whoever had it before may still answer. It is also told never to choose it as the source of what this machine says
+/// by itself, as long as there is another: the heart's packets would come from an address that the lease gates.
+pub(crate) fn new_address(address: IpAddr, place: Placement, label: Option<&str>) -> AddressMessage {
+    let Placement { interface, prefix, broadcast } = place;
+    let mut message = match address {
+        IpAddr::V4(address) => {
+            AddressMessageBuilder::<Ipv4Addr>::new().index(interface).address(address, prefix).build()
+        }
+        IpAddr::V6(address) => {
+            let builder = AddressMessageBuilder::<Ipv6Addr>::new();
+            let mut message = builder.index(interface).address(address, prefix).build();
+            message.header.flags |= AddressHeaderFlags::Nodad;
+            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+            set_lifetime(&mut message, 0);
+            message
+        }
+    };
+    // The builder computes a broadcast address of its own.
+    message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
+    message.attributes.extend(broadcast.map(AddressAttribute::Broadcast));
+    message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_MARK)));
+    message.attributes.extend(label.map(|label| AddressAttribute::Label(label.to_owned())));
+    message
 }
 
 fn tolerate(answer: Result<(), NetlinkError>, errors: &[Errno]) -> Result<(), NetlinkError> {

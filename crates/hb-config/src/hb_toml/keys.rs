@@ -45,7 +45,7 @@ const TABLES: [Table; 3] = [
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 9] = [
+pub(super) const KEYS: [Key; 10] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -101,6 +101,13 @@ pub(super) const KEYS: [Key; 9] = [
         takes: "true or false",
         default: "true",
         about: "Whether floating addresses are leased. It needs nf_tables (Linux 5.16), and a deadtime of at least four keepalives and 30 ms; where it cannot be had the node says so and runs without. Read at the start only.",
+    },
+    Key {
+        table: "lease",
+        name: "by",
+        takes: "\"nftables\" or \"lifetime\"",
+        default: "\"nftables\"",
+        about: "What ends a lease that nobody renews. Where the kernel can have no table of nf_tables, lifetimes of the addresses do it, which the node says. They are coarser: whole seconds, up to a second late, so they need a deadtime of four keepalives and some seconds. Read at the start only.",
     },
     Key {
         table: "lease",

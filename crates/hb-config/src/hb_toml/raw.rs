@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::time::parse_time;
+use crate::checked::LeaseBy;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -43,7 +44,23 @@ pub(super) struct Addresses {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Lease {
     pub(super) enabled: Option<bool>,
+    pub(super) by: Option<By>,
     pub(super) except: Option<Vec<String>>,
+}
+
+/// What holds a lease.
+#[derive(Debug)]
+pub(super) struct By(pub(super) LeaseBy);
+
+impl<'de> Deserialize<'de> for By {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "nftables" => Ok(Self(LeaseBy::Nftables)),
+            "lifetime" => Ok(Self(LeaseBy::Lifetime)),
+            other => Err(D::Error::invalid_value(Unexpected::Str(other), &"nftables or lifetime")),
+        }
+    }
 }
 
 /// A time that concerns a script, from [`SHORTEST`] to [`LONGEST`].

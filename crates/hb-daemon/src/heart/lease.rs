@@ -15,7 +15,7 @@ use std::io;
 use std::time::Duration;
 
 use hb_engine::{Action, GroupId, JobId, Outcome, Tick};
-use hb_resource::lease::{Answer, Latch, Lengthener, length};
+use hb_resource::lease::{Answer, Latch, Lengthener, NoRoom, Renewer, length, length_of_life};
 use hb_resource::stop_point::StopPoint;
 
 use super::{Heart, Port};
@@ -34,6 +34,38 @@ pub(crate) trait Steps: Send {
     fn release(&self) -> Answer;
     /// See [`Lengthener::set`].
     fn set_length(&self, length: Duration) -> io::Result<()>;
+    /// The length for this keepalive and dead time.
+    fn length(&self, keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
+        length(keepalive, deadtime)
+    }
+}
+
+impl Steps for Renewer {
+    fn renew(&self) -> Answer {
+        self.renew()
+    }
+
+    fn arm(&self) -> Answer {
+        Answer::Granted
+    }
+
+    fn acquire(&self) -> Answer {
+        self.acquire()
+    }
+
+    fn release(&self) -> Answer {
+        self.release();
+        Answer::Granted
+    }
+
+    fn set_length(&self, length: Duration) -> io::Result<()> {
+        self.set_length(length);
+        Ok(())
+    }
+
+    fn length(&self, keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
+        length_of_life(keepalive, deadtime)
+    }
 }
 
 impl Steps for (Latch, Lengthener) {
@@ -253,7 +285,7 @@ impl<P: Port> Heart<P> {
             return;
         }
         let Some(hands) = &mut self.tenure.hands else { return };
-        match length(judged_by.0, judged_by.1) {
+        match hands.steps.length(judged_by.0, judged_by.1) {
             Ok(length) => {
                 // Otherwise at the next beat.
                 if hands.length == length || hands.steps.set_length(length).is_ok() {

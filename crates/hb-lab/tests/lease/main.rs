@@ -14,6 +14,8 @@ mod faults;
 #[cfg(test)]
 mod ipv6;
 #[cfg(test)]
+mod lifetime;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod programs;

@@ -21,13 +21,15 @@ pub const MARGIN: Duration = Duration::from_millis(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "a keepalive of {} ms and a dead time of {} ms leave no room for a lease; it needs a dead time of {} ms",
-    .keepalive.as_millis(), .deadtime.as_millis(), shortest_deadtime(*.keepalive).as_millis()
+    .keepalive.as_millis(), .deadtime.as_millis(), .needed.as_millis()
 )]
 pub struct NoRoom {
     /// Time from one heartbeat to the next.
     pub keepalive: Duration,
     /// Silence after which somebody declares this node dead.
     pub deadtime: Duration,
+    /// What would do.
+    pub needed: Duration,
 }
 
 /// The length for this keepalive and the shortest dead time of those who judge this node.
@@ -37,7 +39,7 @@ pub struct NoRoom {
 pub fn length(keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
     let length = deadtime.saturating_sub(keepalive.saturating_mul(2)).saturating_sub(MARGIN);
     if length < keepalive.saturating_mul(2) || length.is_zero() {
-        return Err(NoRoom { keepalive, deadtime });
+        return Err(NoRoom { keepalive, deadtime, needed: shortest_deadtime(keepalive) });
     }
     Ok(length)
 }

@@ -203,6 +203,13 @@ pub(super) fn watch_interfaces() -> io::Result<OwnedFd> {
     open(SocketFlags::NONBLOCK, None, GROUP_LINK)
 }
 
+/// A way to the tables of interfaces and addresses of this network namespace; answers are waited for for some seconds.
+pub(super) fn route_socket() -> io::Result<OwnedFd> {
+    let socket = open(SocketFlags::empty(), None, 0)?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(LIMIT))?;
+    Ok(socket)
+}
+
 /// Reads everything that waits in a descriptor of those above; never waits.
 pub(super) fn drain(watch: &OwnedFd) {
     let mut buffer = [0; 4096];

@@ -1,0 +1,301 @@
+//! The lease where there is no table: each address has a lifetime, and the kernel removes it when nobody has renewed that.
+//!
+//! Coarser than the table, in whole seconds ([`length_of_life`]). An address that is gone is put up again by the next
+//! acquisition. The heart asks, a thread changes: the kernel makes changes of addresses wait for others. What the heart
+//! asked too long ago is not done, so nothing is renewed for a heart that hangs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, CacheInfo};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::latch::Answer;
+use super::length::{MARGIN, NoRoom};
+use super::netfilter::route_socket;
+
+/// The addresses that have a lifetime, as those know them who put them up; clones share them.
+#[derive(Clone, Debug)]
+pub struct Lifetimes(Arc<Shared>);
+
+/// The heart's hand on them.
+#[derive(Debug)]
+pub struct Renewer {
+    shared: Arc<Shared>,
+    bell: UnixDatagram,
+    /// When the heart asked last, in nanoseconds of the monotonic clock.
+    asked: AtomicU64,
+    /// The lifetime in seconds, while there is one.
+    length: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// The lifetime; 0: there is none.
+    seconds: AtomicU32,
+    /// What shall have one.
+    leased: Mutex<BTreeSet<IpAddr>>,
+    /// What is up and has one, with its interface.
+    held: Mutex<BTreeMap<(IpAddr, u32), AddressMessage>>,
+    /// How many they are, for the heart, which waits for no lock.
+    count: AtomicUsize,
+    /// When all of them were there, asked for by an acquisition.
+    restored: AtomicU64,
+}
+
+/// What the heart asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Ask {
+    Renew = 0,
+    Restore = 1,
+}
+
+/// The lifetime for this keepalive and the shortest dead time of those who judge this node: whole seconds, and gone before
+/// that dead time is over although the kernel removes addresses up to a second late and a heartbeat was lost.
+///
+/// # Errors
+/// See [`NoRoom`].
+pub fn length_of_life(keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
+    let room = deadtime.saturating_sub(keepalive.saturating_mul(2)).saturating_sub(MARGIN + LATE);
+    let whole = Duration::from_secs(room.as_secs());
+    if whole.is_zero() || whole < keepalive.saturating_mul(2) {
+        let least = keepalive.saturating_mul(2).as_millis().div_ceil(1000).max(1);
+        let least = Duration::from_secs(u64::try_from(least).unwrap_or(u64::MAX));
+        let needed = least.saturating_add(keepalive.saturating_mul(2)).saturating_add(MARGIN + LATE);
+        return Err(NoRoom { keepalive, deadtime, needed });
+    }
+    Ok(whole)
+}
+
+impl Lifetimes {
+    /// Both hands; from now on these addresses get a lifetime when they are put up.
+    ///
+    /// # Errors
+    /// If the kernel cannot be reached, or there can be no more threads.
+    pub fn begin(leased: BTreeSet<IpAddr>, length: Duration) -> io::Result<(Self, Renewer)> {
+        let (ours, theirs) = UnixDatagram::pair()?;
+        ours.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            seconds: AtomicU32::new(0),
+            leased: Mutex::new(leased),
+            held: Mutex::default(),
+            count: AtomicUsize::new(0),
+            restored: AtomicU64::new(0),
+        });
+        let work = Work { socket: route_socket()?, bell: theirs, shared: Arc::clone(&shared) };
+        std::thread::Builder::new()
+            .name("hb-lifetime".to_owned())
+            .stack_size(256 * 1024)
+            .spawn(move || work.obey())?;
+        let renewer = Renewer { shared: Arc::clone(&shared), bell: ours, asked: AtomicU64::new(0), length: AtomicU32::new(0) };
+        renewer.set_length(length);
+        Ok((Self(shared), renewer))
+    }
+
+    /// These addresses as well.
+    pub fn lease(&self, addresses: impl IntoIterator<Item = IpAddr>) {
+        lock(&self.0.leased).extend(addresses);
+    }
+
+    /// The lifetime of an address that is to be put up, in seconds.
+    pub(crate) fn of(&self, address: IpAddr) -> Option<u32> {
+        let seconds = self.0.seconds.load(Ordering::Relaxed);
+        (seconds > 0 && lock(&self.0.leased).contains(&address)).then_some(seconds)
+    }
+
+    /// An address is up with a lifetime.
+    pub(crate) fn hold(&self, address: IpAddr, message: AddressMessage) {
+        let mut held = lock(&self.0.held);
+        held.insert((address, message.header.index), message);
+        self.0.count.store(held.len(), Ordering::Relaxed);
+    }
+
+    /// An address is about to be taken down: it is renewed no more when this returns.
+    pub(crate) fn forget(&self, address: IpAddr) {
+        let mut held = lock(&self.0.held);
+        held.retain(|(one, _), _| *one != address);
+        self.0.count.store(held.len(), Ordering::Relaxed);
+    }
+}
+
+impl Renewer {
+    /// Lets the addresses live on; refused when they may be gone by now.
+    pub fn renew(&self) -> Answer {
+        let now = monotonic();
+        let age = Duration::from_nanos(now.saturating_sub(self.asked.load(Ordering::Relaxed)));
+        if age >= Duration::from_secs(u64::from(self.shared.seconds.load(Ordering::Relaxed))) {
+            return Answer::Refused;
+        }
+        self.asked.store(now, Ordering::Relaxed);
+        self.ask(Ask::Renew, now);
+        Answer::Granted
+    }
+
+    /// Begins to hold addresses, or puts up again what is gone: refused until that is done, so to be asked again.
+    pub fn acquire(&self) -> Answer {
+        self.shared.seconds.store(self.length.load(Ordering::Relaxed), Ordering::Relaxed);
+        let now = monotonic();
+        let since = now.saturating_sub(self.shared.restored.load(Ordering::Relaxed));
+        if self.shared.count.load(Ordering::Relaxed) > 0 && Duration::from_nanos(since) > FRESH {
+            self.ask(Ask::Restore, now);
+            return Answer::Refused;
+        }
+        self.asked.store(now, Ordering::Relaxed);
+        Answer::Granted
+    }
+
+    /// What is up stays for ever, and what is put up as well, until the next acquisition.
+    pub fn release(&self) {
+        self.shared.seconds.store(0, Ordering::Relaxed);
+        self.ask(Ask::Restore, monotonic());
+    }
+
+    /// Another lifetime from the next renewal on.
+    pub fn set_length(&self, length: Duration) {
+        let seconds = u32::try_from(length.as_secs()).unwrap_or(u32::MAX);
+        self.length.store(seconds, Ordering::Relaxed);
+        if self.shared.seconds.load(Ordering::Relaxed) > 0 {
+            self.shared.seconds.store(seconds, Ordering::Relaxed);
+        }
+    }
+
+    fn ask(&self, what: Ask, now: u64) {
+        let mut bytes = [0; 9];
+        let (kind, time) = bytes.split_at_mut(1);
+        kind.fill(what as u8);
+        time.copy_from_slice(&now.to_ne_bytes());
+        // The thread has not yet done what was asked before: the addresses end if it goes on like that.
+        let _ = self.bell.send(&bytes);
+    }
+}
+
+/// The thread's side.
+struct Work {
+    socket: OwnedFd,
+    bell: UnixDatagram,
+    shared: Arc<Shared>,
+}
+
+impl Work {
+    fn obey(self) {
+        let mut bytes = [0; 9];
+        // Its other end lives as long as the process.
+        while let Ok(read) = self.bell.recv(&mut bytes) {
+            let Some((kind, time)) = bytes.split_first().filter(|_| read == 9) else { continue };
+            let Some(time) = time.first_chunk().map(|time| u64::from_ne_bytes(*time)) else { continue };
+            let age = Duration::from_nanos(monotonic().saturating_sub(time));
+            if age > FRESH {
+                continue;
+            }
+            let is_done = self.renew_all();
+            if *kind == Ask::Restore as u8 && is_done {
+                self.shared.restored.store(monotonic(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The lock is held meanwhile: what is taken down is not put up again by this.
+    fn renew_all(&self) -> bool {
+        let seconds = self.shared.seconds.load(Ordering::Relaxed);
+        let held = lock(&self.shared.held);
+        held.values().all(|message| self.renew(message, seconds).is_ok())
+    }
+
+    fn renew(&self, message: &AddressMessage, seconds: u32) -> io::Result<()> {
+        let mut message = message.clone();
+        set_lifetime(&mut message, seconds);
+        let mut order = NetlinkMessage::from(RouteNetlinkMessage::NewAddress(message));
+        order.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+        order.finalize();
+        let mut bytes = vec![0; order.buffer_len()];
+        order.serialize(&mut bytes);
+        send(&self.socket, &bytes, SendFlags::empty())?;
+        let (length, _) = recv(&self.socket, &mut bytes[..], RecvFlags::empty())?;
+        // The answer is an `nlmsgerr`: behind the header of 16 bytes a negative number, or 0.
+        let code = bytes.get(..length).and_then(|answer| answer.get(16..20)?.first_chunk());
+        match code.map(|code| i32::from_ne_bytes(*code)) {
+            Some(0) => Ok(()),
+            Some(code) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
+            None => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// Gives the address a lifetime; 0: for ever. One of IPv6 is never preferred as the source of what this machine says.
+pub(crate) fn set_lifetime(message: &mut AddressMessage, seconds: u32) {
+    let is_preferred = message.header.family == rtnetlink::packet_route::AddressFamily::Inet;
+    let valid = if seconds == 0 { u32::MAX } else { seconds };
+    let mut lifetime = CacheInfo::default();
+    lifetime.ifa_valid = valid;
+    lifetime.ifa_preferred = if is_preferred { valid } else { 0 };
+    message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::CacheInfo(_)));
+    message.attributes.push(AddressAttribute::CacheInfo(lifetime));
+}
+
+fn monotonic() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The kernel removes addresses within this after the end of their lifetime (`check_lifetime`).
+const LATE: Duration = Duration::from_secs(1);
+/// What the heart asked for longer ago is not done.
+const FRESH: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_lifetime_is_whole_seconds_and_ends_in_time() {
+        for (keepalive, deadtime, seconds) in [(1000, 30_000, 26), (200, 5000, 3), (100, 2230, 1), (2000, 30_000, 24)] {
+            assert_eq!(length_of_life(ms(keepalive), ms(deadtime)), Ok(Duration::from_secs(seconds)));
+        }
+        for (keepalive, deadtime) in [(200, 1000), (100, 2220), (1000, 4030), (0, 0)] {
+            let refused = length_of_life(ms(keepalive), ms(deadtime)).unwrap_err();
+            assert!(refused.needed > ms(deadtime), "{refused:?}");
+            assert!(length_of_life(ms(keepalive), refused.needed).is_ok(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn who_asks_too_late_is_refused() {
+        let (lifetimes, renewer) = Lifetimes::begin(BTreeSet::new(), Duration::from_secs(1)).unwrap();
+        assert_eq!(renewer.renew(), Answer::Refused, "not acquired yet");
+        assert_eq!(renewer.acquire(), Answer::Granted);
+        assert_eq!(renewer.renew(), Answer::Granted);
+        std::thread::sleep(ms(1010));
+        assert_eq!(renewer.renew(), Answer::Refused);
+        // Nothing is held that would have to be put up again.
+        assert_eq!(renewer.acquire(), Answer::Granted);
+        let address = "10.0.0.1".parse().unwrap();
+        assert_eq!(lifetimes.of(address), None);
+        lifetimes.lease([address]);
+        assert_eq!(lifetimes.of(address), Some(1));
+        renewer.set_length(Duration::from_secs(2));
+        assert_eq!(lifetimes.of(address), Some(2));
+        renewer.release();
+        renewer.set_length(Duration::from_secs(3));
+        assert_eq!((lifetimes.of(address), renewer.renew()), (None, Answer::Refused));
+        assert_eq!((renewer.acquire(), lifetimes.of(address)), (Answer::Granted, Some(3)));
+    }
+}
