@@ -140,7 +140,8 @@ impl Node {
         // At most one unfinished job for each group: there is always room.
         let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
-        let config = ActuatorConfig { lifetimes: leasing.lifetimes(), ..scripts_of(options, &start, priority) };
+        let config =
+            ActuatorConfig { lifetimes: leasing.lifetimes(), ..scripts_of(options, &start, priority) };
         let actuator = Arc::new(start_actuator(config, Arc::clone(&job_ends), log)?);
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);

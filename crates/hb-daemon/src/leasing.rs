@@ -83,7 +83,10 @@ impl Leasing {
                     length.as_secs()
                 );
                 log.line(Level::Warn, &text);
-                (Self { lifetimes: Some(lifetimes), ..self }, Some(Hands { steps: Box::new(renewer), length }))
+                (
+                    Self { lifetimes: Some(lifetimes), ..self },
+                    Some(Hands { steps: Box::new(renewer), length }),
+                )
             }
             Err(error) => {
                 let problem = problem(log, &format!("{reason}; nor can they have lifetimes: {error}"));
@@ -103,8 +106,7 @@ impl Leasing {
         inbox: Arc<Mailbox<ToHeart>>,
         log: &Log,
     ) -> Result<(Keeper, Hands), String> {
-        let length = lease::length(checked.keepalive, checked.deadtime)
-            .map_err(|error| chain(&error))?;
+        let length = lease::length(checked.keepalive, checked.deadtime).map_err(|error| chain(&error))?;
         let told = log.clone();
         let tell = move |notice| match notice {
             Notice::Rebuilt => {

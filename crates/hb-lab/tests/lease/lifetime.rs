@@ -31,12 +31,16 @@ async fn hung_without_a_table() {
 
         cluster.alpha().hang().await.unwrap();
         cluster.served_by("beta", LIMIT).await.unwrap();
-        assert!(!cluster.alpha().host().holds(cluster.floating[0].address).await, "the kernel has removed it");
+        assert!(
+            !cluster.alpha().host().holds(cluster.floating[0].address).await,
+            "the kernel has removed it"
+        );
         let sight = cluster.probe.look().await.unwrap();
         println!("measured, {family:?}: outage {} ms", sight.outage_ns() / 1_000_000);
         assert_eq!(sight.both_ns, 0, "{family:?}: while alpha stands still");
         cluster.alpha().go_on().await.unwrap();
-        cluster.settled("everything at home again", LIMIT, |node, floating| floating.home == node.host().name())
+        cluster
+            .settled("everything at home again", LIMIT, |node, floating| floating.home == node.host().name())
             .await
             .unwrap();
         let sight = cluster.served_by("alpha", LIMIT).await.unwrap();

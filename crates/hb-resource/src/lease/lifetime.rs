@@ -97,7 +97,12 @@ impl Lifetimes {
             .name("hb-lifetime".to_owned())
             .stack_size(256 * 1024)
             .spawn(move || work.obey())?;
-        let renewer = Renewer { shared: Arc::clone(&shared), bell: ours, asked: AtomicU64::new(0), length: AtomicU32::new(0) };
+        let renewer = Renewer {
+            shared: Arc::clone(&shared),
+            bell: ours,
+            asked: AtomicU64::new(0),
+            length: AtomicU32::new(0),
+        };
         renewer.set_length(length);
         Ok((Self(shared), renewer))
     }
@@ -267,7 +272,9 @@ mod tests {
 
     #[test]
     fn a_lifetime_is_whole_seconds_and_ends_in_time() {
-        for (keepalive, deadtime, seconds) in [(1000, 30_000, 26), (200, 5000, 3), (100, 2230, 1), (2000, 30_000, 24)] {
+        for (keepalive, deadtime, seconds) in
+            [(1000, 30_000, 26), (200, 5000, 3), (100, 2230, 1), (2000, 30_000, 24)]
+        {
             assert_eq!(length_of_life(ms(keepalive), ms(deadtime)), Ok(Duration::from_secs(seconds)));
         }
         for (keepalive, deadtime) in [(200, 1000), (100, 2220), (1000, 4030), (0, 0)] {
