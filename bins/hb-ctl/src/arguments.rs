@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     /// Let the node ask its peer for resource groups
     #[command(after_help = EXIT_CODES)]
     Takeover(Move),
+    /// Run one resource group on a node, whoever is at home there
+    #[command(after_help = EXIT_CODES)]
+    Move(MoveGroup),
     /// Add nodes to the cluster, on every node; only where haresources is empty
     #[command(after_help = EXIT_CODES)]
     Addnode(Members),
@@ -92,12 +97,43 @@ pub(crate) struct Stop {
 pub(crate) struct Move {
     #[command(flatten)]
     pub(crate) node: Node,
-    /// Which groups, seen from this node: all, local (at home here) or foreign (all others)
-    #[arg(default_value = "all")]
-    pub(crate) set: ResourceSet,
+    /// Which groups, seen from this node: all, local (at home here) or foreign (all others); or the name of one group
+    #[arg(default_value = "all", value_name = "SET|GROUP")]
+    pub(crate) which: Which,
     /// Wait until that is so, at most as many seconds; exit code 1 if it does not come to that
     #[arg(long, value_name = "SECONDS")]
     pub(crate) wait: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct MoveGroup {
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// The group, by its first resource as `hb-ctl status` shows it
+    pub(crate) group: String,
+    /// The name of the node that shall run it
+    #[arg(value_name = "NODE")]
+    pub(crate) to: String,
+    /// Wait until that is so, at most as many seconds; exit code 1 if it does not come to that
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) wait: Option<u64>,
+}
+
+/// What is moved.
+#[derive(Clone)]
+pub(crate) enum Which {
+    /// All groups of some homes.
+    Set(ResourceSet),
+    /// One group, by its first resource.
+    Group(String),
+}
+
+impl FromStr for Which {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.parse().map_or_else(|_| Self::Group(text.to_owned()), Self::Set))
+    }
 }
 
 #[derive(Args)]

@@ -34,6 +34,9 @@ fn main() -> ExitCode {
         Command::Stop(arguments) => node::stop(&arguments),
         Command::Standby(arguments) => node::standby(&arguments),
         Command::Takeover(arguments) => node::takeover(&arguments),
+        Command::Move(arguments) => {
+            node::move_group(&arguments.node, &arguments.group, &arguments.to, arguments.wait)
+        }
         Command::Addnode(arguments) => node::add_nodes(arguments),
         Command::Delnode(arguments) => node::delete_nodes(arguments),
         Command::Reload(arguments) => node::reload(&arguments.node),

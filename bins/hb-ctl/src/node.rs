@@ -3,10 +3,10 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use hb_client::{Client, ResourceSet};
+use hb_client::{Client, GroupState, NodeKind, ResourceSet};
 
 use crate::Done;
-use crate::arguments::{Members, Move, Node, Status, Stop};
+use crate::arguments::{Members, Move, Node, Status, Stop, Which};
 use crate::output::{Failure, print};
 use crate::status::table;
 
@@ -28,14 +28,44 @@ pub(crate) fn stop(arguments: &Stop) -> Done {
 
 /// `hb-ctl standby`
 pub(crate) fn standby(arguments: &Move) -> Done {
-    say(&connect(&arguments.node, PATIENCE)?.standby(arguments.set)?)?;
-    wait_until(arguments, "given", |hold| !holds(hold, arguments.set))
+    let set = match &arguments.which {
+        Which::Set(set) => *set,
+        Which::Group(group) => {
+            let others = |status: &hb_client::Status| {
+                let normal = status.nodes.iter().filter(|node| node.kind == NodeKind::Normal);
+                normal.map(|node| node.name.clone()).find(|name| *name != status.node)
+            };
+            let status = connect(&arguments.node, PATIENCE)?.status()?;
+            let other = others(&status).ok_or_else(|| Failure::new("there is no other node"))?;
+            return move_group(&arguments.node, group, &other, arguments.wait);
+        }
+    };
+    say(&connect(&arguments.node, PATIENCE)?.standby(set)?)?;
+    wait_until(&arguments.node, arguments.wait, "given", |status| !holds(status.hold, set))
 }
 
 /// `hb-ctl takeover`
 pub(crate) fn takeover(arguments: &Move) -> Done {
-    say(&connect(&arguments.node, PATIENCE)?.takeover(arguments.set)?)?;
-    wait_until(arguments, "taken", |hold| hold == ResourceSet::All || hold == arguments.set)
+    let set = match &arguments.which {
+        Which::Set(set) => *set,
+        Which::Group(group) => {
+            let here = connect(&arguments.node, PATIENCE)?.status()?.node;
+            return move_group(&arguments.node, group, &here, arguments.wait);
+        }
+    };
+    say(&connect(&arguments.node, PATIENCE)?.takeover(set)?)?;
+    wait_until(&arguments.node, arguments.wait, "taken", |status| {
+        status.hold == ResourceSet::All || status.hold == set
+    })
+}
+
+/// `hb-ctl move`, and the two before with the name of a group
+pub(crate) fn move_group(node: &Node, group: &str, to: &str, wait: Option<u64>) -> Done {
+    say(&connect(node, PATIENCE)?.move_group(group.to_owned(), to.to_owned())?)?;
+    wait_until(node, wait, "moved", |status| {
+        let wanted = if status.node == to { GroupState::Up } else { GroupState::Down };
+        status.groups.iter().any(|known| known.key == group && known.state == wanted)
+    })
 }
 
 /// `hb-ctl addnode`
@@ -49,12 +79,17 @@ pub(crate) fn delete_nodes(arguments: Members) -> Done {
 }
 
 /// Waits, if asked to, until the node holds what it shall and nothing is in transition.
-fn wait_until(arguments: &Move, verb: &str, is_so: impl Fn(ResourceSet) -> bool) -> Done {
-    let Some(limit) = arguments.wait.map(Duration::from_secs) else { return Ok(()) };
+fn wait_until(
+    node: &Node,
+    wait: Option<u64>,
+    verb: &str,
+    is_so: impl Fn(&hb_client::Status) -> bool,
+) -> Done {
+    let Some(limit) = wait.map(Duration::from_secs) else { return Ok(()) };
     let begun = Instant::now();
     loop {
-        let status = connect(&arguments.node, PATIENCE)?.status()?;
-        if status.stable && is_so(status.hold) {
+        let status = connect(node, PATIENCE)?.status()?;
+        if status.stable && is_so(&status) {
             return say(&format!("{verb}: this node holds [{}]", status.hold));
         }
         if begun.elapsed() >= limit {

@@ -79,6 +79,7 @@ fn groups(status: &Status) -> Vec<Vec<String>> {
     let mut rows = vec![row(["GROUP", "HOME", "HERE", "EPOCH"])];
     for group in &status.groups {
         let state = match group.state {
+            GroupState::Down if group.lent => "lent",
             GroupState::Down => "down",
             GroupState::Starting => "starting",
             GroupState::Up => "up",

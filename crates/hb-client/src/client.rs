@@ -76,6 +76,15 @@ impl Client {
         self.command(&Request::Takeover { set })
     }
 
+    /// Asks the node to see that one group runs on the node of this name. That it was accepted does not say that it can be
+    /// moved.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; [`RefusalCause::Unknown`] if there is no such group or node.
+    pub fn move_group(&mut self, group: String, to: String) -> Result<String, ClientError> {
+        self.command(&Request::Move { group, to })
+    }
+
     /// Adds nodes to the cluster, on every node. That it was accepted does not say that they could be added.
     ///
     /// # Errors

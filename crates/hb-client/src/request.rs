@@ -24,6 +24,13 @@ pub enum Request {
         /// Which, from the asked node's point of view.
         set: ResourceSet,
     },
+    /// Run one group on a node, whoever is at home there. Only between two nodes of ours.
+    Move {
+        /// Its name: the first resource as spelled in `haresources`.
+        group: String,
+        /// The name of the node that shall run it.
+        to: String,
+    },
     /// Add nodes to the cluster, on every node (`hb_addnode`).
     AddNode {
         /// Their names.
@@ -52,6 +59,10 @@ mod tests {
             (Request::Stop, r#"{"request":"stop"}"#),
             (Request::Standby { set: ResourceSet::All }, r#"{"request":"standby","set":"all"}"#),
             (Request::Takeover { set: ResourceSet::Foreign }, r#"{"request":"takeover","set":"foreign"}"#),
+            (
+                Request::Move { group: "a".into(), to: "b".into() },
+                r#"{"request":"move","group":"a","to":"b"}"#,
+            ),
             (Request::AddNode { nodes: vec!["c".into()] }, r#"{"request":"addnode","nodes":["c"]}"#),
             (Request::Reload, r#"{"request":"reload"}"#),
         ];

@@ -39,6 +39,8 @@ pub enum RefusalCause {
     Permission,
     /// The new configuration has errors; the old one stays in force.
     Configuration,
+    /// There is no group or node of that name.
+    Unknown,
     /// The node cannot take it now: it stops, or too many requests wait.
     Busy,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for RefusalCause {
             Self::UnknownRequest => "the node does not know this request",
             Self::Permission => "only root may ask for this",
             Self::Configuration => "the configuration has errors, the old one stays in force",
+            Self::Unknown => "there is no such thing in the cluster",
             Self::Busy => "the node cannot do this now",
         })
     }

@@ -145,6 +145,18 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::StandbyBegins { giver, set } => standby_begins(node(giver), *set),
         Event::StandbyDone { giver, set } => standby_done(node(giver), *set),
         Event::StandbyRefused { why } => standby_refused(why),
+        Event::Lending { group: which } => {
+            moves(format!("Resource group {} moves to the other node", group(which)))
+        }
+        Event::Recalling { group: which } => {
+            moves(format!("Resource group {} is asked back from the other node", group(which)))
+        }
+        Event::Borrowing { group: which } => {
+            moves(format!("Resource group {} moves here; the other node holds its set", group(which)))
+        }
+        Event::Returning { group: which } => {
+            moves(format!("Resource group {} goes back to the node that holds its set", group(which)))
+        }
         Event::PeerShutdown { node: who } => peer_shutdown(node(who)),
         Event::BothOwn { node: who, set } => both_own(node(who), *set),
         Event::NobodyOwns { set } => nobody_owns(*set),
@@ -320,6 +332,10 @@ fn standby_done(giver: &str, set: HoldSet) -> Line {
 
 fn standby_refused(why: &str) -> Line {
     burst("standby refusals", Level::Warn, format!("Standby request refused: {why}"))
+}
+
+fn moves(text: String) -> Line {
+    burst("moves of groups", Level::Info, text)
 }
 
 fn peer_shutdown(node: &str) -> Line {

@@ -69,5 +69,6 @@ impl crate::failover::Failover {
         self.requests.digest(hasher);
         self.goals.hash(hasher);
         self.groups.digest(hasher);
+        self.loans.digest(hasher);
     }
 }

@@ -206,6 +206,7 @@ impl Engine {
                 key: config.key.clone(),
                 home: config.home,
                 state,
+                lent: self.failover.groups.lent().any(|view| view.id == group),
                 epoch: self.failover.groups.epoch_of(group),
             })
             .collect()
@@ -239,13 +240,17 @@ impl Engine {
             Command::Stop => self.want_stop(),
             Command::Standby(set) => self.begin_standby(set),
             Command::Takeover(set) => self.ask_takeover(set),
+            Command::Move { group, here } => self.move_group(group, here),
         }
     }
 
     /// A message of a peer that is new and for us.
     pub(crate) fn act(&mut self, node: NodeId, kind: &str, seq: u64, message: &Message) {
         match kind {
-            "status" => self.receive_status(node, seq, message),
+            "status" => {
+                self.receive_status(node, seq, message);
+                self.note_loans(node, seq, message);
+            }
             // It asks each second: only the newest question needs an answer.
             "reqnodes" if self.node(node).receiver.last() == Some(seq) => self.answer_node_lists(node),
             "repnodes" => {
@@ -254,7 +259,10 @@ impl Engine {
             }
             "addnode" | "delnode" | "setweight" | "setsite" => self.receive_members(kind, message),
             "starting" => self.receive_starting(node, seq),
-            "resource" => self.receive_resource(node, seq, message),
+            "resource" => {
+                self.receive_resource(node, seq, message);
+                self.note_loans(node, seq, message);
+            }
             "ask_resources" => self.receive_ask_resources(node, seq, message),
             "hb_takeover" => self.receive_takeover(seq, message),
             "ip-request" => self.receive_ip_request(node, message),

@@ -277,6 +277,26 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// info: a group of ours is stopped here so that the other node can run it.
+    Lending {
+        /// Which.
+        group: GroupId,
+    },
+    /// info: the other node shall give a group of ours back.
+    Recalling {
+        /// Which.
+        group: GroupId,
+    },
+    /// info: the other node lends us a group of its own.
+    Borrowing {
+        /// Which.
+        group: GroupId,
+    },
+    /// info: the other node wants a group back that it had lent us.
+    Returning {
+        /// Which.
+        group: GroupId,
+    },
     /// info: a peer released everything and stops.
     PeerShutdown {
         /// Who.

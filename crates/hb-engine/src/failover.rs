@@ -9,6 +9,7 @@ mod claim;
 pub(crate) mod groups;
 mod ipfail;
 mod legacy;
+mod loans;
 mod ownership;
 mod partner;
 mod resource;
@@ -29,6 +30,7 @@ pub(crate) use claim::Claims;
 pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
+pub(crate) use loans::Loans;
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
 pub(crate) const LOCAL_WAIT: Duration = Duration::from_secs(10);
@@ -192,6 +194,7 @@ pub(crate) struct Failover {
     /// With a peer in legacy mode.
     pub(crate) requests: Requests,
     pub(crate) groups: Groups,
+    pub(crate) loans: Loans,
     pub(crate) goals: Vec<(Goal, HoldSet)>,
     pub(crate) stop: Stop,
 }
@@ -204,6 +207,7 @@ impl Engine {
         let stays = self.node_ids().find(|id| Some(*id) == before);
         let next = stays.or_else(|| self.node_ids().find(|id| *id != me));
         if next != before {
+            self.end_loans();
             // Of nobody there is nothing to wait for.
             self.failover.partner = Partner { stable: next.is_none(), ..Partner::default() };
         }
@@ -237,6 +241,7 @@ impl Failover {
             ipfail: Ipfail::new(now),
             requests: Requests::default(),
             groups: Groups::new(config),
+            loans: Loans::default(),
             goals: Vec::new(),
             stop: Stop::No,
         }

@@ -70,6 +70,13 @@ pub enum Command {
     Standby(HoldSet),
     /// `hb_takeover`: ask the peer for this set (our view).
     Takeover(HoldSet),
+    /// Run one group here, or on the peer, whoever holds its set. Only between two nodes of ours.
+    Move {
+        /// Which.
+        group: GroupId,
+        /// On this node; else on the peer.
+        here: bool,
+    },
 }
 
 /// What the driver must do, in this order.

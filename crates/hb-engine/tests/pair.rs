@@ -8,6 +8,8 @@ mod found;
 mod ipfail;
 #[path = "pair/lab.rs"]
 mod lab;
+#[path = "pair/loans.rs"]
+mod loans;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What decides on a node: the real engine, or the model of 3.0.6, behind the same face.
 
-use hb_engine::{Engine, HoldSet, Input, Now, Output, Tick};
+use hb_engine::{Engine, GroupId, HoldSet, Input, Now, Output, Tick};
 
 use crate::legacy::Legacy;
 
@@ -16,6 +16,8 @@ pub(crate) enum Brain {
 pub(crate) struct View {
     pub(crate) stable: bool,
     pub(crate) hold: HoldSet,
+    /// Groups of it that the other node runs.
+    pub(crate) lent: Vec<GroupId>,
     /// Of every node, itself included: status, announced hold set, missing messages.
     pub(crate) peers: Vec<(String, Option<HoldSet>, u32)>,
 }
@@ -63,7 +65,9 @@ impl Brain {
             Self::Ours(engine) => {
                 let snapshot = engine.snapshot(now);
                 let peers = snapshot.nodes.into_iter().map(|node| (node.status, node.hold, node.missing));
-                View { stable: snapshot.stable, hold: snapshot.hold, peers: peers.collect() }
+                let lent = snapshot.groups.iter().filter(|group| group.lent).map(|group| group.group);
+                let (stable, hold) = (snapshot.stable, snapshot.hold);
+                View { stable, hold, lent: lent.collect(), peers: peers.collect() }
             }
             Self::Legacy(node) => node.view(),
         }

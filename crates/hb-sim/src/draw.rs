@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hb_engine::{Command, Failback, HoldSet};
+use hb_engine::{Command, Failback, GroupId, HoldSet};
 
 use crate::dice::Dice;
 use crate::scenario::{Fault, Kind, Scenario, Setup, What};
@@ -140,6 +140,10 @@ fn fault(dice: &mut Dice, setup: &Setup, at: Duration) -> Fault {
         78..=80 if ours => (short, What::JobsHang(node)),
         72..=84 => (long, What::JobsSlow(node)),
         85..=86 => (MS, What::WallStep(node, dice.pick(&[-90_000, -3600, -2, 5, 3600, 1_000_000]))),
+        number @ 93..=94 if ours => {
+            let group = GroupId(u16::from(number == 94));
+            (MS, What::Command(node, Command::Move { group, here: dice.pick(&[true, false, false]) }))
+        }
         number => {
             let set = dice.pick(&[HoldSet::ALL, HoldSet::LOCAL, HoldSet::FOREIGN]);
             let command = if number < 95 { Command::Standby(set) } else { Command::Takeover(set) };

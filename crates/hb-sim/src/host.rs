@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hb_engine::{Action, Command, HoldSet, JobId, LinkId, Outcome};
+use hb_engine::{Action, Command, GroupId, HoldSet, JobId, LinkId, Outcome};
 use hb_wire::Message;
 
 use crate::brain::Brain;
@@ -103,10 +103,14 @@ impl Host {
         }
     }
 
-    /// What really runs here, as a hold set of this node.
-    pub(crate) fn truth(&self, own: usize, homes: &[u16]) -> HoldSet {
-        let sets = self.running.iter().zip(homes).filter(|(running, _)| **running);
-        sets.fold(HoldSet::NONE, |sum, (_, home)| sum.union(set_of(own, *home)))
+    /// What really runs here, as a hold set of this node. A group that is lent belongs to who lends it.
+    pub(crate) fn truth(&self, own: usize, homes: &[u16], lent: &[GroupId], to_us: &[GroupId]) -> HoldSet {
+        let groups = self.running.iter().zip(homes).zip(0..);
+        groups
+            .filter(|((running, _), id)| {
+                lent.contains(&GroupId(*id)) || (**running && !to_us.contains(&GroupId(*id)))
+            })
+            .fold(HoldSet::NONE, |sum, ((_, home), _)| sum.union(set_of(own, *home)))
     }
 }
 

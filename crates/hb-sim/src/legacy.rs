@@ -113,7 +113,7 @@ impl Legacy {
         let missing = u32::try_from(self.peer.missing.len()).unwrap_or(0);
         let peer = (self.peer.status.clone(), nice.then_some(self.table.peer_hold), missing);
         let peers = if self.config.local == NodeId(0) { vec![me, peer] } else { vec![peer, me] };
-        View { stable: self.is_stable(), hold, peers }
+        View { stable: self.is_stable(), hold, lent: Vec::new(), peers }
     }
 
     pub(crate) fn explain(&self) -> String {
@@ -132,7 +132,10 @@ impl Legacy {
                 message.push_text("rsc_hold", set.as_str());
                 self.say(message);
             }
-            Input::Load(_) | Input::Echo { .. } | Input::Ping { .. } => {}
+            Input::Command(Command::Move { .. })
+            | Input::Load(_)
+            | Input::Echo { .. }
+            | Input::Ping { .. } => {}
             Input::Wake => self.wake(),
         }
         self.drive_children();

@@ -50,6 +50,7 @@ fn sample() -> Status {
             key: "IPaddr::10.0.0.1".to_owned(),
             home: Some("cc2".to_owned()),
             state: GroupState::Up,
+            lent: false,
             epoch: Some(1257),
         }],
         media: vec![MediumStatus {

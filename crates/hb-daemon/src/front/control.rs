@@ -135,6 +135,7 @@ impl Clerk {
                     Err(refusal) => Response::Refused { cause: refusal.cause, text: refusal.text },
                 };
             }
+            Request::Move { group, to } => return self.move_group(&group, &to).await,
             Request::Stop => office.stop().map(|()| "stopping".to_owned()),
             Request::AddNode { nodes } => {
                 office.desk.members(MemberChange::Add(nodes)).map(|()| told("addition"))
@@ -157,6 +158,34 @@ impl Clerk {
             |busy| refused(RefusalCause::Busy, &busy.to_string()),
             |text| Response::Accepted { text },
         )
+    }
+}
+
+impl Clerk {
+    async fn move_group(&self, group: &str, to: &str) -> Response {
+        let snapshot = match self.office.desk.status().await {
+            Ok(report) => report.snapshot,
+            Err(error) => return refused(RefusalCause::Busy, &error.to_string()),
+        };
+        let Some(known) = snapshot.groups.iter().find(|known| known.key == group) else {
+            let keys: Vec<_> = snapshot.groups.iter().map(|group| group.key.as_str()).collect();
+            let text = format!("no group is called {group}; there are: {}", keys.join(", "));
+            return refused(RefusalCause::Unknown, &text);
+        };
+        let Some(node) = snapshot.nodes.iter().find(|node| node.name == to) else {
+            let names: Vec<_> = snapshot.nodes.iter().map(|node| node.name.as_str()).collect();
+            let text = format!("no node is called {to}; there are: {}", names.join(", "));
+            return refused(RefusalCause::Unknown, &text);
+        };
+        let command = Command::Move { group: known.group, here: node.node == snapshot.local };
+        match self.office.desk.command(command) {
+            Ok(()) => Response::Accepted {
+                text: format!(
+                    "asked to run {group} on {to}; what comes of it is in the log and in the status"
+                ),
+            },
+            Err(busy) => refused(RefusalCause::Busy, &busy.to_string()),
+        }
     }
 }
 

@@ -84,7 +84,10 @@ impl Office {
                 RefusalCause::Configuration => {
                     "Config errors: the old configuration stays in force.".to_owned()
                 }
-                RefusalCause::UnknownRequest | RefusalCause::Permission | RefusalCause::Busy => {
+                RefusalCause::UnknownRequest
+                | RefusalCause::Permission
+                | RefusalCause::Unknown
+                | RefusalCause::Busy => {
                     format!("The old configuration stays in force: {}.", refusal.text)
                 }
             };

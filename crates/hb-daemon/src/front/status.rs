@@ -161,6 +161,7 @@ fn groups(snapshot: &Snapshot) -> Vec<GroupStatus> {
             hb_engine::GroupState::Stopping => GroupState::Stopping,
             hb_engine::GroupState::Failed => GroupState::Failed,
         },
+        lent: group.lent,
         epoch: group.epoch,
     });
     groups.collect()

@@ -67,6 +67,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
                 key: String::new(),
                 home: None,
                 state: GroupState::Up,
+                lent: false,
                 epoch: None,
             })
             .collect(),

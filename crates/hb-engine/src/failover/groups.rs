@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::hash::Hash as _;
 use core::time::Duration;
 
+use super::loans::{LoanJob, Place};
 use crate::config::{Config, GroupConfig};
 use crate::engine::Engine;
 use crate::event::Event;
@@ -33,6 +34,12 @@ struct Group {
     set: HoldSet,
     membership: Membership,
     wanted: bool,
+    /// Where it shall run while we hold its set.
+    place: Place,
+    /// It was on the other node, and has not been started here since.
+    was_lent: bool,
+    /// The other node says that it has it, or may still have it, without holding its set.
+    borrowed: bool,
     state: GroupState,
     /// Something of it may still run although the last job failed.
     residue: bool,
@@ -40,6 +47,17 @@ struct Group {
     retry: Option<Tick>,
     /// Of its latest start.
     epoch: Option<u64>,
+}
+
+/// What loans are decided by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    pub(crate) id: GroupId,
+    pub(crate) set: HoldSet,
+    pub(crate) place: Place,
+    /// Shall run here unless it is elsewhere.
+    pub(crate) wanted: bool,
+    pub(crate) is_gone: bool,
 }
 
 /// Where a group stands between two configurations.
@@ -61,6 +79,9 @@ impl Group {
             set,
             membership,
             wanted: false,
+            place: Place::Here,
+            was_lent: false,
+            borrowed: false,
             state,
             residue: false,
             job: None,
@@ -72,6 +93,11 @@ impl Group {
     /// Nothing of it is here and nothing is being done with it.
     fn is_gone(&self) -> bool {
         self.state == GroupState::Down && self.job.is_none()
+    }
+
+    /// Whether it is not, or may not yet be, this node's to run.
+    fn is_elsewhere(&self) -> bool {
+        self.borrowed || self.place != Place::Here
     }
 
     const fn is_settled(&self, up: bool) -> bool {
@@ -116,8 +142,8 @@ impl Groups {
     pub(crate) fn are_settled(&self, set: HoldSet, up: bool) -> bool {
         // What left the configuration is released like everything else, but nobody waits for it, or for what waits for its
         // end, to come up.
-        let counts =
-            |group: &&Group| set.contains(group.set) && !(up && group.membership != Membership::Member);
+        let is_elsewhere = |group: &Group| group.membership != Membership::Member || group.is_elsewhere();
+        let counts = |group: &&Group| set.contains(group.set) && !(up && is_elsewhere(group));
         self.list.iter().filter(counts).all(|group| group.is_settled(up))
     }
 
@@ -152,7 +178,65 @@ impl Groups {
         for group in &self.list {
             (group.wanted, group.state, group.residue, group.job.is_some(), group.retry.is_some())
                 .hash(hasher);
-            group.membership.hash(hasher);
+            (group.membership, group.place, group.borrowed).hash(hasher);
+        }
+    }
+
+    /// A group of the configuration, as loans see it.
+    pub(crate) fn view(&self, id: GroupId) -> Option<View> {
+        self.views().find(|view| view.id == id)
+    }
+
+    /// All groups of the configuration, as loans see them.
+    pub(crate) fn views(&self) -> impl Iterator<Item = View> + '_ {
+        self.list.iter().filter(|group| !group.is_removed()).map(|group| View {
+            id: group.id,
+            set: group.set,
+            place: group.place,
+            wanted: group.wanted,
+            is_gone: group.is_gone(),
+        })
+    }
+
+    /// Those that the other node shall run although we hold their set.
+    pub(crate) fn lent(&self) -> impl Iterator<Item = View> + '_ {
+        self.views().filter(|view| view.place == Place::Lent)
+    }
+
+    /// Says where a group shall run.
+    pub(crate) fn place(&mut self, id: GroupId, place: Place) {
+        for group in self.list.iter_mut().filter(|group| group.id == id) {
+            group.place = place;
+            group.was_lent = true;
+            group.wishes_changed();
+        }
+    }
+
+    /// The other node names what it has without holding its set, and answers our list with that number; true if that
+    /// changes anything.
+    pub(crate) fn note_borrowed(&mut self, answered: u64, borrowed: &[GroupId]) -> bool {
+        let mut changed = false;
+        for group in &mut self.list {
+            let before = (group.borrowed, group.place);
+            group.borrowed = borrowed.contains(&group.id);
+            if matches!(group.place, Place::Recalled(number) if answered >= number) && !group.borrowed {
+                group.place = Place::Here;
+            }
+            changed |= before != (group.borrowed, group.place);
+        }
+        changed
+    }
+
+    /// The other node has nothing any longer.
+    pub(crate) fn end_loans(&mut self) {
+        self.forget_places(HoldSet::ALL);
+        self.list.iter_mut().for_each(|group| group.borrowed = false);
+    }
+
+    /// We no longer hold a set: who does says where its groups run.
+    pub(crate) fn forget_places(&mut self, set: HoldSet) {
+        for group in self.list.iter_mut().filter(|group| set.contains(group.set)) {
+            group.place = Place::Here;
         }
     }
 
@@ -180,11 +264,11 @@ impl Engine {
         self.drive_groups();
     }
 
-    /// Wants one group to run here.
-    pub(crate) fn want_group(&mut self, id: GroupId) {
+    /// Wants one group to run here, or not.
+    pub(crate) fn want_group(&mut self, id: GroupId, up: bool) {
         let groups = &mut self.failover.groups.list;
         for group in groups.iter_mut().filter(|group| group.id == id && !group.is_removed()) {
-            group.want(true);
+            group.want(up);
         }
         self.drive_groups();
     }
@@ -206,10 +290,9 @@ impl Engine {
     /// Tells the network again where our addresses are.
     pub(crate) fn announce_again(&mut self) {
         for index in 0..self.failover.groups.list.len() {
-            let idle =
-                self.failover.groups.list.get(index).is_some_and(|group| {
-                    group.state == GroupState::Up && group.job.is_none() && group.wanted
-                });
+            let idle = self.failover.groups.list.get(index).is_some_and(|group| {
+                group.state == GroupState::Up && group.job.is_none() && group.shall_run()
+            });
             if idle {
                 self.begin_job(index, Action::Announce);
             }
@@ -225,8 +308,12 @@ impl Engine {
             if group.job.is_some() || group.retry.is_some_and(|retry| retry > now) {
                 continue;
             }
-            match (group.wanted, group.state) {
+            match (group.shall_run(), group.state) {
                 (true, GroupState::Down | GroupState::Failed) => {
+                    // What already runs here stays: the other node gives back what it is not offered.
+                    if group.borrowed {
+                        continue;
+                    }
                     if leaving && group.membership == Membership::Added {
                         continue;
                     }
@@ -287,6 +374,10 @@ impl Engine {
                 Some(Event::GroupFailed { group: id, reason })
             }
         };
+        let failed_start = matches!((action, &event), (Action::Start(_), Some(Event::GroupFailed { .. })));
+        let came_back = matches!(action, Action::Start(_)) && core::mem::take(&mut group.was_lent);
+        // Before it settles: a set that is released now is no longer held then.
+        let is_loan = matches!(action, Action::Stop(id) if self.is_loan(id));
         if let Some(event) = event {
             self.report(event);
         }
@@ -294,6 +385,7 @@ impl Engine {
         self.forget_gone_groups();
         self.drive_groups();
         self.settle();
+        self.loan_job_done(action, LoanJob { is_loan, failed_start, came_back });
     }
 
     /// Exchanges the groups for those of a new configuration, `wanted` telling which sets shall run here. What is in
@@ -341,8 +433,17 @@ impl Group {
         matches!(self.membership, Membership::Removed)
     }
 
+    fn shall_run(&self) -> bool {
+        self.wanted && self.place == Place::Here
+    }
+
     fn want(&mut self, up: bool) {
         self.wanted = up;
+        self.wishes_changed();
+    }
+
+    /// What failed is tried anew, or is simply down.
+    fn wishes_changed(&mut self) {
         self.retry = None;
         if self.state == GroupState::Failed && !self.residue {
             self.state = GroupState::Down;
@@ -354,7 +455,7 @@ impl Group {
         self.state = GroupState::Failed;
         self.residue = residue;
         // Nothing is left of a failed start: if it is no longer wanted, it is simply down.
-        if !residue && !self.wanted {
+        if !residue && !self.shall_run() {
             self.state = GroupState::Down;
         } else {
             self.retry = Some(now.plus(RETRY_AFTER));

@@ -286,7 +286,7 @@ impl Engine {
             self.failover.requests.again = None;
             self.acquire(HoldSet::LOCAL, Goal::Own, "the other node does not run them");
         } else {
-            self.want_group(group);
+            self.want_group(group, true);
         }
     }
 }

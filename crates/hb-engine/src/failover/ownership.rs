@@ -132,6 +132,7 @@ impl Engine {
             message.push_text("hb-taken", taken.as_str());
         }
         self.failover.claims.tell(&mut message);
+        self.tell_loans(&mut message);
         message
     }
 
@@ -188,6 +189,7 @@ impl Engine {
             } else {
                 self.failover.hold = self.failover.hold.minus(set);
                 self.failover.claims.forget(set);
+                self.failover.groups.forget_places(set);
                 self.failover.taken = self.failover.taken.map(|taken| taken.minus(set));
                 self.report(Event::Released { set });
             }

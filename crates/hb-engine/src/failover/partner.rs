@@ -14,12 +14,14 @@ impl Engine {
             return;
         }
         self.forget_reach();
+        let lent_nothing = self.failover.groups.lent().next().is_none();
+        self.end_loans();
         let was_giving = self.failover.goals.iter().any(|(goal, _)| !goal.is_up());
         if self.forget_standby() {
             self.report(Event::StandbyRefused { why: "the other node died" });
         }
         let known = self.failover.partner.hold;
-        let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE);
+        let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE) && lent_nothing;
         let (newest, rules) = (self.failover.partner.newest, self.failover.partner.rules);
         self.failover.partner =
             Partner { hold: Some(HoldSet::NONE), stable: true, newest, rules, ..Partner::default() };
@@ -53,6 +55,7 @@ impl Engine {
         }
         self.forget_reach();
         self.failover.floor = 0;
+        self.loans_of_an_earlier_run();
         self.failover.requests.forget();
         let was_giving = self.failover.standby == Standby::Given || self.is_giving();
         let set = self.failover.standby_set;

@@ -265,6 +265,7 @@ impl Engine {
         self.failover.partner.stable = true;
         self.failover.partner.leaving = true;
         self.failover.partner.taken = None;
+        self.end_loans();
         if self.failover.is_stopping() {
             return;
         }

@@ -71,6 +71,9 @@ impl Engine {
         if seq <= self.failover.floor {
             return; // Asked for before we were there, or before the last hand-over.
         }
+        if self.receive_move(message) {
+            return;
+        }
         let set = match message.text("rsc_hold") {
             // 3.0.6 maps neither; what was meant is the giver's `foreign`, and everything (`failover.md` 3.7).
             Some("failback") => HoldSet::FOREIGN,

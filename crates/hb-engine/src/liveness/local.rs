@@ -101,6 +101,7 @@ impl Engine {
         if !self.config.files_digest.is_empty() {
             message.push_text(FILES_FIELD, &self.config.files_digest);
         }
+        self.tell_loans(&mut message);
         self.send(message);
     }
 

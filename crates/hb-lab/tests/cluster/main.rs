@@ -52,6 +52,8 @@ mod rolling;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod single_groups;
+#[cfg(test)]
 mod standby;
 #[cfg(test)]
 mod start;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::pair::{Case, Who, program};
-use crate::scene::{Holds, LIMIT, Scene};
+use crate::pair::{Case, Who};
+use crate::scene::{Holds, Scene};
+use crate::single_groups::ctl;
 
 stories_off![on_request];
 
@@ -30,7 +31,7 @@ async fn on_request(case: Case) {
     let who = case.ours();
     if !case.runs_306(who) {
         for (what, alone) in [("standby", Holds::Nothing), ("takeover", Holds::All)] {
-            ends_with(&scene, who, &[what, "--wait", "40"], 0).await;
+            ctl(&scene, who, &[what, "--wait", "40"], 0).await;
             let other = if alone == Holds::All { Holds::Nothing } else { Holds::All };
             scene.reaches_for(what, who, alone, other).await;
         }
@@ -38,7 +39,7 @@ async fn on_request(case: Case) {
         scene.reaches("standby foreign", Holds::Local, Holds::Local).await;
         // Nothing comes of it while the other one is away.
         scene.stop(who.other()).await;
-        ends_with(&scene, who, &["standby", "--wait", "1"], 1).await;
+        ctl(&scene, who, &["standby", "--wait", "1"], 1).await;
         scene.start(who.other()).await;
         scene.reaches_for("the return", who, Holds::All, Holds::Nothing).await;
         scene.standby(who, "foreign").await;
@@ -46,12 +47,4 @@ async fn on_request(case: Case) {
     }
     scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
     scene.ends().await;
-}
-
-/// What `hb-ctl` says at its end.
-async fn ends_with(scene: &Scene, who: Who, words: &[&str], code: i32) {
-    let ctl = program("hb-ctl").to_string_lossy().into_owned();
-    let argv: Vec<&str> = std::iter::once(ctl.as_str()).chain(words.iter().copied()).collect();
-    let output = scene.host(who).run(&argv, LIMIT).await.unwrap();
-    assert_eq!(output.exit.code, Some(code), "{}: {words:?}: {output:?}", scene.case);
 }

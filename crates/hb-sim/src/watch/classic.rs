@@ -115,9 +115,9 @@ impl World<'_> {
         let Some(brain) = host.brain.as_ref().filter(|_| host.jobs.is_empty()) else { return false };
         if self.setup().failback == Failback::Legacy {
             // It declared us dead, heard us again before its next look at the clock, and tells nobody.
-            return host.truth(classic, &self.setup().groups).contains(HoldSet::FOREIGN);
+            return host.truth(classic, &self.setup().groups, &[], &[]).contains(HoldSet::FOREIGN);
         }
-        !brain.view(self.stamp(classic)).hold.contains(host.truth(classic, &self.setup().groups))
+        !brain.view(self.stamp(classic)).hold.contains(host.truth(classic, &self.setup().groups, &[], &[]))
     }
 
     /// Which defect of 3.0.6 explains that this rule is broken now.

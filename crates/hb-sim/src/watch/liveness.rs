@@ -85,7 +85,7 @@ impl World<'_> {
             self.watch.split = true;
             self.numbers.wrong_verdicts += u64::from(lives);
         } else {
-            if self.hosts[index].truth(index, &setup.groups) != HoldSet::ALL {
+            if self.hosts[index].truth(index, &setup.groups, &[], &[]) != HoldSet::ALL {
                 self.numbers.failovers += 1;
             }
             if let Some(died) = self.watch.nodes[node].dead_since.take() {

@@ -1,6 +1,6 @@
 //! What a node says must be true: released before it says so, numbered without gaps, not too often.
 
-use hb_engine::HoldSet;
+use hb_engine::{GroupId, HoldSet};
 use hb_wire::Message;
 
 use crate::scenario::Kind;
@@ -37,7 +37,13 @@ impl World<'_> {
     }
 
     fn watch_claims(&mut self, from: usize, message: &Message) {
-        let truth = self.hosts[from].truth(from, &self.scenario.setup.groups);
+        let groups = &self.scenario.setup.groups;
+        let [lent, borrowed] = ["hb-lent", "hb-borrowed"].map(|field| named(message, field));
+        if let Some(group) = lent.iter().find(|group| self.hosts[from].running[usize::from(group.0)]) {
+            self.broken("release-before-claim", || format!("node {from} lends {group:?}, which it runs"));
+        }
+        // What it names by itself it does not hide.
+        let truth = self.hosts[from].truth(from, groups, &[], &borrowed);
         let set = message.text("rsc_hold").and_then(HoldSet::parse).unwrap_or_default();
         let info = message.text("info");
         if message.kind() == Some("resource") {
@@ -92,4 +98,11 @@ impl World<'_> {
 
 pub(crate) fn number(message: &Message, name: &str) -> Option<u64> {
     u64::from_str_radix(message.text(name)?, 16).ok()
+}
+
+/// The groups in a list of single ones: `NUMBER KEY KEY ...`.
+fn named(message: &Message, field: &str) -> Vec<GroupId> {
+    let keys = message.text(field).unwrap_or_default().split(' ').skip(1);
+    keys.filter_map(|key| key.strip_prefix("10.0.0.").and_then(|number| number.parse().ok()).map(GroupId))
+        .collect()
 }

@@ -65,11 +65,12 @@ impl World<'_> {
                 let why = host.brain.as_ref().map(Brain::explain).unwrap_or_default();
                 return Some(format!("node {index} is in transition{why}"));
             }
-            let truth = host.truth(index, &self.setup().groups);
+            let peer = views[1 - index].as_ref()?;
+            let truth = host.truth(index, &self.setup().groups, &view.lent, &peer.lent);
             if view.hold != truth {
                 return Some(format!("node {index} holds {} but says {}", truth, view.hold));
             }
-            let peer = views[1 - index].as_ref().map(|peer| peer.hold);
+            let peer = Some(peer.hold);
             let believed = view.peers[1 - index].1;
             // Legacy mode tells nobody what it holds.
             let knows = host.kind == Kind::Ours || self.setup().failback != Failback::Legacy;

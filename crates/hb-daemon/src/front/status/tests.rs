@@ -44,6 +44,7 @@ fn report() -> HeartStatus {
                 key: "10.0.0.1".to_owned(),
                 home: Some(NodeId(0)),
                 state: hb_engine::GroupState::Stopping,
+                lent: false,
                 epoch: Some(8),
             },
             GroupSnapshot {
@@ -51,6 +52,7 @@ fn report() -> HeartStatus {
                 key: "www".to_owned(),
                 home: None,
                 state: hb_engine::GroupState::Failed,
+                lent: false,
                 epoch: None,
             },
         ],

@@ -1,0 +1,301 @@
+//! Single groups on the other node: a node that holds a set lends groups of it, one by one, to a peer of ours.
+//!
+//! Hold sets, which 3.0.6 shares, stay as they are: who holds a set answers for all of it, and says in each `status` and
+//! announcement which of its groups the other node may run (`hb-lent`, once they are gone here). The other node says which
+//! of them it has, or may still have (`hb-borrowed`), and up to which list that is true. A group that was recalled, or that the
+//! other node names, is not started here before the other node has said that it is gone there.
+//!
+//! Everything is said again with each heartbeat, so no message must arrive. A loan ends with the life, the run or
+//! the stop of either node, and when the set changes hands.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use hb_wire::Message;
+
+use super::{Phase, RUN_FIELD, Standby};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::id::{GroupId, NodeId};
+use crate::io::Action;
+use crate::liveness::node::STATUS_ACTIVE;
+use crate::number;
+
+/// Where a group of a set that we hold shall run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// On this node.
+    #[default]
+    Here,
+    /// On the other node.
+    Lent,
+    /// Here, as soon as the other node has answered the list with this number and no longer names it.
+    Recalled(u64),
+}
+
+/// What both sides have said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loans {
+    /// The number of our list; grows when a group leaves it.
+    told: u64,
+    /// The number of the partner's list that we have acted on last.
+    answered: u64,
+    /// The number of the partner's message that was read last: older ones are void.
+    newest: u64,
+}
+
+/// What a job that has ended was to loans.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoanJob {
+    /// A group was stopped for the other node.
+    pub(crate) is_loan: bool,
+    pub(crate) failed_start: bool,
+    /// A group was started that the other node had.
+    pub(crate) came_back: bool,
+}
+
+impl Loans {
+    /// Adds the state to a hash (see `digest`).
+    pub(crate) fn digest<H: core::hash::Hasher>(&self, hasher: &mut H) {
+        use core::hash::Hash as _;
+        (self.told, self.answered).hash(hasher);
+    }
+}
+
+impl Engine {
+    /// An operator wants a group on this node, or on the other one.
+    pub(crate) fn move_group(&mut self, id: GroupId, here: bool) {
+        if let Some(why) = self.move_hindrance() {
+            return self.report(Event::StandbyRefused { why });
+        }
+        let Some(view) = self.failover.groups.view(id) else {
+            return self.report(Event::StandbyRefused { why: "there is no such group" });
+        };
+        if self.failover.hold.contains(view.set) {
+            return match (here, view.place) {
+                (true, Place::Lent) => self.recall(id),
+                (false, Place::Here) => self.lend(id),
+                (true, Place::Here) => self.report(Event::StandbyRefused { why: "the group is here" }),
+                (false, Place::Lent) => self.report(Event::StandbyRefused { why: "the group is not here" }),
+                (_, Place::Recalled(_)) => {
+                    self.report(Event::StandbyRefused { why: "the group is on its way" })
+                }
+            };
+        }
+        if here == view.wanted {
+            let why = if here { "the group is here" } else { "the group is not here" };
+            return self.report(Event::StandbyRefused { why });
+        }
+        self.ask_for_move(id, here);
+    }
+
+    /// Why no group can be moved now.
+    fn move_hindrance(&self) -> Option<&'static str> {
+        let partner = self.failover.partner_id.map(|id| self.node(id)).filter(|node| !node.is_dead());
+        match partner {
+            None => Some("no other node is there"),
+            Some(node) if !node.speaks_hb => {
+                Some("the other node is a Heartbeat, which moves groups of one home together")
+            }
+            Some(_) if self.failover.partner.leaving => Some("the other node is stopping"),
+            Some(_) => self.standby_hindrance(),
+        }
+    }
+
+    /// The holder of its set shall see that a group runs here, or there.
+    fn ask_for_move(&mut self, id: GroupId, here: bool) {
+        let me = self.config.local;
+        let to = if here { Some(me) } else { self.failover.partner_id };
+        let (Some(key), Some(to)) = (self.group_keys(&[id]).pop(), to) else { return };
+        let mut message = Message::new("hb_takeover");
+        message.push_text("rsc_hold", "none");
+        message.push_text(GROUP_FIELD, &key);
+        message.push_text(TO_FIELD, &self.node(to).name);
+        self.send(message);
+    }
+
+    /// The other node asks us to see that a group of ours runs somewhere; false if that is not what it asks.
+    pub(crate) fn receive_move(&mut self, message: &Message) -> bool {
+        let (Some(key), Some(to)) = (message.text(GROUP_FIELD), message.text(TO_FIELD)) else { return false };
+        if let (Some((id, set)), Some(to)) = (self.group_by_key(key), self.node_by_name(to))
+            && self.failover.hold.contains(set)
+        {
+            self.move_group(id, to == self.config.local);
+        }
+        true
+    }
+
+    fn lend(&mut self, id: GroupId) {
+        if self.failover.groups.lent().count() >= MOST_LENT {
+            return self
+                .report(Event::StandbyRefused { why: "too many groups are on the other node already" });
+        }
+        self.failover.groups.place(id, Place::Lent);
+        self.report(Event::Lending { group: id });
+        self.drive_groups();
+        self.offer_what_is_gone(id);
+    }
+
+    /// The other node shall give a group back.
+    pub(crate) fn recall(&mut self, id: GroupId) {
+        self.failover.loans.told += 1;
+        self.failover.groups.place(id, Place::Recalled(self.failover.loans.told));
+        self.report(Event::Recalling { group: id });
+        self.announce_state();
+    }
+
+    /// Whether this group runs, or shall run, on one node while the other holds its set.
+    pub(crate) fn is_loan(&self, id: GroupId) -> bool {
+        let view = self.failover.groups.view(id);
+        view.is_some_and(|view| view.place == Place::Lent || !self.failover.hold.contains(view.set))
+    }
+
+    /// If nothing of this loan is here any longer, the other node waits to hear of it.
+    pub(crate) fn offer_what_is_gone(&mut self, id: GroupId) {
+        let gone = self.failover.groups.view(id).is_some_and(|view| view.is_gone);
+        if gone
+            && self.failover.phase == Phase::Stable
+            && !self.failover.is_stopping()
+            && self.failover.standby == Standby::Not
+        {
+            self.announce_state();
+        }
+    }
+
+    /// What follows for loans when a job has ended.
+    pub(crate) fn loan_job_done(&mut self, action: Action, job: LoanJob) {
+        let (Action::Start(id) | Action::Stop(id) | Action::Announce(id)) = action;
+        if job.came_back && self.failover.phase == Phase::Stable {
+            // No goal ends with it, and what was announced meanwhile found us busy.
+            self.adopt_orphans();
+        }
+        if job.is_loan {
+            self.offer_what_is_gone(id);
+        }
+        let view = self.failover.groups.view(id);
+        let borrowed = view.is_some_and(|view| view.wanted && !self.failover.hold.contains(view.set));
+        if job.failed_start && borrowed {
+            // Its holder may try.
+            self.ask_for_move(id, false);
+        }
+    }
+
+    /// Our lists, in each `status` and each announcement once there is something to say.
+    pub(crate) fn tell_loans(&self, message: &mut Message) {
+        let Loans { told, answered, .. } = self.failover.loans;
+        let hold = self.failover.hold;
+        let groups = &self.failover.groups;
+        let lent: Vec<_> = groups.lent().filter(|view| hold.contains(view.set) && view.is_gone).collect();
+        let borrowed: Vec<_> = groups
+            .views()
+            .filter(|view| !hold.contains(view.set) && (view.wanted || !view.is_gone))
+            .collect();
+        for (field, number, list) in [(LENT_FIELD, told, lent), (BORROWED_FIELD, answered, borrowed)] {
+            if number == 0 && list.is_empty() {
+                continue;
+            }
+            let ids: Vec<_> = list.into_iter().map(|view| view.id).collect();
+            message.push_text(field, &format!("{number:x} {}", self.group_keys(&ids).join(" ")));
+        }
+    }
+
+    /// What the other node says about loans, in a message that was acted on otherwise.
+    pub(crate) fn note_loans(&mut self, node: NodeId, seq: u64, message: &Message) {
+        let later_run =
+            number::hex(message, RUN_FIELD).is_none_or(|run| run == 0 || run >= self.config.generation);
+        if self.failover.partner_id != Some(node)
+            || !self.node(node).speaks_hb
+            || self.node(node).is_dead()
+            || seq <= self.failover.loans.newest
+            || !later_run
+        {
+            return;
+        }
+        self.failover.loans.newest = seq;
+        let (answered, borrowed) = self.list(message, BORROWED_FIELD);
+        // Before it is active it may still be removing what an earlier run left behind.
+        let counts = message.kind() != Some("status") || self.node(node).status == STATUS_ACTIVE;
+        if counts && self.failover.groups.note_borrowed(answered, &borrowed) {
+            self.drive_groups();
+            self.settle();
+        }
+        let (number, lent) = self.list(message, LENT_FIELD);
+        self.follow_offers(number, &lent);
+    }
+
+    /// Borrows what is offered, gives back what no longer is.
+    fn follow_offers(&mut self, number: u64, lent: &[GroupId]) {
+        if self.failover.phase != Phase::Stable
+            || self.failover.is_stopping()
+            || self.failover.standby != Standby::Not
+            || self.failover.partner.leaving
+            // What we hold, or begin to, is not decided here.
+            || !self.failover.goals.is_empty()
+        {
+            return;
+        }
+        let hold = self.failover.hold;
+        let changed: Vec<_> = self
+            .failover
+            .groups
+            .views()
+            .filter(|view| !hold.contains(view.set) && view.wanted != lent.contains(&view.id))
+            .map(|view| (view.id, !view.wanted))
+            .collect();
+        self.failover.loans.answered = number;
+        for (id, up) in changed {
+            self.report(if up { Event::Borrowing { group: id } } else { Event::Returning { group: id } });
+            self.want_group(id, up);
+            self.offer_what_is_gone(id);
+        }
+    }
+
+    /// The number of a list and the groups in it; what is not known is no loan.
+    fn list(&self, message: &Message, field: &str) -> (u64, Vec<GroupId>) {
+        let mut words = message.text(field).unwrap_or_default().split(' ');
+        let number = words.next().and_then(|word| u64::from_str_radix(word, 16).ok()).unwrap_or(0);
+        let known = words.take(MOST_LENT).filter_map(|key| self.group_by_key(key));
+        (number, known.map(|(id, _)| id).collect())
+    }
+
+    /// The other node is dead, has stopped, or is another one now: what it had of ours is ours again.
+    pub(crate) fn end_loans(&mut self) {
+        self.failover.loans = Loans {
+            told: self.failover.loans.told + u64::from(self.failover.loans.told > 0),
+            ..Loans::default()
+        };
+        self.failover.groups.end_loans();
+    }
+
+    /// The other node began a new run: what it had of ours comes back as soon as that run has announced what it has; what
+    /// we had of its is not ours any longer.
+    pub(crate) fn loans_of_an_earlier_run(&mut self) {
+        self.failover.loans.newest = 0;
+        self.failover.loans.answered = 0;
+        let lent: Vec<_> = self.failover.groups.lent().map(|view| view.id).collect();
+        for id in lent {
+            self.failover.groups.place(id, Place::Recalled(0));
+        }
+        let hold = self.failover.hold;
+        let borrowed: Vec<_> =
+            self.failover.groups.views().filter(|view| !hold.contains(view.set) && view.wanted).collect();
+        for view in borrowed {
+            if self.failover.goals.iter().all(|(_, set)| !set.contains(view.set)) {
+                self.want_group(view.id, false);
+            }
+        }
+    }
+
+    /// Whether something is here that the other node has recalled.
+    pub(crate) fn has_recalled(&self) -> bool {
+        let hold = self.failover.hold;
+        self.failover.groups.views().any(|view| !hold.contains(view.set) && !view.wanted && !view.is_gone)
+    }
+}
+
+/// How many groups of one node can be on the other one by themselves: the lists are in each heartbeat.
+const MOST_LENT: usize = 64;
+const LENT_FIELD: &str = "hb-lent";
+const BORROWED_FIELD: &str = "hb-borrowed";
+const GROUP_FIELD: &str = "hb-group";
+const TO_FIELD: &str = "hb-to";
