@@ -46,6 +46,7 @@ fn sample() -> Status {
             key: "10.0.0.1".to_owned(),
             home: Some("cc1".to_owned()),
             state: GroupState::Up,
+            lent: false,
             epoch: Some(1257),
         }],
         media: vec![MediumStatus {
