@@ -28,18 +28,24 @@ pub(crate) struct Groups {
     next_job: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Group {
-    id: GroupId,
-    set: HoldSet,
-    membership: Membership,
-    wanted: bool,
+/// What a group has to do with the other node apart from its set.
+#[derive(Clone, Copy, Debug, Default, Hash)]
+struct GroupLoan {
     /// Where it shall run while we hold its set.
     place: Place,
     /// It was on the other node, and has not been started here since.
     was_lent: bool,
     /// The other node says that it has it, or may still have it, without holding its set.
     borrowed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    id: GroupId,
+    set: HoldSet,
+    membership: Membership,
+    wanted: bool,
+    loan: GroupLoan,
     state: GroupState,
     /// Something of it may still run although the last job failed.
     residue: bool,
@@ -79,9 +85,7 @@ impl Group {
             set,
             membership,
             wanted: false,
-            place: Place::Here,
-            was_lent: false,
-            borrowed: false,
+            loan: GroupLoan::default(),
             state,
             residue: false,
             job: None,
@@ -97,7 +101,7 @@ impl Group {
 
     /// Whether it is not, or may not yet be, this node's to run.
     fn is_elsewhere(&self) -> bool {
-        self.borrowed || self.place != Place::Here
+        self.loan.borrowed || self.loan.place != Place::Here
     }
 
     const fn is_settled(&self, up: bool) -> bool {
@@ -178,7 +182,7 @@ impl Groups {
         for group in &self.list {
             (group.wanted, group.state, group.residue, group.job.is_some(), group.retry.is_some())
                 .hash(hasher);
-            (group.membership, group.place, group.borrowed).hash(hasher);
+            (group.membership, group.loan).hash(hasher);
         }
     }
 
@@ -192,7 +196,7 @@ impl Groups {
         self.list.iter().filter(|group| !group.is_removed()).map(|group| View {
             id: group.id,
             set: group.set,
-            place: group.place,
+            place: group.loan.place,
             wanted: group.wanted,
             is_gone: group.is_gone(),
         })
@@ -206,8 +210,8 @@ impl Groups {
     /// Says where a group shall run.
     pub(crate) fn place(&mut self, id: GroupId, place: Place) {
         for group in self.list.iter_mut().filter(|group| group.id == id) {
-            group.place = place;
-            group.was_lent = true;
+            group.loan.place = place;
+            group.loan.was_lent = true;
             group.wishes_changed();
         }
     }
@@ -217,12 +221,14 @@ impl Groups {
     pub(crate) fn note_borrowed(&mut self, answered: u64, borrowed: &[GroupId]) -> bool {
         let mut changed = false;
         for group in &mut self.list {
-            let before = (group.borrowed, group.place);
-            group.borrowed = borrowed.contains(&group.id);
-            if matches!(group.place, Place::Recalled(number) if answered >= number) && !group.borrowed {
-                group.place = Place::Here;
+            let before = (group.loan.borrowed, group.loan.place);
+            group.loan.borrowed = borrowed.contains(&group.id);
+            if matches!(group.loan.place, Place::Recalled(number) if answered >= number)
+                && !group.loan.borrowed
+            {
+                group.loan.place = Place::Here;
             }
-            changed |= before != (group.borrowed, group.place);
+            changed |= before != (group.loan.borrowed, group.loan.place);
         }
         changed
     }
@@ -230,13 +236,13 @@ impl Groups {
     /// The other node has nothing any longer.
     pub(crate) fn end_loans(&mut self) {
         self.forget_places(HoldSet::ALL);
-        self.list.iter_mut().for_each(|group| group.borrowed = false);
+        self.list.iter_mut().for_each(|group| group.loan.borrowed = false);
     }
 
     /// We no longer hold a set: who does says where its groups run.
     pub(crate) fn forget_places(&mut self, set: HoldSet) {
         for group in self.list.iter_mut().filter(|group| set.contains(group.set)) {
-            group.place = Place::Here;
+            group.loan.place = Place::Here;
         }
     }
 
@@ -311,7 +317,7 @@ impl Engine {
             match (group.shall_run(), group.state) {
                 (true, GroupState::Down | GroupState::Failed) => {
                     // What already runs here stays: the other node gives back what it is not offered.
-                    if group.borrowed {
+                    if group.loan.borrowed {
                         continue;
                     }
                     if leaving && group.membership == Membership::Added {
@@ -375,7 +381,7 @@ impl Engine {
             }
         };
         let failed_start = matches!((action, &event), (Action::Start(_), Some(Event::GroupFailed { .. })));
-        let came_back = matches!(action, Action::Start(_)) && core::mem::take(&mut group.was_lent);
+        let came_back = matches!(action, Action::Start(_)) && core::mem::take(&mut group.loan.was_lent);
         // Before it settles: a set that is released now is no longer held then.
         let is_loan = matches!(action, Action::Stop(id) if self.is_loan(id));
         if let Some(event) = event {
@@ -434,7 +440,7 @@ impl Group {
     }
 
     fn shall_run(&self) -> bool {
-        self.wanted && self.place == Place::Here
+        self.wanted && self.loan.place == Place::Here
     }
 
     fn want(&mut self, up: bool) {

@@ -78,7 +78,7 @@ impl Engine {
                 (true, Place::Here) => self.report(Event::StandbyRefused { why: "the group is here" }),
                 (false, Place::Lent) => self.report(Event::StandbyRefused { why: "the group is not here" }),
                 (_, Place::Recalled(_)) => {
-                    self.report(Event::StandbyRefused { why: "the group is on its way" })
+                    self.report(Event::StandbyRefused { why: "the group is on its way" });
                 }
             };
         }
