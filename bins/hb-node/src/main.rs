@@ -100,7 +100,7 @@ Signals: TERM and INT hand everything over and stop, HUP reads the configuration
 lines on and off.
 
 Exit codes: 0 started, stopped in order, or already running; 1 could not start; 2 usage; 3 no daemon runs (--status);
-4 no permission; 6 the configuration has errors; 70 the daemon itself failed.";
+4 no permission; 6 the configuration has errors; 69 a failfast program has failed, stopped in order; 70 the daemon itself failed.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

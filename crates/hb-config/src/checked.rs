@@ -38,6 +38,8 @@ pub struct Checked {
     /// Whether a `respawn` line asks for the rule of `ipfail`, which is built in: the node that reaches fewer ping nodes hands
     /// over to the one that reaches more. Without effect with [`Failback::Legacy`].
     pub ipfail: bool,
+    /// Programs that run beside the node, in the order of the file.
+    pub clients: Vec<Client>,
     /// `ttl` of messages is this plus the number of nodes, ping nodes included. Default 1.
     pub hopfudge: u8,
     /// What happens when a preferred node returns. Default [`Failback::Legacy`].
@@ -81,6 +83,17 @@ impl Checked {
     pub fn has_working_medium(&self) -> bool {
         self.media.iter().any(|medium| !matches!(medium, Medium::Ping { .. }))
     }
+}
+
+/// `respawn` or `failfast`: a program that runs as long as the node does (`failover.md` 8.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Whether the node gives up its resources and stops when the program fails.
+    pub failfast: bool,
+    /// The name of the user that it runs as.
+    pub user: String,
+    /// What the shell is told to execute: the rest of the line.
+    pub command: OsString,
 }
 
 /// A remark on something that is accepted but not acted on.

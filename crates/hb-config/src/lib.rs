@@ -38,8 +38,9 @@ mod value;
 mod wrap;
 
 pub use checked::{
-    AddressSpec, AgentLimits, Autojoin, Checked, Compression, Facility, Failback, GenerationMethod, Group,
-    LeaseBy, LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind, UuidFrom,
+    AddressSpec, AgentLimits, Autojoin, Checked, Client, Compression, Facility, Failback, GenerationMethod,
+    Group, LeaseBy, LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind,
+    UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

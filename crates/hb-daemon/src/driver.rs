@@ -25,6 +25,7 @@
 //! process: a node of which only a part lives is worse than none.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -32,10 +33,11 @@ use std::time::Duration;
 use hb_config::Checked;
 use hb_engine::{Action, Engine, JobId, Outcome};
 use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
-use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, set_umask};
+use hb_sys::process::{Notifier, Side, Signal, daemonise, detach_output, detach_stdio, set_umask};
+use rustix::process::{getpid, kill_process};
 use tokio::runtime::Runtime;
 
-use crate::front::{Background, ControlSocket, Desk, Ended, Front, Keep, Reloader, Signals};
+use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, opener};
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
@@ -121,6 +123,8 @@ struct Node {
     runtime: Runtime,
     pid_file: crate::pid_file::PidFile,
     actuator: Arc<Actuator>,
+    /// Whether a program of a `failfast` line has failed.
+    failfast: Arc<AtomicBool>,
     leasing: Leasing,
     log: Log,
 }
@@ -139,10 +143,12 @@ impl Node {
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
         // At most one unfinished job for each group: there is always room.
         let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
+        let failfast = Arc::new(AtomicBool::new(false));
+        let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
         let config =
             ActuatorConfig { lifetimes: leasing.lifetimes(), ..scripts_of(options, &start, priority) };
-        let actuator = Arc::new(start_actuator(config, Arc::clone(&job_ends), log)?);
+        let actuator = Arc::new(Actuator::start(config, report).map_err(StartFailure::from)?);
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);
         let links = in_force.link_names();
@@ -175,7 +181,13 @@ impl Node {
             watchdog: opener(&start.checked),
         })?;
         let epochs = epoch::keep(&options.state_dir, log.clone())?;
-        let desk = Desk::new(inbox, Arc::clone(&outbox), epochs, keep_in(options, log))?;
+        let desk = Desk::new(
+            inbox,
+            Arc::clone(&outbox),
+            epochs,
+            keep_in(options, log),
+            errands_of(Arc::clone(&actuator), log),
+        )?;
         let scheduling = start_heart(heart, outbox, priority, observer, log)?;
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
@@ -184,12 +196,12 @@ impl Node {
         let exchange = exchange_with(Arc::clone(&actuator), leasing.clone());
         let reloader = Reloader::new(options.clone(), in_force, exchange, job_ends, start.keeper);
         let front = Front { desk, control, signals, reloader, background, log: log.clone(), notify };
-        Ok(Self { front, runtime, pid_file: start.pid_file, actuator, leasing, log: log.clone() })
+        Ok(Self { front, runtime, pid_file: start.pid_file, actuator, failfast, leasing, log: log.clone() })
     }
 
     /// Serves until the heart has ended.
     fn live(self, mut writer: Writer, background: Option<Notifier>) -> Exit {
-        let Self { front, runtime, pid_file, actuator, leasing, log } = self;
+        let Self { front, runtime, pid_file, actuator, failfast, leasing, log } = self;
         writer.drain();
         if let Some(notifier) = background {
             writer.set_background();
@@ -205,9 +217,16 @@ impl Node {
         let Ended { heart, waiting } = front.run(&runtime);
         let exit = match heart {
             Ok(()) => {
+                // The others know already that nothing is served here any more.
+                if !actuator.end_clients() {
+                    log.line(
+                        Level::Error,
+                        "Programs of respawn lines may still run: the guard does not say that they ended",
+                    );
+                }
                 actuator.disarm(LAST_ORDER);
                 leasing.finish();
-                Exit::Good
+                if failfast.load(Ordering::Relaxed) { Exit::FailfastEnded } else { Exit::Good }
             }
             // The guard does what it does after a death.
             Err(error) => {
@@ -267,13 +286,14 @@ fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> Actuat
     config
 }
 
-fn start_actuator(
-    config: ActuatorConfig,
+/// Passes on what the actuator tells.
+fn report_to(
     job_ends: Arc<Mailbox<JobEnd>>,
+    failfast: Arc<AtomicBool>,
     log: &Log,
-) -> Result<Actuator, StartFailure> {
+) -> Box<dyn Fn(Report) + Send> {
     let notes = log.clone();
-    let report = move |report| match report {
+    Box::new(move |report| match report {
         Report::Done { id, result } => {
             let outcome = result.map_or_else(
                 |failure| Outcome::Failed { reason: failure.reason, residue: failure.residue },
@@ -283,9 +303,32 @@ fn start_actuator(
                 notes.line(Level::Crit, &format!("the end of job {id} found no room"));
             }
         }
+        Report::FailfastEnded => {
+            failfast.store(true, Ordering::Relaxed);
+            notes.line(
+                Level::Crit,
+                "A failfast client has failed: this node hands its resources over and stops",
+            );
+            // As an administrator would: the front asks the heart, and tells the service manager.
+            if let Err(error) = kill_process(getpid(), Signal::TERM) {
+                notes.line(Level::Crit, &format!("cannot ask for the stop: {error}"));
+            }
+        }
         Report::Note { level, text } => notes.line(level_of(level), &text),
-    };
-    Ok(Actuator::start(config, Box::new(report))?)
+    })
+}
+
+/// What the front has done by the actuator.
+fn errands_of(actuator: Arc<Actuator>, log: &Log) -> Runs {
+    let log = log.clone();
+    Box::new(move |errand| {
+        let taken = match errand {
+            Errand::StartClients => actuator.start_clients(),
+        };
+        if let Err(error) = taken {
+            log.line(Level::Error, &format!("programs of respawn lines are not run: {error}"));
+        }
+    })
 }
 
 fn leave_with(actuator: Arc<Actuator>) -> Leave {

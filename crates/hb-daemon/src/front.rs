@@ -26,7 +26,7 @@ use crate::log::{Level, Log};
 use crate::notify::Notify;
 
 pub(crate) use control::ControlSocket;
-pub(crate) use desk::{Desk, Keep};
+pub(crate) use desk::{Desk, Errand, Keep, Runs};
 pub(crate) use reload::Reloader;
 pub(crate) use signals::Signals;
 pub(crate) use status::Background;

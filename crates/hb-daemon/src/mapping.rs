@@ -8,14 +8,14 @@ use hb_config::{Checked, Medium, PingKind, ResourceKind};
 use hb_engine::{
     Config, Failback, GroupConfig, LinkConfig, Membership, NodeConfig, NodeId, PingConfig, Reconfiguration,
 };
-use hb_resource::{ActuatorConfig, AddressSpec, GroupSpec, OcfSpec, ResourceSpec};
+use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, GroupSpec, OcfSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
 
 use crate::event_text::Names;
 use crate::in_force::{InForce, Plan};
 use crate::log::{FileFormat, Targets};
 use crate::options::Options;
-use crate::{environment, files_digest, log};
+use crate::{accounts, environment, files_digest, log};
 
 /// The media between nodes, in the order of the file.
 pub(crate) fn media(checked: &Checked) -> Vec<MediumSpec> {
@@ -177,10 +177,31 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
         vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
     config.environment = environment::of_scripts(checked, &options.config_dir, std::env::vars_os());
     config.working_dir = options.state_dir.join("cores/root");
+    config.client_dirs = options.state_dir.join("cores");
+    config.clients = clients(checked);
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     config.guard_lock = Some(options.guard_lock());
     config.guard_log = log::afterwards::words(&host, &log_targets(checked));
     config
+}
+
+/// The programs that run beside the node. One whose user is gone since the files were checked is left out.
+fn clients(checked: &Checked) -> Vec<ClientSpec> {
+    let client = |client: &hb_config::Client| {
+        let Some(account) = accounts::account(&client.user) else {
+            tracing::warn!(user = client.user, "a program is not run: the user does not exist");
+            return None;
+        };
+        Some(ClientSpec {
+            failfast: client.failfast,
+            user_name: client.user.clone(),
+            user: account.user,
+            group: account.group,
+            groups: account.groups,
+            command: client.command.clone(),
+        })
+    };
+    checked.clients.iter().filter_map(client).collect()
 }
 
 /// Limits of scripts (`hb.toml`).

@@ -48,6 +48,8 @@ pub enum Exit {
     NoPermission,
     /// The configuration has errors.
     ConfigurationRefused,
+    /// A program without which the node shall not run has failed (`failfast`): stopped in order.
+    FailfastEnded,
     /// The daemon itself failed.
     Internal,
 }
@@ -60,6 +62,7 @@ impl Exit {
             3 => Self::NotRunning,
             4 => Self::NoPermission,
             6 => Self::ConfigurationRefused,
+            69 => Self::FailfastEnded,
             70 => Self::Internal,
             _ => Self::Failed,
         }
@@ -74,6 +77,7 @@ impl Exit {
             Self::NotRunning => 3,
             Self::NoPermission => 4,
             Self::ConfigurationRefused => 6,
+            Self::FailfastEnded => 69,
             Self::Internal => 70,
         }
     }

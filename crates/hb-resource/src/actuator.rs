@@ -79,6 +79,8 @@ enum Order {
     Job(Job),
     Change(Box<Change>),
     Farewell(Farewell),
+    StartClients,
+    EndClients(std_mpsc::SyncSender<bool>),
     Disarm(std_mpsc::SyncSender<()>),
 }
 
@@ -167,6 +169,22 @@ impl Actuator {
     /// See [`SubmitError`]; the guard keeps what it has then.
     pub fn leave_farewell(&self, farewell: Farewell) -> Result<(), SubmitError> {
         self.order(Order::Farewell(farewell))
+    }
+
+    /// Starts the programs that run beside the node ([`ActuatorConfig::clients`]), and keeps them running. Never blocks.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; nothing is started then.
+    pub fn start_clients(&self) -> Result<(), SubmitError> {
+        self.order(Order::StartClients)
+    }
+
+    /// Ends the programs that run beside the node, the last one first: SIGTERM, after the grace of scripts SIGKILL. Waits
+    /// until none runs any more; `false` if the guard did not say so in time: a few seconds more than the graces of all.
+    #[must_use]
+    pub fn end_clients(&self) -> bool {
+        let (sender, receiver) = std_mpsc::sync_channel(1);
+        self.order(Order::EndClients(sender)).is_ok() && receiver.recv().unwrap_or(false)
     }
 
     /// Before this process ends in good order, when nothing of the groups runs any more: the guard then has nothing to do.
@@ -298,6 +316,14 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         match order {
             Order::Job(job) => assign(job, &queues, &tools.report),
             Order::Farewell(farewell) => tools.agents.bequeath(Bequest::Farewell(farewell)),
+            Order::StartClients => tools.agents.bequeath(Bequest::Clients(true)),
+            Order::EndClients(done) => {
+                let agents = tools.agents.clone();
+                // Beside the jobs: it takes as long as the programs do.
+                workers.spawn_local(async move {
+                    let _ = done.send(agents.end_clients().await);
+                });
+            }
             Order::Disarm(done) => {
                 tools.agents.renounce().await;
                 let _ = done.send(());

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::config::ActuatorConfig;
@@ -96,6 +97,15 @@ impl Agents {
         if let Runner::Guard(guard) = &self.runner {
             guard.bequeath(Bequest::Nothing).await;
         }
+    }
+
+    /// Has the programs that run beside the node ended; returns whether none runs any more.
+    pub(crate) async fn end_clients(&self) -> bool {
+        let Runner::Guard(guard) = &self.runner else { return true };
+        let config = self.config();
+        let programs = u32::try_from(config.clients.len()).unwrap_or(u32::MAX);
+        let limit = (config.kill_grace + CLIENT_MARGIN).saturating_mul(programs.saturating_add(1));
+        tokio::time::timeout(limit, guard.end_clients()).await.is_ok()
     }
 
     /// Tells the guard, without waiting until it knows.
@@ -275,6 +285,9 @@ impl Runner {
 
 /// How often a run is begun when guards keep dying under it.
 const GUARD_ATTEMPTS: u32 = 3;
+
+/// What the guard may take for the end of one program beside the node, on top of the grace.
+const CLIENT_MARGIN: Duration = Duration::from_secs(3);
 
 /// Lines of output and of errors that become notes, for each run.
 const LINES_SHOWN: usize = 100;

@@ -38,6 +38,10 @@ pub struct ActuatorConfig {
     pub stop_retries: Option<u32>,
     /// Pause before a failed `stop` is repeated. Default [`STOP_PAUSE`].
     pub stop_pause: Duration,
+    /// Programs that run beside the node, from [`Actuator::start_clients`](crate::Actuator::start_clients) on.
+    pub clients: Vec<ClientSpec>,
+    /// A directory with a working directory for the programs of each user, named as the user; `/` where there is none.
+    pub client_dirs: PathBuf,
     /// Command line that starts the guard process, program first: it must call [`crate::guard::run`]. May be empty
     /// when no group has a script.
     pub guard_command: Vec<OsString>,
@@ -51,6 +55,23 @@ pub struct ActuatorConfig {
     /// Which addresses have a lifetime. `None`: none. Not known to the guard, which only takes addresses away.
     #[serde(skip)]
     pub lifetimes: Option<Lifetimes>,
+}
+
+/// A program that runs beside the node: it is started again when it ends (failover.md 8.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientSpec {
+    /// Whether its failure is told with [`Report::FailfastEnded`](crate::Report::FailfastEnded).
+    pub failfast: bool,
+    /// The name of the user that it runs as.
+    pub user_name: String,
+    /// That user's number.
+    pub user: u32,
+    /// The number of the user's own group.
+    pub group: u32,
+    /// All other groups of the user.
+    pub groups: Vec<u32>,
+    /// What the shell executes; the first word is the path of a program.
+    pub command: OsString,
 }
 
 impl ActuatorConfig {
@@ -69,6 +90,8 @@ impl ActuatorConfig {
             kill_grace: KILL_GRACE,
             stop_retries: Some(STOP_RETRIES),
             stop_pause: STOP_PAUSE,
+            clients: Vec::new(),
+            client_dirs: PathBuf::from("/"),
             guard_command: Vec::new(),
             guard_lock: None,
             guard_log: String::new(),

@@ -4,11 +4,14 @@
 //! script in a process group of its own with a time limit (`execute`) and answers with how it ended. It decides
 //! nothing: order, retries and verdicts are the actuator's, whose side of the socket is `client`.
 //!
+//! Programs that run beside the node as long as that does (`respawn`) are kept running here, too (`clients`).
+//!
 //! When the heart dies, the socket ends. The guard then executes its will (`will`): the addresses go at once, what
 //! runs comes to its end or limit, all groups are stopped, and the other nodes are told.
 
 pub(crate) mod capture;
 pub(crate) mod client;
+mod clients;
 pub(crate) mod execute;
 mod lock;
 pub(crate) mod protocol;
@@ -27,6 +30,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
+use clients::Clients;
 pub use lock::is_held;
 use protocol::{Answer, Lines, Order, ProtocolError, line};
 use will::Will;
@@ -88,13 +92,18 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     let writer = tokio::task::spawn_local(write_answers(writable, outbox));
     let mut orders = Lines::new(readable);
     let mut running = JoinSet::new();
+    let clients = Clients::new(answers.clone());
     let end = loop {
         match orders.next::<Order>().await {
             Ok(Some(Order::Run(run))) => {
                 running.spawn_local(execute::execute(run, answers.clone()));
             }
             Ok(Some(Order::Will(bequest))) => {
+                let concerns_clients = bequest.concerns_clients();
                 will.add(bequest);
+                if concerns_clients {
+                    clients.want(will.clients());
+                }
                 // Once: the path stays the same as long as the daemon lives.
                 locked = locked.or_else(|| lock::hold(will.config.as_ref()?.guard_lock.as_deref()?).ok());
             }
@@ -116,13 +125,15 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     }
     drop(answers);
     while running.join_next().await.is_some() {}
-    // Ends by itself, now that nobody can answer any more.
-    let _ = writer.await;
     if !will.is_empty() {
         let addresses =
             addresses.map_err(|source| GuardError::Setup { what: "open a netlink socket", source })?;
         will.execute(addresses, report).await;
     }
+    // After the resources, as in an orderly stop.
+    clients.end().await;
+    // Ends by itself, now that nobody can answer any more.
+    let _ = writer.await;
     end
 }
 

@@ -38,8 +38,8 @@ pub use actuator::{Actuator, Change, Job, JobAction, QUEUE, StartError, SubmitEr
 pub use announce::REPEAT_AFTER;
 pub use cleanup::{CleanupError, cleanup};
 pub use config::{
-    ActuatorConfig, KILL_GRACE, OCF_ROOT, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE, STOP_RETRIES,
-    STOP_TIMEOUT,
+    ActuatorConfig, ClientSpec, KILL_GRACE, OCF_ROOT, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE,
+    STOP_RETRIES, STOP_TIMEOUT,
 };
 pub use guard::protocol::ProtocolError;
 pub use guard::will::{Farewell, Route};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 /// What the actuator tells its owner, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
@@ -13,6 +15,8 @@ pub enum Report {
         /// Start: the whole group runs. Stop: nothing of the group is left. Announce: sent.
         result: Result<(), Failure>,
     },
+    /// A program without which the node shall not run has failed: it was killed, or its exit code was not 0.
+    FailfastEnded,
     /// Something that a human should see.
     Note {
         /// How much it matters.
@@ -38,7 +42,7 @@ impl fmt::Display for Failure {
 }
 
 /// How much a note matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {
     /// For whoever looks for a fault.
     Debug,
@@ -63,6 +67,10 @@ impl Reporter {
 
     pub(crate) fn done(&self, id: u64, result: Result<(), Failure>) {
         (self.0)(Report::Done { id, result });
+    }
+
+    pub(crate) fn failfast_ended(&self) {
+        (self.0)(Report::FailfastEnded);
     }
 
     pub(crate) fn note(&self, level: Level, text: impl Into<String>) {

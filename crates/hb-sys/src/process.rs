@@ -5,6 +5,7 @@
 
 mod daemonise;
 mod hold;
+mod identity;
 mod pidfd;
 
 use std::ffi::CString;
@@ -18,6 +19,7 @@ pub use rustix::process::{Pid, Signal};
 
 pub use daemonise::{Notifier, Readiness, Side, daemonise};
 pub use hold::hold_thread;
+pub use identity::{Identity, run_as};
 pub use pidfd::Pidfd;
 
 /// Names the calling thread; on the main thread this is the name that `ps` and `top` show. Names longer than 15

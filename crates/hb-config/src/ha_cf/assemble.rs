@@ -43,6 +43,7 @@ pub(crate) fn assemble(
         warntime: Duration::from_millis(times.warntime),
         initdead: Duration::from_millis(times.initdead),
         ipfail: draft.ipfail.is_some(),
+        clients: draft.clients,
         deadping: Duration::from_millis(times.deadping),
         max_rexmit_delay: Duration::from_millis(small(&draft.max_rexmit_delay).unwrap_or(250)),
         hopfudge: small(&draft.hopfudge).unwrap_or(1),

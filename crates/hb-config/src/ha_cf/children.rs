@@ -1,11 +1,13 @@
-//! `respawn` and `failfast`: programs that run beside the node (`config.md` 4.7). Only checked so far, but for `ipfail`: its
-//! rule is built in, and such a line asks for it.
+//! `respawn` and `failfast`: programs that run beside the node (`config.md` 4.7). The rule of `ipfail`
+//! is built in: such a line asks for that.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::checked::Client;
 use crate::code::Code;
-use crate::diagnostic::{Diagnostic, Severity, quoted};
+use crate::diagnostic::{Diagnostic, quoted};
 use crate::line::{is_blank, words};
 use crate::source::Word;
 
@@ -34,7 +36,7 @@ pub(super) fn respawn(cf: &mut HaCf<'_>, rest: Word<'_>) {
         cf.bad_line(Code::BadChild, Some(user.mark), || format!("`{name}` lacks a command behind the user"));
         return;
     };
-    let path = Path::new(std::ffi::OsStr::from_bytes(program.text));
+    let path = Path::new(OsStr::from_bytes(program.text));
     if path.is_relative() {
         cf.bad_line(Code::BadChild, Some(program.mark), || {
             format!("the command {} is not a full path", quoted(program.text))
@@ -49,14 +51,17 @@ pub(super) fn respawn(cf: &mut HaCf<'_>, rest: Word<'_>) {
         });
     }
     if cf.report.counts().errors == errors {
-        let message = format!("`{name}` is accepted, but not in force in this version");
-        cf.notice(name, Some(cf.name), Severity::Warning, Code::NotInForce, message);
+        cf.draft.clients.push(Client {
+            failfast: name == "failfast",
+            user: user.lossy(),
+            command: OsStr::from_bytes(command.text.trim_ascii()).to_owned(),
+        });
     }
 }
 
 /// Wherever a package put it.
 fn is_ipfail(program: Word<'_>) -> bool {
-    let path = Path::new(std::ffi::OsStr::from_bytes(program.text));
+    let path = Path::new(OsStr::from_bytes(program.text));
     path.is_absolute() && path.file_name().is_some_and(|name| name == "ipfail")
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use hb_compress::Method;
 
-use crate::checked::{Autojoin, Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
+use crate::checked::{Autojoin, Client, Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
 use crate::source::Mark;
 
 use super::directives::Meant;
@@ -123,6 +123,7 @@ pub(crate) struct Draft {
     pub(crate) ping_nodes: Vec<(String, Mark)>,
     /// Where a line asks for the rule of `ipfail`.
     pub(crate) ipfail: Option<Mark>,
+    pub(crate) clients: Vec<Client>,
     /// Entries of the node list as 3.0.6 counts them: repeated names and ping nodes included.
     pub(crate) members: usize,
     pub(crate) hopfudge: Setting<i32>,

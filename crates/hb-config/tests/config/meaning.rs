@@ -135,6 +135,19 @@ fn ping_nodes_know_whom_to_ask() {
 }
 
 #[test]
+fn programs_beside_the_node_keep_their_words() {
+    let lines = "respawn hacluster /bin/true \"a  b\" c \nbcast eth0\nfailfast root\t/bin/true # vital\n";
+    let clients = config(lines, "").clients;
+    let client = |failfast, user: &str, command: &str| hb_config::Client {
+        failfast,
+        user: user.to_owned(),
+        command: command.into(),
+    };
+    let expected = [client(false, "hacluster", "/bin/true \"a  b\" c"), client(true, "root", "/bin/true")];
+    assert_eq!(clients, expected);
+}
+
+#[test]
 fn a_line_for_ipfail_asks_for_its_rule() {
     for (line, expected) in [
         ("respawn hacluster /usr/libexec/heartbeat/ipfail", true),
@@ -145,7 +158,8 @@ fn a_line_for_ipfail_asks_for_its_rule() {
         let config = config(&format!("auto_failback on\nbcast eth0\nping 10.81.0.9\n{line}\n"), "");
         assert_eq!(config.ipfail, expected, "{line}");
         let is_program = line.contains("/bin/true");
-        assert_eq!(config.not_in_force.len(), usize::from(is_program), "{line}");
+        assert_eq!(config.clients.len(), usize::from(is_program), "{line}");
+        assert!(config.not_in_force.is_empty(), "{line}");
     }
     assert!(codes("auto_failback on\nbcast eth0\nrespawn hacluster ipfail\n", "").contains(&"HB081"));
     for lines in ["auto_failback legacy\nping 10.81.0.9\n", "auto_failback on\n"] {

@@ -21,6 +21,16 @@ use crate::mailbox::Mailbox;
 #[error("the heart does not answer")]
 pub(crate) struct Busy;
 
+/// Something for the programs of this machine.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// Those that run beside the node shall run from now on.
+    StartClients,
+}
+
+/// Sees to an errand, without waiting.
+pub(crate) type Runs = Box<dyn Fn(Errand)>;
+
 /// Writes down who is a node.
 pub(crate) type Keep = Box<dyn Fn(&Membership)>;
 
@@ -35,6 +45,7 @@ pub(crate) struct Desk {
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Box<HeartStatus>>>>,
     stopping: Cell<bool>,
     keep: Keep,
+    errand: Runs,
 }
 
 impl Desk {
@@ -45,6 +56,7 @@ impl Desk {
         from_heart: Arc<Mailbox<FromHeart>>,
         epochs: Sender<u64>,
         keep: Keep,
+        errand: Runs,
     ) -> io::Result<Self> {
         let bell = UnixStream::from_std(from_heart.bell()?)?;
         Ok(Self {
@@ -57,6 +69,7 @@ impl Desk {
             waiting: RefCell::default(),
             stopping: Cell::new(false),
             keep,
+            errand,
         })
     }
 
@@ -78,6 +91,7 @@ impl Desk {
                         // Its thread ends with us.
                         let _ = self.epochs.send(number);
                     }
+                    FromHeart::CommunicationUp => (self.errand)(Errand::StartClients),
                     FromHeart::Members(members) => (self.keep)(&members),
                     FromHeart::Discarded(parts) => drop(parts),
                     FromHeart::Ended(result) => return result,

@@ -91,7 +91,8 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         let inside = runtime.enter();
         let control = ControlSocket::open(dir).unwrap();
         let office = Rc::new(Office {
-            desk: Desk::new(inbox, outbox, std::sync::mpsc::channel().0, Box::new(|_| ())).unwrap(),
+            desk: Desk::new(inbox, outbox, std::sync::mpsc::channel().0, Box::new(|_| ()), Box::new(|_| ()))
+                .unwrap(),
             background: RefCell::new(Background::new(Scheduling::default(), &in_force, Leasing::default())),
             reloader: Reloader::new(
                 options,

@@ -56,6 +56,8 @@ pub(crate) enum FromHeart {
     },
     /// Starts of groups come near to the number in the file `hb_epoch`: this one is to be written.
     Epoch(u64),
+    /// Every node was heard or declared dead.
+    CommunicationUp,
     /// What the host cache files should say from now on.
     Members(Box<Membership>),
     /// No longer needed.

@@ -121,6 +121,9 @@ impl<P: Port> Heart<P> {
         if *event == Event::MembersChanged {
             self.tell_members();
         }
+        if *event == Event::CommunicationUp {
+            self.answers.push_back(FromHeart::CommunicationUp);
+        }
         self.voice.event(now.tick, event);
         if let Event::WokeLate { by } = event {
             self.machine.explain(now.tick, *by);

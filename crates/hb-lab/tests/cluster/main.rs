@@ -22,6 +22,8 @@ mod agent_kinds;
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod capture;
 #[cfg(test)]
 mod command_line;

@@ -20,7 +20,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::guard::protocol::{self, Answer, Captured, Ending, Lines, Order, Run, line};
+use crate::guard::protocol::{self, Answer, Captured, ClientNews, Ending, Lines, Order, Run, line};
 use crate::guard::will::{Bequest, Will};
 use crate::report::{Level, Reporter};
 
@@ -54,6 +54,8 @@ pub(crate) struct GuardClient {
 struct Estate {
     will: Will,
     orders: Option<mpsc::Sender<Written>>,
+    /// Who wait until no program runs beside the node any more.
+    clients_ended: Vec<oneshot::Sender<()>>,
 }
 
 /// An order as a line, and who wants to know that the socket has it.
@@ -84,6 +86,7 @@ impl GuardClient {
             report,
             inbox,
             pending: HashMap::new(),
+            clients: Vec::new(),
             next_id: 0,
             hang_limit,
             estate: Rc::clone(&estate),
@@ -103,6 +106,16 @@ impl GuardClient {
     /// [`Self::bequeath`] without waiting.
     pub(crate) fn bequeath_later(&self, bequest: Bequest) {
         drop(self.add(bequest));
+    }
+
+    /// Has the programs that run beside the node ended; returns when none runs any more.
+    pub(crate) async fn end_clients(&self) {
+        let (ended, receiver) = oneshot::channel();
+        let known = self.add(Bequest::Clients(false));
+        if known.is_some() {
+            self.estate.borrow_mut().clients_ended.push(ended);
+            let _ = receiver.await;
+        }
     }
 
     fn add(&self, bequest: Bequest) -> Option<oneshot::Receiver<()>> {
@@ -133,6 +146,8 @@ struct Keeper {
     report: Reporter,
     inbox: mpsc::Receiver<Request>,
     pending: HashMap<u64, Pending>,
+    /// Programs that the guard runs beside the node.
+    clients: Vec<Pidfd>,
     /// Every run gets a number of its own, so that a late answer is never taken for another's.
     next_id: u64,
     hang_limit: Duration,
@@ -266,6 +281,19 @@ impl Keeper {
                     let _ = pending.answer.send(Outcome::Ended { ending, output, errors, directory });
                 }
             }
+            Answer::Client(news) => self.take_client_news(news),
+        }
+    }
+
+    fn take_client_news(&mut self, news: ClientNews) {
+        match news {
+            ClientNews::Started(pid) => {
+                self.clients.retain(|client| !client.has_ended().unwrap_or(true));
+                self.clients.extend(Pidfd::open(pid));
+            }
+            ClientNews::AllEnded => self.clients_ended(),
+            ClientNews::FailfastEnded => self.report.failfast_ended(),
+            ClientNews::Note(level, text) => self.report.note(level, text),
         }
     }
 
@@ -276,6 +304,17 @@ impl Keeper {
                 end_group(script).await;
             }
             let _ = pending.answer.send(Outcome::Lost(reason));
+        }
+        // The next guard starts them anew.
+        for client in std::mem::take(&mut self.clients) {
+            end_group(client).await;
+        }
+        self.clients_ended();
+    }
+
+    fn clients_ended(&mut self) {
+        for waiting in self.estate.borrow_mut().clients_ended.drain(..) {
+            let _ = waiting.send(());
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::guard::will::Bequest;
+use crate::report::Level;
 
 /// From the actuator to the guard.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +59,21 @@ pub(crate) enum Answer {
         /// Number of the directory in which it was found; 0 if it was not.
         directory: usize,
     },
+    /// Of a program that runs beside the node.
+    Client(ClientNews),
+}
+
+/// What the guard tells of programs that run beside the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ClientNews {
+    /// One runs, as leader of a process group.
+    Started(u32),
+    /// None runs.
+    AllEnded,
+    /// One without which the node shall not run has failed.
+    FailfastEnded,
+    /// For people.
+    Note(Level, String),
 }
 
 /// How a run ended.

@@ -49,6 +49,8 @@ pub(crate) struct Will {
     /// The groups of which something may be up, by their number.
     pub(crate) held: BTreeMap<usize, Holding>,
     pub(crate) farewell: Farewell,
+    /// Whether the programs of the configuration run beside the node.
+    pub(crate) clients: bool,
 }
 
 /// A group of which something may be up.
@@ -71,8 +73,20 @@ pub(crate) enum Bequest {
     /// Nothing of it is left.
     Released(usize),
     Farewell(Farewell),
+    /// Whether the programs of the configuration shall run from now on.
+    Clients(bool),
     /// The heart ends in good order: nothing is to be done.
     Nothing,
+}
+
+impl Bequest {
+    /// Whether it may change which programs run beside the node, or how.
+    pub(crate) fn concerns_clients(&self) -> bool {
+        match self {
+            Self::All(_) | Self::Config(_) | Self::Clients(_) | Self::Nothing => true,
+            Self::Held(..) | Self::Released(_) | Self::Farewell(_) => false,
+        }
+    }
 }
 
 impl Will {
@@ -83,8 +97,14 @@ impl Will {
             Bequest::Held(group, holding) => drop(self.held.insert(group, holding)),
             Bequest::Released(group) => drop(self.held.remove(&group)),
             Bequest::Farewell(farewell) => self.farewell = farewell,
+            Bequest::Clients(run) => self.clients = run,
             Bequest::Nothing => *self = Self::default(),
         }
+    }
+
+    /// By what the programs beside the node run, if they shall.
+    pub(crate) fn clients(&self) -> Option<&ActuatorConfig> {
+        self.config.as_ref().filter(|_| self.clients)
     }
 
     /// Whether there is anything to do when the heart dies now.
@@ -106,7 +126,7 @@ impl Will {
 
     /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left.
     pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) {
-        let Self { config, held, farewell } = self;
+        let Self { config, held, farewell, clients: _ } = self;
         let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
         let tools =
             Tools { addresses, announcer: None, agents, report: report.clone(), ours: Ours::default() };

@@ -41,6 +41,7 @@ impl Recorder {
         loop {
             match self.reports.recv_timeout(Duration::from_secs(30)).expect("a report comes") {
                 Report::Done { id, result } => return (id, result),
+                Report::FailfastEnded => self.notes.push("a failfast program has failed".to_owned()),
                 Report::Note { level, text } => self.notes.push(format!("{level:?}: {text}")),
             }
         }

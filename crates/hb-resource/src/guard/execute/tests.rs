@@ -43,7 +43,9 @@ async fn perform_here(run: Run) -> Ran {
             Answer::Ended { id: 1, ending, output, errors, .. } => {
                 return Ran { pid: begun, ending, output, errors };
             }
-            other @ (Answer::Started { .. } | Answer::Ended { .. }) => panic!("{other:?}"),
+            other @ (Answer::Started { .. } | Answer::Ended { .. } | Answer::Client(_)) => {
+                panic!("{other:?}")
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ fn estate() -> (Scripts, UdpSocket, Will) {
         config: Some(config),
         held: BTreeMap::from([(3, Holding { spec: group, epoch: Some(7) })]),
         farewell,
+        clients: false,
     };
     (scripts, other, will)
 }
