@@ -349,13 +349,17 @@ fn a_flood_does_not_keep_the_turn_going() {
     }
     assert!(waiting > 200, "{waiting}");
     let mut before = 0;
-    let of_each_turn = [1, 2, 4, 8, 16, 32, 64, 64].map(|_| {
+    for most in [1, 2, 4, 8, 16, 32, 64, 64] {
         bench.heart.waiter.wait(None).unwrap();
+        let began = clock::tick();
         bench.heart.receive(false);
+        let now = clock::tick();
         let all = bench.counts().refused["unrecognised"];
-        all - std::mem::replace(&mut before, all)
-    });
-    assert_eq!(of_each_turn, [1, 2, 4, 8, 16, 32, 64, 64]);
+        let read = all - std::mem::replace(&mut before, all);
+        // Fewer only when its time was over: a busy machine takes the processor away.
+        let late = now.since(began) >= receive::TURN || bench.heart.is_due(now);
+        assert!(read == most || (late && (1..most).contains(&read)), "{read} of {most}");
+    }
 }
 
 #[test]
