@@ -63,8 +63,14 @@ pub(crate) fn takeover(arguments: &Move) -> Done {
 pub(crate) fn move_group(node: &Node, group: &str, to: &str, wait: Option<u64>) -> Done {
     say(&connect(node, PATIENCE)?.move_group(group.to_owned(), to.to_owned())?)?;
     wait_until(node, wait, "moved", |status| {
-        let wanted = if status.node == to { GroupState::Up } else { GroupState::Down };
-        status.groups.iter().any(|known| known.key == group && known.state == wanted)
+        let Some(known) = status.groups.iter().find(|known| known.key == group) else { return false };
+        if status.node == to {
+            return known.state == GroupState::Up;
+        }
+        // Who lends it waits until the other node says that it has it.
+        let is_home = known.home.as_ref() == Some(&status.node);
+        let set = if is_home { ResourceSet::Local } else { ResourceSet::Foreign };
+        known.state == GroupState::Down && (known.lent || !holds(status.hold, set))
     })
 }
 

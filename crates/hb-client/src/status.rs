@@ -114,7 +114,7 @@ pub struct GroupStatus {
     pub home: Option<String>,
     /// What it does on the node that answers.
     pub state: GroupState,
-    /// Whether its peer runs it although the node that answers holds the groups of its home (`hb-ctl move`).
+    /// Whether its peer says that it has it although the node that answers holds the groups of its home (`hb-ctl move`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lent: bool,
     /// Number of its latest start on the node that answers, larger than that of any start before it in the cluster; absent if

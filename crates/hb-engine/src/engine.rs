@@ -206,7 +206,7 @@ impl Engine {
                 key: config.key.clone(),
                 home: config.home,
                 state,
-                lent: self.failover.groups.lent().any(|view| view.id == group),
+                lent: self.failover.groups.lent().any(|view| view.id == group && view.there),
                 epoch: self.failover.groups.epoch_of(group),
             })
             .collect()
@@ -249,7 +249,8 @@ impl Engine {
         match kind {
             "status" => {
                 self.receive_status(node, seq, message);
-                self.note_loans(node, seq, message);
+                self.note_borrowed(node, seq, message);
+                self.follow_offers(node, seq, message);
             }
             // It asks each second: only the newest question needs an answer.
             "reqnodes" if self.node(node).receiver.last() == Some(seq) => self.answer_node_lists(node),
@@ -260,11 +261,12 @@ impl Engine {
             "addnode" | "delnode" | "setweight" | "setsite" => self.receive_members(kind, message),
             "starting" => self.receive_starting(node, seq),
             "resource" => {
+                self.note_borrowed(node, seq, message);
                 self.receive_resource(node, seq, message);
-                self.note_loans(node, seq, message);
+                self.follow_offers(node, seq, message);
             }
             "ask_resources" => self.receive_ask_resources(node, seq, message),
-            "hb_takeover" => self.receive_takeover(seq, message),
+            "hb_takeover" => self.receive_takeover(node, seq, message),
             "ip-request" => self.receive_ip_request(node, message),
             "ip-request-resp" => self.receive_ip_answer(node, seq, message),
             "shutdone" => self.receive_shutdone(node),

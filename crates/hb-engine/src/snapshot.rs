@@ -91,7 +91,7 @@ pub struct GroupSnapshot {
     pub home: Option<NodeId>,
     /// Its state on this node.
     pub state: GroupState,
-    /// Whether the peer runs it although this node holds its set, see [`crate::Command::Move`].
+    /// Whether the peer says that it has it although this node holds its set, see [`crate::Command::Move`].
     pub lent: bool,
     /// Number of its latest start on this node, see [`crate::Engine::epoch`].
     pub epoch: Option<u64>,

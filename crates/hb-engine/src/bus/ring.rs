@@ -110,6 +110,11 @@ impl Ring {
 }
 
 impl Engine {
+    /// Whether what comes over this line may have to go on: with two nodes both lines end at the other one.
+    fn is_in_a_ring(&self, link: LinkId) -> bool {
+        self.ring.is_on(link) && self.node_ids().count() > 2
+    }
+
     /// These media form a ring, by the numbers that they have now: what comes over one of them goes out on the others. None
     /// do at the start; to be said anew after each [`Engine::reconfigure`] that changes media.
     pub fn form_ring(&mut self, links: Vec<LinkId>) {
@@ -125,14 +130,14 @@ impl Engine {
     /// A message with a number of another node, of its present run.
     pub(crate) fn pass_on(&mut self, node: NodeId, link: LinkId, run: u64, seq: u64, message: &Message) {
         // One that is not passed on again by anybody does not count: it may come with more hops left.
-        if self.ring.is_on(link) && has_hops(message) && self.ring.of(node, run).take(seq) {
+        if self.is_in_a_ring(link) && has_hops(message) && self.ring.of(node, run).take(seq) {
             self.ring.push(link, message);
         }
     }
 
     /// A message without a number of another node.
     pub(crate) fn pass_on_plain(&mut self, link: LinkId, message: &Message) {
-        if !self.ring.is_on(link) {
+        if !self.is_in_a_ring(link) {
             return;
         }
         let within = self.config.max_rexmit_delay / 2;

@@ -64,6 +64,8 @@ pub(crate) struct View {
     /// Shall run here unless it is elsewhere.
     pub(crate) wanted: bool,
     pub(crate) is_gone: bool,
+    /// The other node names it.
+    pub(crate) there: bool,
 }
 
 /// Where a group stands between two configurations.
@@ -95,8 +97,19 @@ impl Group {
     }
 
     /// Nothing of it is here and nothing is being done with it.
-    fn is_gone(&self) -> bool {
-        self.state == GroupState::Down && self.job.is_none()
+    const fn is_gone(&self) -> bool {
+        matches!(self.state, GroupState::Down) && self.job.is_none()
+    }
+
+    const fn view(&self) -> View {
+        View {
+            id: self.id,
+            set: self.set,
+            place: self.loan.place,
+            wanted: self.wanted,
+            is_gone: self.is_gone(),
+            there: self.loan.borrowed,
+        }
     }
 
     /// Whether it is not, or may not yet be, this node's to run.
@@ -193,13 +206,17 @@ impl Groups {
 
     /// All groups of the configuration, as loans see them.
     pub(crate) fn views(&self) -> impl Iterator<Item = View> + '_ {
-        self.list.iter().filter(|group| !group.is_removed()).map(|group| View {
-            id: group.id,
-            set: group.set,
-            place: group.loan.place,
-            wanted: group.wanted,
-            is_gone: group.is_gone(),
-        })
+        self.list.iter().filter(|group| !group.is_removed()).map(Group::view)
+    }
+
+    /// The same with those that have left the configuration and are not gone yet.
+    pub(crate) fn all_views(&self) -> impl Iterator<Item = View> + '_ {
+        self.list.iter().map(Group::view)
+    }
+
+    /// Whether anything is on the other node by itself, or comes from there.
+    pub(crate) fn has_loans(&self) -> bool {
+        self.list.iter().any(Group::is_elsewhere)
     }
 
     /// Those that the other node shall run although we hold their set.
@@ -216,16 +233,14 @@ impl Groups {
         }
     }
 
-    /// The other node names what it has without holding its set, and answers our list with that number; true if that
-    /// changes anything.
-    pub(crate) fn note_borrowed(&mut self, answered: u64, borrowed: &[GroupId]) -> bool {
+    /// The other node names what it has without holding its set, one answer for each group, and answers our list with that
+    /// number; true if that changes anything.
+    pub(crate) fn note_borrowed(&mut self, answered: u64, named: &[bool]) -> bool {
         let mut changed = false;
-        for group in &mut self.list {
+        for (group, named) in self.list.iter_mut().zip(named) {
             let before = (group.loan.borrowed, group.loan.place);
-            group.loan.borrowed = borrowed.contains(&group.id);
-            if matches!(group.loan.place, Place::Recalled(number) if answered >= number)
-                && !group.loan.borrowed
-            {
+            group.loan.borrowed = *named;
+            if matches!(group.loan.place, Place::Recalled(number) if answered >= number) && !named {
                 group.loan.place = Place::Here;
             }
             changed |= before != (group.loan.borrowed, group.loan.place);
@@ -414,6 +429,10 @@ impl Engine {
         }
         for (group, _) in &mut before {
             group.membership = Membership::Removed;
+            if group.loan.place == Place::Lent {
+                // What comes in its place waits until the other node is rid of it.
+                group.loan.place = Place::Recalled(self.failover.loans.next_number());
+            }
             if group.wanted {
                 group.want(false);
             }
@@ -426,10 +445,12 @@ impl Engine {
     }
 
     /// What left the configuration and is stopped need not be known any longer.
-    fn forget_gone_groups(&mut self) {
+    pub(crate) fn forget_gone_groups(&mut self) {
         let list = core::mem::take(&mut self.failover.groups.list);
         let configs = core::mem::take(&mut self.config.groups);
-        let stays = |(group, _): &(Group, GroupConfig)| !(group.is_removed() && group.is_gone());
+        let stays = |(group, _): &(Group, GroupConfig)| {
+            !(group.is_removed() && group.is_gone() && !group.is_elsewhere())
+        };
         (self.failover.groups.list, self.config.groups) = list.into_iter().zip(configs).filter(stays).unzip();
     }
 }

@@ -5,21 +5,24 @@
 //! of them it has, or may still have (`hb-borrowed`), and up to which list that is true. A group that was recalled, or that the
 //! other node names, is not started here before the other node has said that it is gone there.
 //!
-//! Everything is said again with each heartbeat, so no message must arrive. A loan ends with the life, the run or
+//! All this is said again with each heartbeat, so no message must arrive; only what an operator of the other node asks is
+//! said once. A loan ends with the life, the run or
 //! the stop of either node, and when the set changes hands.
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use hb_wire::Message;
 
 use super::{Phase, RUN_FIELD, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::id::{GroupId, NodeId};
+use crate::id::{GroupId, HoldSet, NodeId};
 use crate::io::Action;
 use crate::liveness::node::STATUS_ACTIVE;
 use crate::number;
+use crate::time::Tick;
 
 /// Where a group of a set that we hold shall run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,12 +39,14 @@ pub(crate) enum Place {
 /// What both sides have said.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loans {
-    /// The number of our list; grows when a group leaves it.
+    /// The number of our list; grows with each change of what it shall be, 0 before the first one.
     told: u64,
     /// The number of the partner's list that we have acted on last.
     answered: u64,
     /// The number of the partner's message that was read last: older ones are void.
     newest: u64,
+    /// Since when the partner has not taken something that it is offered.
+    untaken_since: Option<Tick>,
 }
 
 /// What a job that has ended was to loans.
@@ -55,6 +60,12 @@ pub(crate) struct LoanJob {
 }
 
 impl Loans {
+    /// Of a list that no longer has something that was in it.
+    pub(crate) const fn next_number(&mut self) -> u64 {
+        self.told += 1;
+        self.told
+    }
+
     /// Adds the state to a hash (see `digest`).
     pub(crate) fn digest<H: core::hash::Hasher>(&self, hasher: &mut H) {
         use core::hash::Hash as _;
@@ -115,9 +126,10 @@ impl Engine {
     }
 
     /// The other node asks us to see that a group of ours runs somewhere; false if that is not what it asks.
-    pub(crate) fn receive_move(&mut self, message: &Message) -> bool {
+    pub(crate) fn receive_move(&mut self, node: NodeId, message: &Message) -> bool {
         let (Some(key), Some(to)) = (message.text(GROUP_FIELD), message.text(TO_FIELD)) else { return false };
-        if let (Some((id, set)), Some(to)) = (self.group_by_key(key), self.node_by_name(to))
+        if self.failover.partner_id == Some(node)
+            && let (Some((id, set)), Some(to)) = (self.group_by_key(key), self.node_by_name(to))
             && self.failover.hold.contains(set)
         {
             self.move_group(id, to == self.config.local);
@@ -126,10 +138,13 @@ impl Engine {
     }
 
     fn lend(&mut self, id: GroupId) {
-        if self.failover.groups.lent().count() >= MOST_LENT {
+        if self.failover.groups.views().filter(|view| view.place != Place::Here).count() >= MOST_LENT {
             return self
                 .report(Event::StandbyRefused { why: "too many groups are on the other node already" });
         }
+        // From now on each of our heartbeats has a list, and one without any says nothing.
+        self.failover.loans.told += 1;
+        self.failover.loans.untaken_since = None;
         self.failover.groups.place(id, Place::Lent);
         self.report(Event::Lending { group: id });
         self.drive_groups();
@@ -138,8 +153,8 @@ impl Engine {
 
     /// The other node shall give a group back.
     pub(crate) fn recall(&mut self, id: GroupId) {
-        self.failover.loans.told += 1;
-        self.failover.groups.place(id, Place::Recalled(self.failover.loans.told));
+        let number = self.failover.loans.next_number();
+        self.failover.groups.place(id, Place::Recalled(number));
         self.report(Event::Recalling { group: id });
         self.announce_state();
     }
@@ -165,7 +180,7 @@ impl Engine {
     /// What follows for loans when a job has ended.
     pub(crate) fn loan_job_done(&mut self, action: Action, job: LoanJob) {
         let (Action::Start(id) | Action::Stop(id) | Action::Announce(id)) = action;
-        if job.came_back && self.failover.phase == Phase::Stable {
+        if (job.came_back || job.is_loan) && self.failover.phase == Phase::Stable {
             // No goal ends with it, and what was announced meanwhile found us busy.
             self.adopt_orphans();
         }
@@ -186,12 +201,13 @@ impl Engine {
         let hold = self.failover.hold;
         let groups = &self.failover.groups;
         let lent: Vec<_> = groups.lent().filter(|view| hold.contains(view.set) && view.is_gone).collect();
-        let borrowed: Vec<_> = groups
-            .views()
-            .filter(|view| !hold.contains(view.set) && (view.wanted || !view.is_gone))
-            .collect();
+        // What has left the configuration here and still runs is named as well.
+        let borrowed = groups.all_views().filter(|view| !hold.contains(view.set));
+        let borrowed: Vec<_> = borrowed.filter(|view| view.wanted || !view.is_gone).collect();
         for (field, number, list) in [(LENT_FIELD, told, lent), (BORROWED_FIELD, answered, borrowed)] {
-            if number == 0 && list.is_empty() {
+            // Who stops takes nothing back: the other node will have everything.
+            let unsaid = field == LENT_FIELD && self.failover.is_stopping();
+            if unsaid || (number == 0 && list.is_empty()) {
                 continue;
             }
             let ids: Vec<_> = list.into_iter().map(|view| view.id).collect();
@@ -199,47 +215,64 @@ impl Engine {
         }
     }
 
-    /// What the other node says about loans, in a message that was acted on otherwise.
-    pub(crate) fn note_loans(&mut self, node: NodeId, seq: u64, message: &Message) {
-        let later_run =
+    /// What the other node says that it has of ours. Before the rest of an announcement is acted on: what is decided then
+    /// must know it.
+    pub(crate) fn note_borrowed(&mut self, node: NodeId, seq: u64, message: &Message) {
+        let ours =
             number::hex(message, RUN_FIELD).is_none_or(|run| run == 0 || run >= self.config.generation);
+        let status = message.kind() == Some("status");
         if self.failover.partner_id != Some(node)
-            || !self.node(node).speaks_hb
             || self.node(node).is_dead()
             || seq <= self.failover.loans.newest
-            || !later_run
+            || !ours
         {
             return;
         }
         self.failover.loans.newest = seq;
-        let (answered, borrowed) = self.list(message, BORROWED_FIELD);
-        // Before it is active it may still be removing what an earlier run left behind.
-        let counts = message.kind() != Some("status") || self.node(node).status == STATUS_ACTIVE;
-        if counts && self.failover.groups.note_borrowed(answered, &borrowed) {
+        if status && self.node(node).status != STATUS_ACTIVE {
+            return; // It may still be removing what an earlier run left behind.
+        }
+        let changed = if status && !self.node(node).speaks_hb {
+            // A Heartbeat has taken its place, which borrows nothing.
+            let changed = self.failover.groups.has_loans();
+            self.end_loans();
+            changed
+        } else {
+            let (answered, keys) = list(message, BORROWED_FIELD).unwrap_or_default();
+            let named: Vec<_> =
+                self.config.groups.iter().map(|group| keys.contains(&group.key.as_str())).collect();
+            self.failover.groups.note_borrowed(answered, &named)
+        };
+        if changed {
+            self.forget_gone_groups();
             self.drive_groups();
             self.settle();
         }
-        let (number, lent) = self.list(message, LENT_FIELD);
-        self.follow_offers(number, &lent);
+        self.recall_what_is_not_taken();
     }
 
-    /// Borrows what is offered, gives back what no longer is.
-    fn follow_offers(&mut self, number: u64, lent: &[GroupId]) {
-        if self.failover.phase != Phase::Stable
+    /// The other node offers groups, or wants them back: level-triggered, whatever was said before.
+    pub(crate) fn follow_offers(&mut self, node: NodeId, seq: u64, message: &Message) {
+        let Some((number, keys)) = list(message, LENT_FIELD) else { return };
+        if seq != self.failover.loans.newest
+            || self.failover.partner_id != Some(node)
+            || self.failover.phase != Phase::Stable
             || self.failover.is_stopping()
             || self.failover.standby != Standby::Not
             || self.failover.partner.leaving
-            // What we hold, or begin to, is not decided here.
-            || !self.failover.goals.is_empty()
         {
             return;
         }
+        let lent: Vec<_> = keys.iter().filter_map(|key| self.group_by_key(key)).map(|(id, _)| id).collect();
         let hold = self.failover.hold;
+        // What is being taken or released as a set is not decided here.
+        let moves = |set| self.failover.goals.iter().any(|(_, moving)| moving.contains(set));
         let changed: Vec<_> = self
             .failover
             .groups
             .views()
-            .filter(|view| !hold.contains(view.set) && view.wanted != lent.contains(&view.id))
+            .filter(|view| !hold.contains(view.set) && !moves(view.set))
+            .filter(|view| view.wanted != lent.contains(&view.id))
             .map(|view| (view.id, !view.wanted))
             .collect();
         self.failover.loans.answered = number;
@@ -250,30 +283,36 @@ impl Engine {
         }
     }
 
-    /// The number of a list and the groups in it; what is not known is no loan.
-    fn list(&self, message: &Message, field: &str) -> (u64, Vec<GroupId>) {
-        let mut words = message.text(field).unwrap_or_default().split(' ');
-        let number = words.next().and_then(|word| u64::from_str_radix(word, 16).ok()).unwrap_or(0);
-        let known = words.take(MOST_LENT).filter_map(|key| self.group_by_key(key));
-        (number, known.map(|(id, _)| id).collect())
+    /// What the other node does not take, because its files know no such group or it is busy for long, comes back.
+    fn recall_what_is_not_taken(&mut self) {
+        let untaken: Vec<_> =
+            self.failover.groups.lent().filter(|view| view.is_gone && !view.there).collect();
+        if untaken.is_empty() {
+            return self.failover.loans.untaken_since = None;
+        }
+        let since = *self.failover.loans.untaken_since.get_or_insert(self.now.tick);
+        if self.now.tick.since(since) >= TAKEN_WITHIN.max(self.config.keepalive * 5) {
+            self.failover.loans.untaken_since = None;
+            for view in untaken {
+                self.recall(view.id);
+            }
+        }
     }
 
     /// The other node is dead, has stopped, or is another one now: what it had of ours is ours again.
     pub(crate) fn end_loans(&mut self) {
-        self.failover.loans = Loans {
-            told: self.failover.loans.told + u64::from(self.failover.loans.told > 0),
-            ..Loans::default()
-        };
+        let Loans { told, .. } = self.failover.loans;
+        self.failover.loans = Loans { told: told + u64::from(told > 0), ..Loans::default() };
         self.failover.groups.end_loans();
     }
 
-    /// The other node began a new run: what it had of ours comes back as soon as that run has announced what it has; what
-    /// we had of its is not ours any longer.
+    /// The other node began a new run: what it had of ours comes back as soon as that run has said what it has; what we had
+    /// of its is not ours any longer.
     pub(crate) fn loans_of_an_earlier_run(&mut self) {
         self.failover.loans.newest = 0;
         self.failover.loans.answered = 0;
-        let lent: Vec<_> = self.failover.groups.lent().map(|view| view.id).collect();
-        for id in lent {
+        let elsewhere = self.failover.groups.all_views().filter(|view| view.place != Place::Here);
+        for id in elsewhere.map(|view| view.id).collect::<Vec<_>>() {
             self.failover.groups.place(id, Place::Recalled(0));
         }
         let hold = self.failover.hold;
@@ -286,15 +325,31 @@ impl Engine {
         }
     }
 
+    /// A set comes from the other node, which shall be rid of what it has of ours too.
+    pub(crate) fn recall_all(&mut self, set: HoldSet) {
+        for view in self.failover.groups.lent().filter(|view| set.contains(view.set)).collect::<Vec<_>>() {
+            self.recall(view.id);
+        }
+    }
+
     /// Whether something is here that the other node has recalled.
     pub(crate) fn has_recalled(&self) -> bool {
         let hold = self.failover.hold;
-        self.failover.groups.views().any(|view| !hold.contains(view.set) && !view.wanted && !view.is_gone)
+        self.failover.groups.all_views().any(|view| !hold.contains(view.set) && !view.wanted && !view.is_gone)
     }
+}
+
+/// The number of a list and the keys in it.
+fn list<'a>(message: &'a Message, field: &str) -> Option<(u64, Vec<&'a str>)> {
+    let mut words = message.text(field)?.split(' ');
+    let number = words.next().and_then(|word| u64::from_str_radix(word, 16).ok()).unwrap_or(0);
+    Some((number, words.collect()))
 }
 
 /// How many groups of one node can be on the other one by themselves: the lists are in each heartbeat.
 const MOST_LENT: usize = 64;
+/// A group that is offered for longer than this, and for five heartbeats, comes back.
+const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 const LENT_FIELD: &str = "hb-lent";
 const BORROWED_FIELD: &str = "hb-borrowed";
 const GROUP_FIELD: &str = "hb-group";

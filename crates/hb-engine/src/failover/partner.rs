@@ -14,7 +14,7 @@ impl Engine {
             return;
         }
         self.forget_reach();
-        let lent_nothing = self.failover.groups.lent().next().is_none();
+        let lent_nothing = !self.failover.groups.has_loans();
         self.end_loans();
         let was_giving = self.failover.goals.iter().any(|(goal, _)| !goal.is_up());
         if self.forget_standby() {

@@ -67,11 +67,11 @@ impl Engine {
     }
 
     /// The peer wants a set from us (its view).
-    pub(crate) fn receive_takeover(&mut self, seq: u64, message: &Message) {
+    pub(crate) fn receive_takeover(&mut self, node: NodeId, seq: u64, message: &Message) {
         if seq <= self.failover.floor {
             return; // Asked for before we were there, or before the last hand-over.
         }
-        if self.receive_move(message) {
+        if self.receive_move(node, message) {
             return;
         }
         let set = match message.text("rsc_hold") {
@@ -277,6 +277,7 @@ impl Engine {
         self.failover.standby_set = set;
         self.failover.standby_deadline = Some(self.now.tick.plus(HANDOVER_WAIT));
         self.acquire(set.mirrored(), Goal::Take, "hand-over from the other node");
+        self.recall_all(set.mirrored());
     }
 
     /// A peer of ours has released a set and waits, but its `done` found us no longer, or not yet, waiting: its

@@ -151,3 +151,31 @@ fn moves_under_loss_never_double() {
         }
     }
 }
+
+#[test]
+fn quick_restarts_under_loss_never_double() {
+    for seed in 0..60 {
+        let mut lab = Lab::both_up_with(Failback::On, 5 * SECOND);
+        lab.pass(millis(seed * 37));
+        lab.command(A, give(FIRST));
+        lab.until(SECOND, |lab| lab.holds(B, &[0, 1]) && lab.settled());
+        lab.job_time = millis(700);
+        lab.loss_percent = 50;
+        let node = if seed % 3 == 0 { B } else { A };
+        lab.crash(node);
+        lab.pass(millis(60));
+        lab.start(node);
+        lab.until(60 * SECOND, |lab| lab.holds(A, &[0]) && lab.holds(B, &[1]) && lab.settled());
+    }
+}
+
+#[test]
+fn a_node_that_goes_standby_is_rid_of_what_it_borrowed_too() {
+    for (node, command) in [(B, Command::Standby(HoldSet::ALL)), (A, Command::Takeover(HoldSet::ALL))] {
+        let mut lab = lent();
+        lab.command(node, command);
+        lab.until(2 * SECOND, |lab| lab.holds(A, &[0, 1]) && lab.holds(B, &[]) && lab.settled());
+        lab.pass(5 * SECOND);
+        assert!(lab.holds(A, &[0, 1]) && lab.settled());
+    }
+}
