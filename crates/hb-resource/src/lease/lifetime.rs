@@ -16,6 +16,7 @@ use std::time::Duration;
 use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, CacheInfo};
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -92,7 +93,12 @@ impl Lifetimes {
             count: AtomicUsize::new(0),
             restored: AtomicU64::new(0),
         });
-        let work = Work { socket: route_socket()?, bell: theirs, shared: Arc::clone(&shared) };
+        let work = Work {
+            socket: route_socket()?,
+            bell: theirs,
+            shared: Arc::clone(&shared),
+            failing: BTreeSet::new(),
+        };
         std::thread::Builder::new()
             .name("hb-lifetime".to_owned())
             .stack_size(256 * 1024)
@@ -189,10 +195,12 @@ struct Work {
     socket: OwnedFd,
     bell: UnixDatagram,
     shared: Arc<Shared>,
+    /// What could not be renewed when it was tried last, which was logged.
+    failing: BTreeSet<(IpAddr, u32)>,
 }
 
 impl Work {
-    fn obey(self) {
+    fn obey(mut self) {
         let mut bytes = [0; 9];
         // Its other end lives as long as the process.
         while let Ok(read) = self.bell.recv(&mut bytes) {
@@ -209,11 +217,24 @@ impl Work {
         }
     }
 
-    /// The lock is held meanwhile: what is taken down is not put up again by this.
-    fn renew_all(&self) -> bool {
+    /// Renews each, whatever became of the others, and returns whether nothing is left to do. The lock is held
+    /// meanwhile: what is taken down is not put up again by this.
+    fn renew_all(&mut self) -> bool {
         let seconds = self.shared.seconds.load(Ordering::Relaxed);
-        let held = lock(&self.shared.held);
-        held.values().all(|message| self.renew(message, seconds).is_ok())
+        let mut failed = BTreeMap::new();
+        for (place, message) in lock(&self.shared.held).iter() {
+            if let Err(error) = self.renew(message, seconds) {
+                failed.insert(*place, error);
+            }
+        }
+        for ((address, interface), error) in &failed {
+            if !self.failing.contains(&(*address, *interface)) {
+                tracing::warn!(%address, interface, %error, "the lifetime of an address cannot be renewed");
+            }
+        }
+        let is_done = failed.values().all(is_vanished);
+        self.failing = failed.into_keys().collect();
+        is_done
     }
 
     fn renew(&self, message: &AddressMessage, seconds: u32) -> io::Result<()> {
@@ -234,6 +255,11 @@ impl Work {
             None => Err(io::ErrorKind::InvalidData.into()),
         }
     }
+}
+
+/// Whether the address has no place any more: nobody answers for it there, and nothing can be put up again.
+fn is_vanished(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NODEV | Errno::ADDRNOTAVAIL))
 }
 
 /// Gives the address a lifetime; 0: for ever. One of IPv6 is never preferred as the source of what this machine says.

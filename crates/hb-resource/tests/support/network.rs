@@ -116,6 +116,29 @@ impl Network {
         self.runtime.block_on(request.execute()).unwrap();
     }
 
+    /// Takes an interface away.
+    pub(crate) fn remove(&self, name: &str) {
+        self.runtime.block_on(self.handle.link().del(self.index(name)).execute()).unwrap();
+    }
+
+    /// The IPv4 addresses but loopback's, with the seconds for which they are valid; `u32::MAX`: for ever.
+    pub(crate) fn validity(&self) -> Vec<(IpAddr, u32)> {
+        let held =
+            self.runtime.block_on(self.handle.address().get().execute().try_collect::<Vec<_>>()).unwrap();
+        let shown = held.iter().filter_map(|message| {
+            let local = message.attributes.iter().find_map(|attribute| match attribute {
+                AddressAttribute::Local(address) => Some(*address),
+                _ => None,
+            });
+            let valid = message.attributes.iter().find_map(|attribute| match attribute {
+                AddressAttribute::CacheInfo(info) => Some(info.ifa_valid),
+                _ => None,
+            });
+            Some((local.filter(|local| local.is_ipv4() && !local.is_loopback())?, valid?))
+        });
+        shown.collect()
+    }
+
     /// Takes an address down.
     pub(crate) fn remove_address(&self, address: &str) {
         let held = self.handle.address().get().set_address_filter(address.parse().unwrap()).execute();
