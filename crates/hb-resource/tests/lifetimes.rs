@@ -70,3 +70,25 @@ fn a_lost_interface_ends_no_other_address() {
         node.finish();
     });
 }
+
+#[test]
+fn without_a_lease_nothing_keeps_a_lifetime() {
+    in_own_network("without_a_lease_nothing_keeps_a_lifetime", |network| {
+        let (mut node, renewer) = started(network);
+        let all_stay = || network.validity().iter().filter(|(_, seconds)| *seconds == u32::MAX).count() == 2;
+        assert!(!all_stay());
+        renewer.release();
+        let begin = Instant::now();
+        while !all_stay() {
+            assert!(begin.elapsed() < LIFETIME, "{:?}", network.validity());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // What is put up without a lease has a lifetime as soon as there is one.
+        node.perform(JobAction::Stop(0)).unwrap();
+        node.perform(JobAction::Start(0)).unwrap();
+        assert!(all_stay());
+        assert_eq!(renewer.acquire(), Answer::Refused, "they have none yet");
+        wait_until_gone(network);
+        node.finish();
+    });
+}

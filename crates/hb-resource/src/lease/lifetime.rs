@@ -2,7 +2,8 @@
 //!
 //! Coarser than the table, in whole seconds ([`length_of_life`]). An address that is gone is put up again by the next
 //! acquisition. The heart asks, a thread changes: the kernel makes changes of addresses wait for others. What the heart
-//! asked too long ago is not done, so nothing is renewed for a heart that hangs.
+//! asked too long ago is not done, so nothing is renewed for a heart that hangs. That there is no lease any more is done
+//! in any case, and again until it has succeeded: nobody would renew what still has a lifetime.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -32,7 +33,6 @@ pub struct Lifetimes(Arc<Shared>);
 #[derive(Debug)]
 pub struct Renewer {
     shared: Arc<Shared>,
-    bell: UnixDatagram,
     /// When the heart asked last, in nanoseconds of the monotonic clock.
     asked: AtomicU64,
     /// The lifetime in seconds, while there is one.
@@ -51,6 +51,8 @@ struct Shared {
     count: AtomicUsize,
     /// When all of them were there, asked for by an acquisition.
     restored: AtomicU64,
+    /// To the thread.
+    bell: UnixDatagram,
 }
 
 /// What the heart asks for.
@@ -59,6 +61,8 @@ struct Shared {
 enum Ask {
     Renew = 0,
     Restore = 1,
+    /// Only that nothing keeps a lifetime without a lease.
+    Settle = 2,
 }
 
 /// The lifetime for this keepalive and the shortest dead time of those who judge this node: whole seconds, and gone before
@@ -92,6 +96,7 @@ impl Lifetimes {
             held: Mutex::default(),
             count: AtomicUsize::new(0),
             restored: AtomicU64::new(0),
+            bell: ours,
         });
         let work = Work {
             socket: route_socket()?,
@@ -105,7 +110,6 @@ impl Lifetimes {
             .spawn(move || work.obey())?;
         let renewer = Renewer {
             shared: Arc::clone(&shared),
-            bell: ours,
             asked: AtomicU64::new(0),
             length: AtomicU32::new(0),
         };
@@ -118,17 +122,21 @@ impl Lifetimes {
         lock(&self.0.leased).extend(addresses);
     }
 
-    /// The lifetime of an address that is to be put up, in seconds.
+    /// The lifetime of an address that is to be put up, in seconds; 0: there is no lease now, but there may be one
+    /// later. `None`: it never has one.
     pub(crate) fn of(&self, address: IpAddr) -> Option<u32> {
-        let seconds = self.0.seconds.load(Ordering::Relaxed);
-        (seconds > 0 && lock(&self.0.leased).contains(&address)).then_some(seconds)
+        lock(&self.0.leased).contains(&address).then(|| self.0.seconds.load(Ordering::Relaxed))
     }
 
-    /// An address is up with a lifetime.
+    /// An address is up with the lifetime that [`Self::of`] said.
     pub(crate) fn hold(&self, address: IpAddr, message: AddressMessage) {
         let mut held = lock(&self.0.held);
         held.insert((address, message.header.index), message);
         self.0.count.store(held.len(), Ordering::Relaxed);
+        if self.0.seconds.load(Ordering::Relaxed) == 0 {
+            // Released meanwhile, and what was asked then may be done already.
+            self.0.ask(Ask::Settle, monotonic());
+        }
     }
 
     /// An address is about to be taken down: it is renewed no more when this returns.
@@ -148,7 +156,7 @@ impl Renewer {
             return Answer::Refused;
         }
         self.asked.store(now, Ordering::Relaxed);
-        self.ask(Ask::Renew, now);
+        self.shared.ask(Ask::Renew, now);
         Answer::Granted
     }
 
@@ -158,7 +166,7 @@ impl Renewer {
         let now = monotonic();
         let since = now.saturating_sub(self.shared.restored.load(Ordering::Relaxed));
         if self.shared.count.load(Ordering::Relaxed) > 0 && Duration::from_nanos(since) > FRESH {
-            self.ask(Ask::Restore, now);
+            self.shared.ask(Ask::Restore, now);
             return Answer::Refused;
         }
         self.asked.store(now, Ordering::Relaxed);
@@ -168,7 +176,8 @@ impl Renewer {
     /// What is up stays for ever, and what is put up as well, until the next acquisition.
     pub fn release(&self) {
         self.shared.seconds.store(0, Ordering::Relaxed);
-        self.ask(Ask::Restore, monotonic());
+        // If there is no room for it the thread finds the same with what it was asked before.
+        self.shared.ask(Ask::Settle, monotonic());
     }
 
     /// Another lifetime from the next renewal on.
@@ -179,7 +188,9 @@ impl Renewer {
             self.shared.seconds.store(seconds, Ordering::Relaxed);
         }
     }
+}
 
+impl Shared {
     fn ask(&self, what: Ask, now: u64) {
         let mut bytes = [0; 9];
         let (kind, time) = bytes.split_at_mut(1);
@@ -202,19 +213,42 @@ struct Work {
 impl Work {
     fn obey(mut self) {
         let mut bytes = [0; 9];
-        // Its other end lives as long as the process.
-        while let Ok(read) = self.bell.recv(&mut bytes) {
-            let Some((kind, time)) = bytes.split_first().filter(|_| read == 9) else { continue };
-            let Some(time) = time.first_chunk().map(|time| u64::from_ne_bytes(*time)) else { continue };
-            let age = Duration::from_nanos(monotonic().saturating_sub(time));
-            if age > FRESH {
-                continue;
-            }
-            let is_done = self.renew_all();
-            if *kind == Ask::Restore as u8 && is_done {
-                self.shared.restored.store(monotonic(), Ordering::Relaxed);
+        loop {
+            match self.bell.recv(&mut bytes) {
+                Ok(read) => {
+                    let Some((kind, time)) = bytes.split_first().filter(|_| read == 9) else { continue };
+                    let Some(time) = time.first_chunk().map(|time| u64::from_ne_bytes(*time)) else {
+                        continue;
+                    };
+                    self.perform(*kind, time);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.settle(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Its other end lives as long as the process.
+                Err(_) => return,
             }
         }
+    }
+
+    /// What was asked at that time.
+    fn perform(&mut self, kind: u8, time: u64) {
+        if self.shared.seconds.load(Ordering::Relaxed) == 0 {
+            return self.settle();
+        }
+        let age = Duration::from_nanos(monotonic().saturating_sub(time));
+        if age > FRESH || kind == Ask::Settle as u8 {
+            return;
+        }
+        if self.renew_all() && kind == Ask::Restore as u8 {
+            self.shared.restored.store(monotonic(), Ordering::Relaxed);
+        }
+    }
+
+    /// Where there is no lease, what is up stays for ever; tried again after a while if that fails.
+    fn settle(&mut self) {
+        let is_done = self.shared.seconds.load(Ordering::Relaxed) > 0 || self.renew_all();
+        // Fails for a time of zero only.
+        let _ = self.bell.set_read_timeout((!is_done).then_some(AGAIN));
     }
 
     /// Renews each, whatever became of the others, and returns whether nothing is left to do. The lock is held
@@ -287,6 +321,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const LATE: Duration = Duration::from_secs(1);
 /// What the heart asked for longer ago is not done.
 const FRESH: Duration = Duration::from_millis(200);
+/// Pause before addresses without a lease are tried again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -328,7 +364,7 @@ mod tests {
         assert_eq!(lifetimes.of(address), Some(2));
         renewer.release();
         renewer.set_length(Duration::from_secs(3));
-        assert_eq!((lifetimes.of(address), renewer.renew()), (None, Answer::Refused));
+        assert_eq!((lifetimes.of(address), renewer.renew()), (Some(0), Answer::Refused));
         assert_eq!((renewer.acquire(), lifetimes.of(address)), (Answer::Granted, Some(3)));
     }
 }
