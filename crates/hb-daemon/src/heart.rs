@@ -335,7 +335,8 @@ impl<P: Port> Heart<P> {
             return Some(clock::tick());
         }
         let again = (!self.answers.is_empty()).then(|| clock::tick().plus(OFFER_AGAIN));
-        [self.deadline, self.notify_at, self.voice.next_summary(), again].into_iter().flatten().min()
+        let lease = self.tenure.next_deadline();
+        [self.deadline, self.notify_at, self.voice.next_summary(), again, lease].into_iter().flatten().min()
     }
 }
 

@@ -32,6 +32,10 @@ pub(crate) trait Steps: Send {
     fn acquire(&self) -> Answer;
     /// See [`Latch::release`].
     fn release(&self) -> Answer;
+    /// Whether an acquisition is refused until others have done their part, which takes milliseconds.
+    fn acquires_later(&self) -> bool {
+        false
+    }
     /// See [`Lengthener::set`].
     fn set_length(&self, length: Duration) -> io::Result<()>;
     /// The length for this keepalive and dead time.
@@ -56,6 +60,10 @@ impl Steps for Renewer {
     fn release(&self) -> Answer {
         self.release();
         Answer::Granted
+    }
+
+    fn acquires_later(&self) -> bool {
+        true
     }
 
     fn set_length(&self, length: Duration) -> io::Result<()> {
@@ -109,6 +117,9 @@ pub(super) struct Tenure {
     jobs: BTreeMap<JobId, Action>,
     /// When the last heartbeat was sent.
     sent: Option<Tick>,
+    /// When an acquisition that was refused is to be asked for again, and how often it was since the last heartbeat.
+    again: Option<Tick>,
+    tries: u32,
     counts: LeaseCounts,
 }
 
@@ -143,12 +154,27 @@ impl Tenure {
             held: BTreeSet::new(),
             jobs: BTreeMap::new(),
             sent: None,
+            again: None,
+            tries: 0,
             counts: LeaseCounts::default(),
         }
     }
 
     pub(super) fn counts(&self) -> LeaseCounts {
         LeaseCounts { is_closed: matches!(self.state, State::Lost(_)), ..self.counts }
+    }
+
+    /// When the heart is to come back for the lease at the latest.
+    pub(super) fn next_deadline(&self) -> Option<Tick> {
+        self.again.filter(|_| matches!(self.state, State::Lost(_)))
+    }
+
+    /// An acquisition was refused at that time.
+    pub(super) fn try_again(&mut self, now: Tick) {
+        let is_worth_it =
+            self.tries < TRIES && self.hands.as_ref().is_some_and(|one| one.steps.acquires_later());
+        self.tries += 1;
+        self.again = is_worth_it.then(|| now.plus(AGAIN));
     }
 
     /// Whether the last heartbeat left so recently that a lease from now on ends before anybody acts.
@@ -228,6 +254,7 @@ impl<P: Port> Heart<P> {
             return;
         }
         self.tenure.sent = Some(sent);
+        self.tenure.tries = 0;
         self.fit_length();
         self.renew_lease();
     }
@@ -264,6 +291,7 @@ impl<P: Port> Heart<P> {
     /// Acquires the lease anew if the engine says that what is held here is still this node's. Once a turn, after
     /// everything that came was handed over.
     pub(super) fn regain_lease(&mut self) {
+        self.tenure.again = None;
         let State::Lost(since) = self.tenure.state else { return };
         let now = clock::now();
         if !self.engine.is_undisputed(now.tick) || !self.tenure.is_fresh(now.tick) {
@@ -275,6 +303,8 @@ impl<P: Port> Heart<P> {
             self.voice.say(Level::Info, &format!("The floating addresses are open again, after {closed} ms"));
             self.engine.lease_regained(now);
             self.perform_outputs(now);
+        } else {
+            self.tenure.try_again(now.tick);
         }
     }
 
@@ -294,6 +324,10 @@ impl<P: Port> Heart<P> {
                     self.tenure.judged_by = judged_by;
                     if std::mem::take(&mut self.tenure.counts.has_no_room) && !self.tenure.held.is_empty() {
                         self.engage();
+                        if matches!(self.tenure.state, State::Lost(_)) {
+                            // As when it ran out: what the others hold has to be heard first.
+                            self.engine.lease_lost(clock::now());
+                        }
                     }
                 }
             }
@@ -317,3 +351,7 @@ pub(super) fn is_heartbeat(message: &hb_wire::Message) -> bool {
 const STEP: Duration = Duration::from_millis(20);
 /// A renewal that is refused so long before the end of the lease was not refused because of its end.
 const EARLY: Duration = Duration::from_millis(10);
+/// Pause before an acquisition is asked for again that others have to do their part for.
+const AGAIN: Duration = Duration::from_millis(5);
+/// How often that is done after each heartbeat.
+const TRIES: u32 = 40;

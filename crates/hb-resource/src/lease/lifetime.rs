@@ -35,6 +35,8 @@ pub struct Renewer {
     shared: Arc<Shared>,
     /// When the heart asked last, in nanoseconds of the monotonic clock.
     asked: AtomicU64,
+    /// When the heart asked first for the acquisition that is under way, likewise; 0: none is.
+    wanted: AtomicU64,
     /// The lifetime in seconds, while there is one.
     length: AtomicU32,
 }
@@ -111,6 +113,7 @@ impl Lifetimes {
         let renewer = Renewer {
             shared: Arc::clone(&shared),
             asked: AtomicU64::new(0),
+            wanted: AtomicU64::new(0),
             length: AtomicU32::new(0),
         };
         renewer.set_length(length);
@@ -160,15 +163,20 @@ impl Renewer {
         Answer::Granted
     }
 
-    /// Begins to hold addresses, or puts up again what is gone: refused until that is done, so to be asked again.
+    /// Begins to hold addresses, or puts up again what is gone: refused until that is done, so to be asked again soon,
+    /// at least every 200 ms.
     pub fn acquire(&self) -> Answer {
         self.shared.seconds.store(self.length.load(Ordering::Relaxed), Ordering::Relaxed);
         let now = monotonic();
-        let since = now.saturating_sub(self.shared.restored.load(Ordering::Relaxed));
-        if self.shared.count.load(Ordering::Relaxed) > 0 && Duration::from_nanos(since) > FRESH {
+        let wanted = Some(self.wanted.load(Ordering::Relaxed)).filter(|wanted| *wanted > 0).unwrap_or(now);
+        let restored = self.shared.restored.load(Ordering::Relaxed);
+        let is_fresh = restored >= wanted && Duration::from_nanos(now.saturating_sub(restored)) <= FRESH;
+        if self.shared.count.load(Ordering::Relaxed) > 0 && !is_fresh {
+            self.wanted.store(wanted, Ordering::Relaxed);
             self.shared.ask(Ask::Restore, now);
             return Answer::Refused;
         }
+        self.wanted.store(0, Ordering::Relaxed);
         self.asked.store(now, Ordering::Relaxed);
         Answer::Granted
     }
@@ -176,6 +184,7 @@ impl Renewer {
     /// What is up stays for ever, and what is put up as well, until the next acquisition.
     pub fn release(&self) {
         self.shared.seconds.store(0, Ordering::Relaxed);
+        self.wanted.store(0, Ordering::Relaxed);
         // If there is no room for it the thread finds the same with what it was asked before.
         self.shared.ask(Ask::Settle, monotonic());
     }

@@ -1,6 +1,7 @@
 //! When the heart takes which step of the lease, with a kernel that answers as the test says.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hb_engine::{Action, GroupId};
 use hb_resource::lease::Answer;
@@ -13,6 +14,7 @@ use crate::heart::lease::{State, Steps};
 struct Kernel {
     asked: Mutex<Vec<&'static str>>,
     refuses: Mutex<Vec<&'static str>>,
+    acquires_later: AtomicBool,
 }
 
 impl Kernel {
@@ -45,6 +47,10 @@ impl Steps for Arc<Kernel> {
 
     fn release(&self) -> Answer {
         self.ask("release")
+    }
+
+    fn acquires_later(&self) -> bool {
+        self.acquires_later.load(Ordering::Relaxed)
     }
 
     fn set_length(&self, _length: Duration) -> io::Result<()> {
@@ -158,4 +164,29 @@ fn other_times_make_another_length_or_none() {
     }
     bench.heart.lease_beat(clock::tick());
     assert_eq!(kernel.asked(), [] as [&str; 0], "nothing is gated without room");
+}
+
+#[test]
+fn who_acquires_later_is_asked_again_soon_and_not_for_ever() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = holding(&kernel);
+    bench.heart.tenure.state = State::Lost(clock::tick());
+    let soon = |heart: &Heart<TestPort>| heart.tenure.next_deadline().is_some();
+    bench.heart.tenure.try_again(clock::tick());
+    assert!(!soon(&bench.heart), "a table says at once what it says");
+    kernel.acquires_later.store(true, Ordering::Relaxed);
+    bench.heart.tenure.try_again(clock::tick());
+    assert!(soon(&bench.heart));
+    assert!(bench.heart.next_deadline().unwrap().since(clock::tick()) <= Duration::from_millis(5));
+    let mut tries = 0;
+    while soon(&bench.heart) {
+        bench.heart.tenure.try_again(clock::tick());
+        tries += 1;
+        assert!(tries < 100);
+    }
+    bench.heart.lease_beat(clock::tick());
+    bench.heart.tenure.try_again(clock::tick());
+    assert!(soon(&bench.heart), "with each heartbeat anew");
+    bench.heart.tenure.state = State::Living(clock::tick());
+    assert!(!soon(&bench.heart));
 }
