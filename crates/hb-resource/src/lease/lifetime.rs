@@ -68,17 +68,18 @@ enum Ask {
 }
 
 /// The lifetime for this keepalive and the shortest dead time of those who judge this node: whole seconds, and gone before
-/// that dead time is over although the kernel removes addresses up to a second late and a heartbeat was lost.
+/// that dead time is over although the kernel removes addresses up to a second late, the thread renews up to 200 ms
+/// after it was asked, and a heartbeat was lost.
 ///
 /// # Errors
 /// See [`NoRoom`].
 pub fn length_of_life(keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
-    let room = deadtime.saturating_sub(keepalive.saturating_mul(2)).saturating_sub(MARGIN + LATE);
+    let room = deadtime.saturating_sub(keepalive.saturating_mul(2)).saturating_sub(MARGIN + LATE + FRESH);
     let whole = Duration::from_secs(room.as_secs());
     if whole.is_zero() || whole < keepalive.saturating_mul(2) {
         let least = keepalive.saturating_mul(2).as_millis().div_ceil(1000).max(1);
         let least = Duration::from_secs(u64::try_from(least).unwrap_or(u64::MAX));
-        let needed = least.saturating_add(keepalive.saturating_mul(2)).saturating_add(MARGIN + LATE);
+        let needed = least.saturating_add(keepalive.saturating_mul(2)).saturating_add(MARGIN + LATE + FRESH);
         return Err(NoRoom { keepalive, deadtime, needed });
     }
     Ok(whole)
@@ -344,11 +345,11 @@ mod tests {
     #[test]
     fn a_lifetime_is_whole_seconds_and_ends_in_time() {
         for (keepalive, deadtime, seconds) in
-            [(1000, 30_000, 26), (200, 5000, 3), (100, 2230, 1), (2000, 30_000, 24)]
+            [(1000, 30_000, 26), (200, 5000, 3), (100, 2430, 1), (2000, 30_000, 24)]
         {
             assert_eq!(length_of_life(ms(keepalive), ms(deadtime)), Ok(Duration::from_secs(seconds)));
         }
-        for (keepalive, deadtime) in [(200, 1000), (100, 2220), (1000, 4030), (0, 0)] {
+        for (keepalive, deadtime) in [(200, 1000), (100, 2420), (1000, 5220), (0, 0)] {
             let refused = length_of_life(ms(keepalive), ms(deadtime)).unwrap_err();
             assert!(refused.needed > ms(deadtime), "{refused:?}");
             assert!(length_of_life(ms(keepalive), refused.needed).is_ok(), "{refused:?}");
