@@ -16,6 +16,8 @@ use hb_sys::watchdog::{Support, set_timeout, support, timeout};
 pub struct Watchdog {
     device: File,
     path: PathBuf,
+    /// What the driver was last asked for.
+    wanted: Duration,
     timeout: Option<Duration>,
     remarks: Vec<String>,
     identity: String,
@@ -46,6 +48,19 @@ pub enum WatchdogError {
         /// What was given.
         path: PathBuf,
     },
+    /// The driver cannot have a time-out that two heartbeats fit into: a healthy machine might be reset. It is stopped.
+    #[error(
+        "{} can have no time-out of more than {} s, and two times keepalive is {} ms: it is stopped again",
+        path.display(), timeout.as_secs(), keepalive.as_millis().saturating_mul(2)
+    )]
+    TooShort {
+        /// The device.
+        path: PathBuf,
+        /// What the driver has made of the time-out that it was asked for.
+        timeout: Duration,
+        /// From one kick to the next.
+        keepalive: Duration,
+    },
     /// Anything else that the operating system says.
     #[error("{}", path.display())]
     Io {
@@ -57,12 +72,13 @@ pub enum WatchdogError {
 }
 
 impl Watchdog {
-    /// Opens the device, which starts its timer, asks for the time-out of [`timeout_for`] and kicks it once. A driver
-    /// that refuses that time-out keeps its own ([`Watchdog::timeout`]).
+    /// Opens the device, which starts its timer, asks for the time-out of [`timeout_for`] and kicks it once; it is to be
+    /// kicked every `keepalive` from then on. A driver that refuses that time-out keeps its own ([`Watchdog::timeout`]).
+    /// A timer that does not take its first kick runs all the same, so it is to be kicked on.
     ///
     /// # Errors
     /// [`WatchdogError`]; nothing runs then.
-    pub fn open(path: &Path, deadtime: Duration) -> Result<Self, WatchdogError> {
+    pub fn open(path: &Path, deadtime: Duration, keepalive: Duration) -> Result<Self, WatchdogError> {
         let failed = |source: io::Error| {
             let path = path.to_owned();
             match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
@@ -82,14 +98,47 @@ impl Watchdog {
         let flags = i32::try_from(flags.bits()).unwrap_or_default();
         let device = File::options().write(true).custom_flags(flags).open(path).map_err(failed)?;
         let mut remarks = Vec::new();
-        let timeout = agree(&device, deadtime, &mut remarks);
+        let wanted = timeout_for(deadtime);
+        let timeout = agree(&device, wanted, &mut remarks);
         let support = support(&device);
         let identity =
             support.as_ref().map_or_else(|_| "no watchdog driver".to_owned(), |it| it.identity.clone());
         remark_on_closing(support.as_ref().ok(), facts.rdev(), &mut remarks);
-        let watchdog = Self { device, path: path.to_owned(), timeout, remarks, identity };
-        watchdog.kick().map_err(failed)?;
+        let watchdog = Self { device, path: path.to_owned(), wanted, timeout, remarks, identity };
+        let mut watchdog = watchdog.fitting(keepalive, is_unstoppable(facts.rdev()))?;
+        match watchdog.kick() {
+            Err(error) if support.is_err() => return Err(failed(error)),
+            Err(error) => watchdog.remarks.push(format!("it does not take its first kick: {error}")),
+            Ok(()) => {}
+        }
         Ok(watchdog)
+    }
+
+    /// Stops a timer that would reset a machine which kicks it every `keepalive`, as far as it can be stopped.
+    fn fitting(mut self, keepalive: Duration, is_unstoppable: bool) -> Result<Self, WatchdogError> {
+        let Some(timeout) = self.timeout.filter(|timeout| *timeout < keepalive.saturating_mul(2)) else {
+            return Ok(self);
+        };
+        if !is_unstoppable && (&self.device).write_all(MAGIC).is_ok() {
+            return Err(WatchdogError::TooShort { path: self.path, timeout, keepalive });
+        }
+        self.remarks.push(format!(
+            "its time-out of {} s is below two keepalives, and it cannot be stopped: it may reset this machine",
+            timeout.as_secs()
+        ));
+        Ok(self)
+    }
+
+    /// Asks for the time-out of another dead time, and returns what the driver says to it, one sentence each;
+    /// [`Watchdog::timeout`] is what came of it.
+    pub fn ask(&mut self, deadtime: Duration) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let wanted = timeout_for(deadtime);
+        if wanted != self.wanted {
+            self.timeout = agree(&self.device, wanted, &mut remarks).or(self.timeout);
+            self.wanted = wanted;
+        }
+        remarks
     }
 
     /// From the last kick to the reset, if the driver says it.
@@ -123,7 +172,7 @@ impl Watchdog {
     /// # Errors
     /// What the device says; the timer runs on then.
     pub fn disarm(self) -> io::Result<()> {
-        (&self.device).write_all(b"V")
+        (&self.device).write_all(MAGIC)
     }
 }
 
@@ -135,8 +184,7 @@ pub fn timeout_for(deadtime: Duration) -> Duration {
 }
 
 /// The time-out that comes of it.
-fn agree(device: &File, deadtime: Duration, remarks: &mut Vec<String>) -> Option<Duration> {
-    let wanted = timeout_for(deadtime);
+fn agree(device: &File, wanted: Duration, remarks: &mut Vec<String>) -> Option<Duration> {
     let answer = i32::try_from(wanted.as_secs())
         .map_err(|_| io::ErrorKind::InvalidInput.into())
         .and_then(|seconds| set_timeout(device, seconds));
@@ -178,6 +226,9 @@ fn is_unstoppable(device: u64) -> bool {
     std::fs::read_to_string(format!("{folder}/nowayout")).is_ok_and(|text| text.trim() == "1")
 }
 
+/// The close after it stops the timer.
+const MAGIC: &[u8] = b"V";
+
 /// Major and minor number of `/dev/watchdog`.
 const OLD_NAME: (u32, u32) = (10, 130);
 
@@ -194,7 +245,9 @@ mod tests {
 
     #[test]
     fn what_is_not_there_or_no_device_is_named() {
-        let open = |path: &str| Watchdog::open(Path::new(path), Duration::from_secs(1)).unwrap_err();
+        let open = |path: &str| {
+            Watchdog::open(Path::new(path), Duration::from_secs(1), Duration::from_millis(200)).unwrap_err()
+        };
         assert!(matches!(open("/nonexistent"), WatchdogError::Missing { .. }));
         assert!(matches!(open("/etc/passwd"), WatchdogError::NotADevice { .. }));
         assert!(matches!(open("/tmp"), WatchdogError::NotADevice { .. }));
@@ -203,7 +256,9 @@ mod tests {
     /// As 3.0.6, which runs with it (`config.md`, vector `watchdog-devnull`).
     #[test]
     fn a_device_without_a_timer_is_kicked_all_the_same() {
-        let watchdog = Watchdog::open(Path::new("/dev/null"), Duration::from_secs(1)).unwrap();
+        let watchdog =
+            Watchdog::open(Path::new("/dev/null"), Duration::from_secs(1), Duration::from_millis(200))
+                .unwrap();
         assert_eq!(watchdog.timeout(), None);
         assert_eq!(watchdog.remarks().len(), 1);
         assert_eq!(watchdog.name(), "/dev/null (no watchdog driver)");
@@ -212,8 +267,38 @@ mod tests {
     }
 
     #[test]
+    fn a_time_out_below_two_keepalives_is_no_protection() {
+        let of = |seconds, is_unstoppable| {
+            let watchdog =
+                Watchdog::open(Path::new("/dev/null"), Duration::from_secs(9), Duration::from_secs(4))
+                    .unwrap();
+            let watchdog = Watchdog { timeout: Some(Duration::from_secs(seconds)), ..watchdog };
+            watchdog.fitting(Duration::from_secs(4), is_unstoppable)
+        };
+        let error = of(7, false).unwrap_err();
+        let text = "/dev/null can have no time-out of more than 7 s, and two times keepalive is 8000 ms: it is stopped again";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(of(8, false).unwrap().remarks().len(), 1, "only that the time-out cannot be set");
+        let kept = of(7, true).unwrap();
+        assert!(kept.remarks().iter().any(|remark| remark.contains("cannot be stopped")));
+    }
+
+    #[test]
+    fn a_driver_is_asked_once_for_a_time_out_and_keeps_its_own_if_it_refuses() {
+        let keepalive = Duration::from_millis(200);
+        let watchdog = Watchdog::open(Path::new("/dev/null"), Duration::from_secs(1), keepalive).unwrap();
+        let mut watchdog = Watchdog { timeout: Some(Duration::from_secs(2)), ..watchdog };
+        assert!(watchdog.ask(Duration::from_secs(1)).is_empty(), "it is the same");
+        let remarks = watchdog.ask(Duration::from_secs(9));
+        assert!(matches!(&remarks[..], [one] if one.contains("cannot be set to 10 s")), "{remarks:?}");
+        assert_eq!(watchdog.timeout(), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
     fn a_device_that_takes_nothing_is_an_error() {
-        let error = Watchdog::open(Path::new("/dev/full"), Duration::from_secs(1)).unwrap_err();
+        let error =
+            Watchdog::open(Path::new("/dev/full"), Duration::from_secs(1), Duration::from_millis(200))
+                .unwrap_err();
         assert!(matches!(error, WatchdogError::Io { .. }), "{error}");
     }
 }

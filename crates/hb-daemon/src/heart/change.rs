@@ -43,7 +43,7 @@ pub(crate) struct Discarded {
 impl<P: Port> Heart<P> {
     /// Takes everything over; says so in the log if the media could not be watched, and changes nothing then.
     pub(super) fn take_over(&mut self, change: Change<P>) {
-        let Change { engine, ports, keys, packing, names, log_refused } = change;
+        let Change { mut engine, ports, keys, packing, names, log_refused } = change;
         let before: Vec<_> =
             engine.links.iter().map(|link| link.before.map(|before| usize::from(before.0))).collect();
         let known = |index: &usize| *index < self.wires.len();
@@ -67,6 +67,7 @@ impl<P: Port> Heart<P> {
         self.packing = packing;
         let names = Names { nodes: super::node_names(&self.engine), ..names };
         self.voice.exchange(names, log_refused);
+        engine.keepalive = self.renew_watchdog(engine.keepalive, engine.deadtime);
         let now = clock::now();
         self.engine.reconfigure(now, engine);
         self.form_ring();

@@ -25,6 +25,8 @@ pub(crate) trait Timer: Send {
     fn timeout(&self) -> Option<Duration>;
     /// See [`Watchdog::remarks`].
     fn remarks(&self) -> Vec<String>;
+    /// See [`Watchdog::ask`].
+    fn ask(&mut self, deadtime: Duration) -> Vec<String>;
     /// See [`Watchdog::kick`].
     fn kick(&self) -> io::Result<()>;
     /// See [`Watchdog::disarm`].
@@ -44,6 +46,10 @@ impl Timer for Watchdog {
         Self::remarks(self).to_vec()
     }
 
+    fn ask(&mut self, deadtime: Duration) -> Vec<String> {
+        Self::ask(self, deadtime)
+    }
+
     fn kick(&self) -> io::Result<()> {
         Self::kick(self)
     }
@@ -58,8 +64,9 @@ pub(crate) type Open = Box<dyn FnOnce() -> Result<Box<dyn Timer>, String> + Send
 
 /// For the device of the configuration, if there is one.
 pub(crate) fn opener(checked: &Checked) -> Option<Open> {
-    let (path, deadtime): (PathBuf, _) = (checked.watchdog.clone()?, checked.deadtime);
-    Some(Box::new(move || match Watchdog::open(&path, deadtime) {
+    let path: PathBuf = checked.watchdog.clone()?;
+    let (deadtime, keepalive) = (checked.deadtime, checked.keepalive);
+    Some(Box::new(move || match Watchdog::open(&path, deadtime, keepalive) {
         Ok(watchdog) => Ok(Box::new(watchdog)),
         Err(error) => Err(chain(&error)),
     }))
@@ -77,6 +84,15 @@ pub(crate) enum WatchdogState {
         /// From the last kick to the reset, if that is known.
         timeout: Option<Duration>,
     },
+    /// It runs, and does not take what would keep it from its reset.
+    Failing {
+        /// Device and driver.
+        name: String,
+        /// From the last kick to the reset, if that is known.
+        timeout: Option<Duration>,
+        /// What the device says.
+        reason: String,
+    },
     /// It does not run, for this reason.
     Off(String),
 }
@@ -90,6 +106,12 @@ impl WatchdogState {
                 let after = after(*timeout);
                 vec![format!(
                     "watchdog {name} is armed: it resets this machine {after} after the heart's last beat"
+                )]
+            }
+            Self::Failing { name, timeout, reason } => {
+                let after = after(*timeout);
+                vec![format!(
+                    "watchdog {name} cannot be kicked ({reason}): it resets this machine {after} after the last kick, unless one succeeds"
                 )]
             }
             Self::Off(reason) => {
@@ -167,16 +189,66 @@ impl<P: Port> Heart<P> {
             return;
         }
         let Some(timer) = &self.keeping.timer else { return };
+        let (name, timeout) = (timer.name(), timer.timeout());
+        let was_failing = matches!(self.keeping.state, WatchdogState::Failing { .. });
         match timer.kick() {
-            Ok(()) => self.keeping.kicked = Some(now),
+            Ok(()) => {
+                self.keeping.kicked = Some(now);
+                if was_failing {
+                    self.voice.say(Level::Info, &format!("Watchdog {name} is kicked again."));
+                    self.keeping.state = WatchdogState::Armed { name, timeout };
+                }
+            }
+            Err(_) if was_failing => {}
             Err(error) => {
-                // As 3.0.6: one that takes nothing is given up.
-                let text = format!("Watchdog {} cannot be kicked and is closed: {error}", timer.name());
-                self.voice.say(Level::Error, &text);
-                self.keeping.state = WatchdogState::Off(format!("it could not be kicked: {error}"));
-                self.keeping.timer = None;
+                // Closing it would not stop it: only the next kick can.
+                let after = after(timeout);
+                let text = format!(
+                    "Watchdog {name} cannot be kicked: it resets this machine {after} after the last kick, unless one of the next beats succeeds: {error}"
+                );
+                self.voice.say(Level::Crit, &text);
+                self.keeping.state = WatchdogState::Failing { name, timeout, reason: error.to_string() };
             }
         }
+    }
+
+    /// Another dead time: asks for its time-out. Returns how far apart beats may be from now on, at most `keepalive`: two
+    /// of them must fit into the time-out that is in force, or the timer would reset a healthy machine.
+    pub(super) fn renew_watchdog(&mut self, keepalive: Duration, deadtime: Duration) -> Duration {
+        let Some(timer) = &mut self.keeping.timer else { return keepalive };
+        let before = timer.timeout();
+        let remarks = timer.ask(deadtime);
+        let (name, now) = (timer.name(), timer.timeout());
+        for remark in remarks {
+            self.voice.say(Level::Warn, &format!("Watchdog {name}: {remark}"));
+        }
+        if now != before {
+            let text = format!(
+                "Watchdog {name} resets this machine {} after the heart's last beat from now on.",
+                after(now)
+            );
+            self.voice.say(Level::Info, &text);
+            if let WatchdogState::Armed { timeout, .. } | WatchdogState::Failing { timeout, .. } =
+                &mut self.keeping.state
+            {
+                *timeout = now;
+            }
+            // It counts from the next kick, which comes with the status that tells others the dead time.
+            self.keeping.kicked = None;
+        }
+        let Some(longest) =
+            now.map(|timeout| (timeout / 2).max(LEAST_PAUSE)).filter(|longest| *longest < keepalive)
+        else {
+            return keepalive;
+        };
+        let text = format!(
+            "Watchdog {name} has a time-out of {} and keepalive is {} ms: the heart beats every {} ms, so that it does not reset a healthy machine; a restart goes without it",
+            after(now),
+            keepalive.as_millis(),
+            longest.as_millis()
+        );
+        self.voice.say(Level::Error, &text);
+        longest
     }
 
     /// After the last turn of a run that ended in order: stops the timer, unless something of this node may still run.
@@ -234,6 +306,13 @@ mod tests {
         };
         let line = "watchdog /dev/watchdog (i6300ESB timer) is armed: it resets this machine 11 s after the heart's last beat";
         assert_eq!(armed.words(), [line]);
+        let failing = WatchdogState::Failing {
+            name: "/dev/watchdog (i6300ESB timer)".to_owned(),
+            timeout: Some(Duration::from_secs(11)),
+            reason: "I/O error".to_owned(),
+        };
+        let line = "watchdog /dev/watchdog (i6300ESB timer) cannot be kicked (I/O error): it resets this machine 11 s after the last kick, unless one succeeds";
+        assert_eq!(failing.words(), [line]);
         let off = WatchdogState::Off("it is missing".to_owned()).words();
         assert_eq!(off, ["no watchdog (it is missing): nothing resets this machine when its heart hangs"]);
     }

@@ -10,6 +10,8 @@ use crate::heart::watchdog::{Timer, WatchdogState};
 struct Device {
     done: Mutex<Vec<&'static str>>,
     refuses: Mutex<bool>,
+    /// The longest time-out that the driver can have.
+    longest: Mutex<Option<Duration>>,
 }
 
 impl Device {
@@ -23,7 +25,7 @@ impl Device {
     }
 }
 
-struct FakeTimer(Arc<Device>);
+struct FakeTimer(Arc<Device>, Duration);
 
 impl Timer for FakeTimer {
     fn name(&self) -> String {
@@ -31,11 +33,17 @@ impl Timer for FakeTimer {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        Some(Duration::from_secs(11))
+        Some(self.1)
     }
 
     fn remarks(&self) -> Vec<String> {
         vec!["it is odd".to_owned()]
+    }
+
+    fn ask(&mut self, deadtime: Duration) -> Vec<String> {
+        let longest = self.0.longest.lock().unwrap().unwrap_or(Duration::MAX);
+        self.1 = deadtime.min(longest);
+        Vec::new()
     }
 
     fn kick(&self) -> io::Result<()> {
@@ -57,7 +65,7 @@ impl Drop for FakeTimer {
 /// A heart that has opened the device.
 fn watched(device: &Arc<Device>) -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let mut bench = bench();
-    let timer = FakeTimer(Arc::clone(device));
+    let timer = FakeTimer(Arc::clone(device), Duration::from_secs(11));
     bench.heart.keeping = Keeping::new(Some(Box::new(|| Ok(Box::new(timer)))));
     bench.heart.open_watchdog();
     bench.heart.keeping.kicked = None;
@@ -86,18 +94,58 @@ fn each_beat_kicks_and_nothing_else_does() {
 }
 
 #[test]
-fn a_device_that_takes_nothing_is_closed_and_the_node_lives_on() {
+fn a_device_that_takes_nothing_is_tried_again_at_each_beat() {
     let device = Arc::new(Device::default());
     let mut bench = watched(&device);
     *device.refuses.lock().unwrap() = true;
+    for _ in 0..3 {
+        bench.heart.keeping.beat();
+        bench.heart.kick_watchdog();
+    }
+    assert_eq!(device.done(), ["kick", "kick", "kick"], "closed it would run on");
+    assert!(matches!(bench.heart.keeping.state(), WatchdogState::Failing { .. }));
+    let told = bench.texts().iter().filter(|text| text.contains("cannot be kicked")).count();
+    assert_eq!(told, 1);
+    *device.refuses.lock().unwrap() = false;
     bench.heart.keeping.beat();
     bench.heart.kick_watchdog();
-    assert_eq!(device.done(), ["kick", "close"]);
-    assert!(matches!(bench.heart.keeping.state(), WatchdogState::Off(_)));
-    bench.heart.keeping.beat();
+    assert_eq!(device.done(), ["kick"]);
+    assert!(matches!(bench.heart.keeping.state(), WatchdogState::Armed { .. }));
+}
+
+/// Without it the old time-out would reset a healthy machine between two beats.
+#[test]
+fn a_reload_with_longer_times_renews_the_time_out() {
+    let device = Arc::new(Device::default());
+    let mut bench = watched(&device);
+    bench.heart.perform_outputs(clock::now());
     bench.heart.kick_watchdog();
-    assert_eq!(device.done(), [] as [&str; 0]);
-    assert!(bench.texts().iter().any(|text| text.contains("cannot be kicked and is closed")));
+    device.done();
+    bench.change(|change| {
+        change.engine.keepalive = Duration::from_secs(20);
+        change.engine.deadtime = Duration::from_secs(60);
+    });
+    bench.turn();
+    assert_eq!(bench.heart.engine.keepalive(), Duration::from_secs(20));
+    assert_eq!(device.done(), ["kick"], "at once, so that the new time-out counts");
+    let timeout = Some(Duration::from_secs(60));
+    assert!(
+        matches!(bench.heart.keeping.state(), WatchdogState::Armed { timeout: now, .. } if now == timeout)
+    );
+}
+
+#[test]
+fn beats_stay_as_close_as_a_driver_needs_that_cannot_have_the_time_out() {
+    let device = Arc::new(Device::default());
+    *device.longest.lock().unwrap() = Some(Duration::from_secs(16));
+    let mut bench = watched(&device);
+    bench.change(|change| {
+        change.engine.keepalive = Duration::from_secs(20);
+        change.engine.deadtime = Duration::from_secs(60);
+    });
+    bench.turn();
+    assert_eq!(bench.heart.engine.keepalive(), Duration::from_secs(8));
+    assert!(bench.texts().iter().any(|text| text.contains("the heart beats every 8000 ms")));
 }
 
 #[test]
