@@ -1,9 +1,12 @@
 //! What start and stop of one agent mean (failover.md 1.5, 2): `status` before `start`, repeated `stop`, verdicts.
 //!
+//! "Not installed" (exit code 5) is enough for a stop only of what this life has not started: a node that lacks a program
+//! must be able to give the group away, but what it has started does not end when its program or disk vanishes.
+//!
 //! The runs themselves are the guard's, what is run is `command`'s. Chosen differences to 3.0.6: every run has a time limit, and the stop of a
 //! script that does not exist succeeds at once, because nothing can run that cannot be started.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -14,7 +17,7 @@ use crate::guard::execute::execute;
 use crate::guard::protocol::{Answer, Captured, Ending, Run};
 use crate::guard::will::{Bequest, Holding};
 use crate::report::{Level, Reporter};
-use crate::verdict::{Verdict, judge};
+use crate::verdict::{NOT_INSTALLED, Verdict, judge};
 
 mod command;
 
@@ -45,6 +48,8 @@ pub(crate) struct Script<'a> {
     pub(crate) agent: Agent<'a>,
     /// Number of the start of its group.
     pub(crate) epoch: Option<u64>,
+    /// Whether it may run because it was started; kept up to date by start and stop.
+    pub(crate) was_started: &'a Cell<bool>,
 }
 
 /// What a finished run tells.
@@ -125,11 +130,16 @@ impl Agents {
             // An unclear answer is no reason not to try: `start` of what runs does no harm (failover.md 2.4).
             Verdict::Running => {
                 self.report.note(Level::Debug, format!("{} runs already", script.agent));
+                script.was_started.set(true);
                 return Ok(());
             }
-            Verdict::Stopped | Verdict::Unclear => {}
+            Verdict::Stopped | Verdict::NotInstalled | Verdict::Unclear => {}
         }
+        let before = script.was_started.replace(true);
         let ended = self.perform(script, Operation::Start).await?;
+        if matches!(ended.ending, Ending::Exit(NOT_INSTALLED) | Ending::NotFound) {
+            script.was_started.set(before);
+        }
         if ended.ending == Ending::Exit(0) {
             Ok(())
         } else {
@@ -140,6 +150,12 @@ impl Agents {
     /// Stops the script. `Ok` when its `stop` succeeded, or failed as often as it may and `status` says that it does
     /// not run. The error is the reason, for people.
     pub(crate) async fn stop(&self, script: Script<'_>) -> Result<(), String> {
+        self.try_stop(script).await?;
+        script.was_started.set(false);
+        Ok(())
+    }
+
+    async fn try_stop(&self, script: Script<'_>) -> Result<(), String> {
         let mut retries = 0;
         let failure = loop {
             let ended = self.perform(script, Operation::Stop).await?;
@@ -162,15 +178,18 @@ impl Agents {
             self.report.note(Level::Info, format!("Retrying failed stop operation [{}]", script.agent));
         };
         // That it does not run must be certain here: the other node relies on it.
-        if self.status(script).await? == Verdict::Stopped {
-            let text = format!(
-                "{failure}, but its status says that it does not run: the script is not LSB compliant"
-            );
-            self.report.note(Level::Warning, text);
-            Ok(())
-        } else {
-            Err(failure)
-        }
+        let why = match self.status(script).await? {
+            Verdict::Stopped => "its status says that it does not run: the script is not LSB compliant",
+            Verdict::NotInstalled if !script.was_started.get() => {
+                "it is not installed, and was not started here"
+            }
+            Verdict::NotInstalled => {
+                return Err(format!("{failure}; it is not installed any more, but was started and may run"));
+            }
+            Verdict::Running | Verdict::Unclear => return Err(failure),
+        };
+        self.report.note(Level::Warning, format!("{failure}, but {why}"));
+        Ok(())
     }
 
     /// An error when it could not be run at all.

@@ -3,6 +3,7 @@
 //! What runs is known to the kernel and the scripts only; a group keeps nothing but the announcements that are still
 //! to be repeated. Resources that vanish later are noticed by nobody yet; a watch over them would live beside this.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::address::{Addresses, Up, is_of_one_link};
@@ -72,17 +73,21 @@ pub(crate) struct Group {
     announcements: Vec<Series>,
     /// Number of the latest start.
     epoch: Option<u64>,
+    /// Whether each resource was started, in the order of the specification; true if nobody knows.
+    was_started: Vec<Cell<bool>>,
 }
 
 impl Group {
     /// `number` is what the guard knows it by.
     pub(crate) fn new(number: usize, spec: GroupSpec, tools: Tools) -> Self {
-        Self { number, spec, tools, announcements: Vec::new(), epoch: None }
+        let was_started = vec![Cell::new(false); spec.resources.len()];
+        Self { number, spec, tools, announcements: Vec::new(), epoch: None, was_started }
     }
 
     /// A group that may be up since this start.
     pub(crate) fn started(number: usize, holding: Holding, tools: Tools) -> Self {
-        Self { epoch: holding.epoch, ..Self::new(number, holding.spec, tools) }
+        let was_started = vec![Cell::new(true); holding.spec.resources.len()];
+        Self { epoch: holding.epoch, was_started, ..Self::new(number, holding.spec, tools) }
     }
 
     /// Starts every resource, each after the one before it succeeded. When one fails the whole group is stopped.
@@ -93,7 +98,7 @@ impl Group {
         self.tools.agents.hold(self.number, Some(Holding { spec: self.spec.clone(), epoch })).await;
         for position in 0..self.spec.resources.len() {
             let Some(resource) = self.spec.resources.get(position).cloned() else { break };
-            let Err(reason) = self.start_one(&resource).await else { continue };
+            let Err(reason) = self.start_one(position, &resource).await else { continue };
             self.note(Level::Critical, format!("Giving up resources due to failure of {resource}: {reason}"));
             // All of it, like 3.0.6: what failed may have done half of its work.
             return Err(match self.stop().await {
@@ -112,8 +117,8 @@ impl Group {
         // Before the address goes: a late frame would take it back from its next owner.
         self.announcements.clear();
         let mut failures = Vec::new();
-        for resource in self.spec.resources.iter().rev() {
-            if let Err(reason) = self.stop_one(resource).await {
+        for (resource, was_started) in self.spec.resources.iter().zip(&self.was_started).rev() {
+            if let Err(reason) = self.stop_one(resource, was_started).await {
                 self.note(Level::Critical, format!("Resource STOP failure of {resource}: {reason}"));
                 failures.push(format!("{resource}: {reason}"));
             }
@@ -147,10 +152,14 @@ impl Group {
         if absent.is_empty() { Ok(()) } else { Err(format!("not on this machine: {}", absent.join(", "))) }
     }
 
-    async fn start_one(&mut self, resource: &ResourceSpec) -> Result<(), String> {
-        match resource.means() {
-            Means::Address(spec) => self.put_up(spec).await,
-            Means::Agent(agent) => self.tools.agents.start(Script { agent, epoch: self.epoch }).await,
+    async fn start_one(&mut self, position: usize, resource: &ResourceSpec) -> Result<(), String> {
+        match (resource.means(), self.was_started.get(position)) {
+            (Means::Address(spec), _) => self.put_up(spec).await,
+            (Means::Agent(agent), Some(was_started)) => {
+                let script = Script { agent, epoch: self.epoch, was_started };
+                self.tools.agents.start(script).await
+            }
+            (Means::Agent(agent), None) => Err(format!("{agent} does not belong to the group")),
         }
     }
 
@@ -169,10 +178,12 @@ impl Group {
         Ok(())
     }
 
-    async fn stop_one(&self, resource: &ResourceSpec) -> Result<(), String> {
+    async fn stop_one(&self, resource: &ResourceSpec, was_started: &Cell<bool>) -> Result<(), String> {
         match resource.means() {
             Means::Address(spec) => self.take_down(spec).await,
-            Means::Agent(agent) => self.tools.agents.stop(Script { agent, epoch: self.epoch }).await,
+            Means::Agent(agent) => {
+                self.tools.agents.stop(Script { agent, epoch: self.epoch, was_started }).await
+            }
         }
     }
 

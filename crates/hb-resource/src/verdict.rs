@@ -2,8 +2,8 @@
 //!
 //! 3.0.6 looks at the text only: `BROKEN` runs for it, because it contains `OK`, and silence means stopped. Here the exit
 //! code comes first for agents that have rules for it. Only the scripts of resource.d, which were written for 3.0.6, are
-//! judged by their words first; and there words that say that something is stopped win. What contradicts itself, or says
-//! nothing, is no verdict: what follows from that is decided by whoever asked.
+//! judged by their words first. What contradicts itself, or says nothing, is no verdict; what is not installed is none
+//! for what was started before: what follows from that is decided by whoever asked.
 
 use crate::agent::Manner;
 
@@ -12,6 +12,8 @@ use crate::agent::Manner;
 pub(crate) enum Verdict {
     Running,
     Stopped,
+    /// What it is about, or works with, is not installed: it cannot be started. What was started before may run all the same.
+    NotInstalled,
     /// It does not tell: neither is certain.
     Unclear,
 }
@@ -30,8 +32,8 @@ pub(crate) fn judge(manner: Manner, output: &str, exit_code: Option<i32>) -> Ver
 fn by_words(words: &Words, exit_code: Option<i32>) -> Verdict {
     match (words.stopped, words.running) {
         // By 3.0.6 "stopped OK" runs, and "not running OK" does not.
-        (true, true) if exit_code == Some(0) => Verdict::Unclear,
-        (true, _) => Verdict::Stopped,
+        (true, true) => Verdict::Unclear,
+        (true, false) => Verdict::Stopped,
         (false, true) if matches!(exit_code, Some(LSB_STOPPED | OCF_STOPPED)) => Verdict::Unclear,
         // Old scripts return whatever their last command did.
         (false, true) => Verdict::Running,
@@ -42,6 +44,7 @@ fn by_words(words: &Words, exit_code: Option<i32>) -> Verdict {
 /// An init script: LSB's codes. Words count where a script of before LSB speaks with a code that has no meaning.
 fn by_lsb(words: &Words, exit_code: Option<i32>) -> Verdict {
     match (exit_code, words.stopped, words.running) {
+        (_, true, true) => Verdict::Unclear,
         (Some(0), true, false) => Verdict::Stopped,
         (Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK), false, true) => Verdict::Unclear,
         (Some(0..=LSB_STOPPED | NOT_INSTALLED | OCF_STOPPED), ..) => by_code(exit_code),
@@ -54,7 +57,8 @@ fn by_lsb(words: &Words, exit_code: Option<i32>) -> Verdict {
 fn by_ocf(exit_code: Option<i32>) -> Verdict {
     match exit_code {
         Some(0 | OCF_PROMOTED | OCF_DEGRADED | OCF_DEGRADED_PROMOTED) => Verdict::Running,
-        Some(OCF_STOPPED | NOT_INSTALLED) => Verdict::Stopped,
+        Some(OCF_STOPPED) => Verdict::Stopped,
+        Some(NOT_INSTALLED) => Verdict::NotInstalled,
         Some(_) | None => Verdict::Unclear,
     }
 }
@@ -73,9 +77,8 @@ fn by_unit_state(state: &str, exit_code: Option<i32>) -> Verdict {
 fn by_code(exit_code: Option<i32>) -> Verdict {
     match exit_code {
         Some(0) => Verdict::Running,
-        Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK | LSB_STOPPED | OCF_STOPPED | NOT_INSTALLED) => {
-            Verdict::Stopped
-        }
+        Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK | LSB_STOPPED | OCF_STOPPED) => Verdict::Stopped,
+        Some(NOT_INSTALLED) => Verdict::NotInstalled,
         Some(_) | None => Verdict::Unclear,
     }
 }
@@ -87,13 +90,13 @@ struct Words {
 }
 
 impl Words {
-    /// Whole words: neither `BROKEN` nor `Not-running` says that anything runs. `not ... running` is looked for in each line:
-    /// what is not loaded and what is running may be two things.
+    /// Whole words: neither `BROKEN` nor `Not-running` says that anything runs. `not ... running` is looked for in each
+    /// clause: what is not loaded and what is running may be two things.
     fn of(output: &str) -> Self {
         let mut said = Self { running: false, stopped: false };
-        for line in output.lines() {
+        for clause in output.split(CLAUSE_ENDS) {
             let mut negated = false;
-            for word in line.split(|c: char| !c.is_alphanumeric()) {
+            for word in clause.split(|c: char| !c.is_alphanumeric()) {
                 let lower = word.to_lowercase();
                 match lower.as_str() {
                     "not" => negated = true,
@@ -109,11 +112,14 @@ impl Words {
     }
 }
 
+/// What a "not" is about ends here.
+const CLAUSE_ENDS: [char; 3] = ['\n', ';', ','];
+
 const LSB_DEAD_WITH_PID_FILE: i32 = 1;
 const LSB_DEAD_WITH_LOCK: i32 = 2;
 const LSB_STOPPED: i32 = 3;
-/// Of LSB and OCF: what is not installed does not run.
-const NOT_INSTALLED: i32 = 5;
+/// Of LSB and OCF.
+pub(crate) const NOT_INSTALLED: i32 = 5;
 const OCF_STOPPED: i32 = 7;
 /// Runs, in the role that is now called promoted.
 const OCF_PROMOTED: i32 = 8;

@@ -252,6 +252,27 @@ fn what_may_still_run_after_a_failure_is_told() {
     node.finish();
 }
 
+/// A node that lacks the program gives the group away; one that has started it and then loses the program does not.
+#[test]
+fn what_is_not_installed_counts_as_stopped_unless_it_was_started() {
+    let scripts = Scripts::new();
+    scripts.write("www", "exit 5");
+    let mut config = config(&scripts, &[&["www"]]);
+    config.stop_pause = Duration::from_millis(1);
+    let mut node = Recorder::start(config);
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()), "{}", node.notes());
+    let failure = node.outcome_of(JobAction::Start(0)).expect_err("it cannot start");
+    assert!(!failure.residue, "{}", node.notes());
+    scripts.write("www", "[ $1 = status ] && exit 3; exit 0");
+    assert_eq!(node.perform(JobAction::Start(0)), Ok(()), "{}", node.notes());
+    scripts.write("www", "exit 5");
+    let failure = node.outcome_of(JobAction::Stop(0)).expect_err("it may run");
+    assert!(failure.residue && failure.reason.contains("was started and may run"), "{failure:?}");
+    scripts.write("www", "exit 0");
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()), "{}", node.notes());
+    node.finish();
+}
+
 #[test]
 fn a_group_that_does_not_exist_is_refused() {
     let scripts = Scripts::new();

@@ -1,6 +1,6 @@
 //! The table of outputs and exit codes, for each kind of agent.
 
-use super::Verdict::{Running, Stopped, Unclear};
+use super::Verdict::{NotInstalled, Running, Stopped, Unclear};
 use super::*;
 
 /// Exit codes of the columns below: 0, 1, 3, 4, 7, 255, ended by a signal.
@@ -40,10 +40,11 @@ fn scripts_of_resource_d_are_judged_by_their_words_first() {
             ("www is not currently running", "SSSSSSS"),
             ("INFO:  Resource is stopped", "SSSSSSS"),
             ("stopped", "SSSSSSS"),
-            // Both: 3.0.6 takes the first one for stopped and the second one for running.
-            ("not running OK", "?SSSSSS"),
-            ("stopped OK", "?SSSSSS"),
-            ("www is running, db is stopped", "?SSSSSS"),
+            // Both: 3.0.6 takes the first one for stopped and the second one for running. No code says which part is true.
+            ("not running OK", "???????"),
+            ("stopped OK", "???????"),
+            ("www is running, db is stopped", "???????"),
+            ("db is not running, www is running", "???????"),
             // Running for 3.0.6 (defect 22).
             ("Not-running", "SSSSSSS"),
             ("BROKEN", "RSS?S??"),
@@ -51,6 +52,8 @@ fn scripts_of_resource_d_are_judged_by_their_words_first() {
             ("RUNNING", "RR?R?RR"),
             ("running, not stopped", "RR?R?RR"),
             ("not loaded\nbut running", "RR?R?RR"),
+            ("not enabled; running", "RR?R?RR"),
+            ("not enabled, running", "RR?R?RR"),
             ("", "RSS?S??"),
             ("ok", "RSS?S??"),
             ("active", "RSS?S??"),
@@ -73,7 +76,7 @@ fn init_scripts_are_judged_by_their_exit_code_first() {
             // A script of before LSB returns 0 for everything.
             ("www is stopped", "SSSSSSS"),
             ("not running", "SSSSSSS"),
-            ("www is running, cache is stopped", "RSS?S??"),
+            ("www is running, cache is stopped", "???????"),
             ("BROKEN", "RSS?S??"),
         ],
     );
@@ -94,10 +97,12 @@ fn ocf_agents_are_judged_by_their_exit_code_alone() {
 }
 
 #[test]
-fn what_is_not_installed_does_not_run() {
+fn what_is_not_installed_was_perhaps_started_before() {
     for manner in [Manner::Heartbeat, Manner::Lsb, Manner::Ocf] {
-        assert_eq!(judge(manner, "ERROR:  Program is not installed", Some(5)), Stopped, "{manner:?}");
+        assert_eq!(judge(manner, "ERROR:  Program is not installed", Some(5)), NotInstalled, "{manner:?}");
     }
+    assert_eq!(judge(Manner::Heartbeat, "stopped", Some(5)), Stopped);
+    assert_eq!(judge(Manner::Lsb, "running", Some(5)), NotInstalled);
 }
 
 #[test]
