@@ -44,9 +44,10 @@ fn by_words(words: &Words, exit_code: Option<i32>) -> Verdict {
 /// An init script: LSB's codes. Words count where a script of before LSB speaks with a code that has no meaning.
 fn by_lsb(words: &Words, exit_code: Option<i32>) -> Verdict {
     match (exit_code, words.stopped, words.running) {
-        (_, true, true) => Verdict::Unclear,
         (Some(0), true, false) => Verdict::Stopped,
-        (Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK), false, true) => Verdict::Unclear,
+        (_, true, true) | (Some(LSB_DEAD_WITH_PID_FILE | LSB_DEAD_WITH_LOCK), false, true) => {
+            Verdict::Unclear
+        }
         (Some(0..=LSB_STOPPED | NOT_INSTALLED | OCF_STOPPED), ..) => by_code(exit_code),
         (_, true, false) => Verdict::Stopped,
         (_, false, true) => Verdict::Running,
