@@ -25,7 +25,6 @@
 //! process: a node of which only a part lives is worse than none.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -37,6 +36,7 @@ use hb_sys::process::{Notifier, Side, Signal, daemonise, detach_output, detach_s
 use rustix::process::{getpid, kill_process};
 use tokio::runtime::Runtime;
 
+use crate::failfast::Failfast;
 use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, opener};
 use crate::identity::{epoch, hosts};
@@ -124,7 +124,7 @@ struct Node {
     pid_file: crate::pid_file::PidFile,
     actuator: Arc<Actuator>,
     /// Whether a program of a `failfast` line has failed.
-    failfast: Arc<AtomicBool>,
+    failfast: Arc<Failfast>,
     leasing: Leasing,
     log: Log,
 }
@@ -143,7 +143,7 @@ impl Node {
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
         // At most one unfinished job for each group: there is always room.
         let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
-        let failfast = Arc::new(AtomicBool::new(false));
+        let failfast = Arc::new(Failfast::default());
         let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
         let config =
@@ -195,7 +195,16 @@ impl Node {
         let background = Background::new(scheduling, &in_force, leasing.clone());
         let exchange = exchange_with(Arc::clone(&actuator), leasing.clone());
         let reloader = Reloader::new(options.clone(), in_force, exchange, job_ends, start.keeper);
-        let front = Front { desk, control, signals, reloader, background, log: log.clone(), notify };
+        let front = Front {
+            desk,
+            control,
+            signals,
+            reloader,
+            background,
+            log: log.clone(),
+            notify,
+            failfast: Arc::clone(&failfast),
+        };
         Ok(Self { front, runtime, pid_file: start.pid_file, actuator, failfast, leasing, log: log.clone() })
     }
 
@@ -226,7 +235,7 @@ impl Node {
                 }
                 actuator.disarm(LAST_ORDER);
                 leasing.finish();
-                if failfast.load(Ordering::Relaxed) { Exit::FailfastEnded } else { Exit::Good }
+                if failfast.has_failed() { Exit::FailfastEnded } else { Exit::Good }
             }
             // The guard does what it does after a death.
             Err(error) => {
@@ -289,7 +298,7 @@ fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> Actuat
 /// Passes on what the actuator tells.
 fn report_to(
     job_ends: Arc<Mailbox<JobEnd>>,
-    failfast: Arc<AtomicBool>,
+    failfast: Arc<Failfast>,
     log: &Log,
 ) -> Box<dyn Fn(Report) + Send> {
     let notes = log.clone();
@@ -304,7 +313,11 @@ fn report_to(
             }
         }
         Report::FailfastEnded => {
-            failfast.store(true, Ordering::Relaxed);
+            if !failfast.program_failed() {
+                // The programs are ended soon, and what they work with is being released.
+                notes.line(Level::Info, "A failfast client has failed while this node stops");
+                return;
+            }
             notes.line(
                 Level::Crit,
                 "A failfast client has failed: this node hands its resources over and stops",

@@ -18,10 +18,12 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
+use crate::failfast::Failfast;
 use crate::log::{Level, Log};
 use crate::notify::Notify;
 
@@ -47,6 +49,8 @@ pub(crate) struct Front {
     pub(crate) log: Log,
     /// The service manager.
     pub(crate) notify: Notify,
+    /// Is told when the orderly stop begins.
+    pub(crate) failfast: Arc<Failfast>,
 }
 
 /// How the front ended.
@@ -60,9 +64,9 @@ pub(crate) struct Ended {
 impl Front {
     /// Serves until the heart has ended.
     pub(crate) fn run(self, runtime: &Runtime) -> Ended {
-        let Self { desk, control, signals, reloader, background, log, notify } = self;
+        let Self { desk, control, signals, reloader, background, log, notify, failfast } = self;
         let background = RefCell::new(background);
-        let office = Rc::new(Office { desk, reloader, background, log, notify });
+        let office = Rc::new(Office { desk, reloader, background, log, notify, failfast });
         let tasks = LocalSet::new();
         tasks.spawn_local(signals.serve(Rc::clone(&office)));
         let (listener, waiting) = control.serve(Rc::clone(&office));
@@ -80,6 +84,7 @@ struct Office {
     background: RefCell<Background>,
     log: Log,
     notify: Notify,
+    failfast: Arc<Failfast>,
 }
 
 impl Office {
@@ -90,6 +95,7 @@ impl Office {
             return Ok(());
         }
         self.desk.stop()?;
+        self.failfast.stop_begins();
         self.notify.send("STOPPING=1");
         Ok(())
     }

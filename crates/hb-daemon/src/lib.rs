@@ -21,6 +21,7 @@ mod driver;
 mod environment;
 mod event_text;
 mod excerpt;
+mod failfast;
 mod files_digest;
 mod front;
 mod heart;

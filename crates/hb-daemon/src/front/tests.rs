@@ -103,6 +103,7 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
             ),
             log,
             notify: Notify::default(),
+            failfast: Arc::default(),
         });
         drop(inside);
         scope.spawn(move || {
