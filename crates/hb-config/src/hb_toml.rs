@@ -10,6 +10,7 @@ mod time;
 mod walk;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -18,6 +19,7 @@ use crate::checked::{AgentLimits, LeaseBy, LeaseSettings};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
+use crate::protection::{LEASE_MARGIN, length_of_life};
 use crate::source::{Mark, Source};
 use crate::suggest::nearest;
 
@@ -73,6 +75,24 @@ pub(crate) fn read(source: &Source, report: &mut Report) -> HbToml {
             HbToml::default()
         }
     }
+}
+
+/// Warns when lifetimes of addresses need a longer dead time than `ha.cf` has, but a table would not, of which is said
+/// there.
+pub(crate) fn check_lifetime(hb_toml: &HbToml, draft: &Draft, ha_cf: &Source, report: &mut Report) {
+    let [keepalive, deadtime] = [draft.times.keepalive, draft.times.deadtime].map(Duration::from_millis);
+    let is_asked_for = hb_toml.lease.enabled && hb_toml.lease.by == LeaseBy::Lifetime;
+    let has_table = deadtime >= keepalive.saturating_mul(4) + Duration::from_millis(LEASE_MARGIN);
+    let mark = draft.deadtime.mark().or_else(|| draft.keepalive.mark());
+    let Some(mark) = mark.filter(|_| is_asked_for && has_table) else { return };
+    let Err(needed) = length_of_life(keepalive, deadtime) else { return };
+    report.warning(|| {
+        let message = "the dead time leaves no room for a lease by lifetimes of addresses";
+        Diagnostic::warning(Code::NoRoomForLease, message).at(ha_cf.place(mark)).hint(format!(
+            "`deadtime {}ms` would do; without a lease a node that hangs keeps its addresses",
+            needed.as_millis()
+        ))
+    });
 }
 
 /// Warns about what both files say, in different ways; hb.toml counts.

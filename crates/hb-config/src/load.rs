@@ -237,6 +237,7 @@ impl<'a> Loading<'a> {
         let ha_cf = self.sources.iter().find(|source| source.file() == FileKind::HaCf);
         if let Some((draft, ha_cf)) = draft.zip(ha_cf) {
             hb_toml::compare(&hb_toml, &source, draft, ha_cf, &mut self.report);
+            hb_toml::check_lifetime(&hb_toml, draft, ha_cf, &mut self.report);
         }
         self.sources.push(source);
         hb_toml

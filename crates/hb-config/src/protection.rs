@@ -2,10 +2,29 @@
 //!
 //! Whether the kernel grants it is seen at the start only; the daemon's status says so.
 
-use crate::checked::{Checked, ResourceKind};
+use std::time::Duration;
+
+use crate::checked::{Checked, LeaseBy, ResourceKind};
 
 /// For the timers of the kernel (`hb_resource::lease::MARGIN`), in milliseconds.
 pub(crate) const LEASE_MARGIN: u64 = 30;
+
+/// The kernel removes addresses up to a second after the end of their lifetime, and they are renewed up to 200 ms after
+/// the heart asked for it.
+const LATE: Duration = Duration::from_millis(LEASE_MARGIN + 1000 + 200);
+
+/// The lifetime of addresses for this keepalive and the shortest dead time of those who judge this node: whole seconds, at
+/// least two keepalives, and gone before that dead time is over although all of that is late and a heartbeat was lost.
+///
+/// # Errors
+/// The dead time that would do, where there is no room for one.
+pub fn length_of_life(keepalive: Duration, deadtime: Duration) -> Result<Duration, Duration> {
+    let keepalives = keepalive.saturating_mul(2);
+    let least = u64::try_from(keepalives.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX);
+    let needed = Duration::from_secs(least).saturating_add(keepalives).saturating_add(LATE);
+    let room = deadtime.saturating_sub(keepalives).saturating_sub(LATE);
+    if deadtime < needed { Err(needed) } else { Ok(Duration::from_secs(room.as_secs())) }
+}
 
 /// The protection that these files ask for, what it does not cover, and for which groups it is another one; a line each.
 /// Nothing for a node alone, or without groups.
@@ -20,11 +39,21 @@ pub fn protection(checked: &Checked) -> Vec<String> {
     if !checked.lease.enabled {
         return vec![without("switched off in hb.toml")];
     }
+    let no_room = "keepalive and dead time leave no room for one";
     if room < keepalives {
-        return vec![without("keepalive and dead time leave no room for one")];
+        return vec![without(no_room)];
     }
+    let what = match checked.lease.by {
+        LeaseBy::Nftables => {
+            format!("lease of {room} ms in the kernel, where it has nf_tables (`hb-ctl status` says whether)")
+        }
+        LeaseBy::Lifetime => match length_of_life(checked.keepalive, checked.deadtime) {
+            Ok(length) => format!("lease by lifetimes of addresses, of {} s", length.as_secs()),
+            Err(_) => return vec![without(no_room)],
+        },
+    };
     let lease = format!(
-        "lease of {room} ms in the kernel, where it has nf_tables (`hb-ctl status` says whether): a heart that hangs or is \
+        "{what}: a heart that hangs or is \
          killed loses its addresses before the other node takes them; not covered: cut links, a paused virtual machine, \
          programs on this machine"
     );
@@ -48,4 +77,27 @@ pub fn unleased(checked: &Checked) -> Vec<String> {
         lines.push(format!("group {} is not leased: {why}", first.spelled));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_lifetime_is_whole_seconds_and_ends_in_time() {
+        for (keepalive, deadtime, seconds) in
+            [(1000, 30_000, 26), (200, 5000, 3), (100, 2430, 1), (2000, 30_000, 24)]
+        {
+            assert_eq!(length_of_life(ms(keepalive), ms(deadtime)), Ok(Duration::from_secs(seconds)));
+        }
+        for (keepalive, deadtime) in [(200, 1000), (100, 2420), (1000, 5220), (0, 0)] {
+            let needed = length_of_life(ms(keepalive), ms(deadtime)).unwrap_err();
+            assert!(needed > ms(deadtime), "{needed:?}");
+            assert!(length_of_life(ms(keepalive), needed).is_ok(), "{needed:?}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use hb_config::{Checked, LeaseBy};
 use hb_resource::GroupSpec;
 use hb_resource::lease::{self, Keeper, Lease, Lifetimes, Notice, Renewal};
 
-use crate::heart::{Hands, LeaseCounts, ToHeart};
+use crate::heart::{self, Hands, LeaseCounts, ToHeart};
 use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
 use crate::start::chain;
@@ -69,7 +69,7 @@ impl Leasing {
 
     /// Without a table: lifetimes of addresses, where there is room for them.
     fn fall_back(self, checked: &Checked, groups: &[GroupSpec], log: &Log) -> (Self, Option<Hands>) {
-        let begun = lease::length_of_life(checked.keepalive, checked.deadtime)
+        let begun = heart::lifetime(checked.keepalive, checked.deadtime)
             .map_err(|error| chain(&error))
             .and_then(|length| {
                 let begun = Lifetimes::begin(leased(&self.except, groups.iter()), length);

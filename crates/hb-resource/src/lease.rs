@@ -31,7 +31,7 @@ pub use keeper::{Keeper, Lengthener, Notice};
 pub use latch::{Answer, Latch};
 pub use length::{MARGIN, NoRoom, length, shortest_deadtime};
 pub(crate) use lifetime::set_lifetime;
-pub use lifetime::{Lifetimes, Renewer, length_of_life};
+pub use lifetime::{Lifetimes, Renewer};
 use netfilter::Netfilter;
 use table::Plan;
 

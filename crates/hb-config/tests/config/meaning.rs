@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use hb_config::{
-    Checked, Failback, LoadOptions, Loaded, Medium, PingKind, Resource, ResourceKind, load, load_keys,
-    load_with, protection,
+    Checked, Failback, LeaseBy, LoadOptions, Loaded, Medium, PingKind, Resource, ResourceKind, load,
+    load_keys, load_with, protection,
 };
 
 use super::fake_host::{DIR, FakeHost};
@@ -47,6 +47,9 @@ fn the_protection_of_each_group_is_said() {
     let said = |lines: &str, haresources: &str, settings: &[&str]| {
         let mut config = config(&format!("bcast eth0\nauto_failback on\n{lines}"), haresources);
         config.lease.enabled = !settings.contains(&"off");
+        if settings.contains(&"lifetime") {
+            config.lease.by = LeaseBy::Lifetime;
+        }
         config.lease.except = settings.iter().map(|key| (*key).to_owned()).collect();
         protection(&config)
     };
@@ -58,6 +61,10 @@ fn the_protection_of_each_group_is_said() {
     assert!(all[2].starts_with("group mail is not leased: it has no address"), "{all:?}");
     let off = said("", groups, &["off"]);
     assert!(off.len() == 1 && off[0].starts_with("no lease (switched off in hb.toml)"), "{off:?}");
+    let lives = said("", groups, &["lifetime"]);
+    assert!(lives[0].starts_with("lease by lifetimes of addresses, of 6 s: "), "{lives:?}");
+    let short = said("deadtime 4100ms\n", groups, &["lifetime"]);
+    assert!(short.len() == 1 && short[0].starts_with("no lease (keepalive and dead time"), "{short:?}");
     let short = said("deadtime 4\n", groups, &[]);
     assert!(short.len() == 1 && short[0].starts_with("no lease (keepalive and dead time"), "{short:?}");
     assert_eq!(said("deadtime 4100ms\n", groups, &["10.81.0.20", "mail"]).len(), 3);

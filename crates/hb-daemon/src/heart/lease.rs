@@ -15,7 +15,7 @@ use std::io;
 use std::time::Duration;
 
 use hb_engine::{Action, GroupId, JobId, Outcome, Tick};
-use hb_resource::lease::{Answer, Latch, Lengthener, NoRoom, Renewer, length, length_of_life};
+use hb_resource::lease::{Answer, Latch, Lengthener, NoRoom, Renewer, length};
 use hb_resource::stop_point::StopPoint;
 
 use super::{Heart, Port};
@@ -72,8 +72,13 @@ impl Steps for Renewer {
     }
 
     fn length(&self, keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
-        length_of_life(keepalive, deadtime)
+        lifetime(keepalive, deadtime)
     }
+}
+
+/// The lifetime of addresses for this keepalive and dead time.
+pub(crate) fn lifetime(keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
+    hb_config::length_of_life(keepalive, deadtime).map_err(|needed| NoRoom { keepalive, deadtime, needed })
 }
 
 impl Steps for (Latch, Lengthener) {

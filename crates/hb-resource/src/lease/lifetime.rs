@@ -1,6 +1,6 @@
 //! The lease where there is no table: each address has a lifetime, and the kernel removes it when nobody has renewed that.
 //!
-//! Coarser than the table, in whole seconds ([`length_of_life`]). An address that is gone is put up again by the next
+//! Coarser than the table, in whole seconds (`hb_config::length_of_life`). An address that is gone is put up again by the next
 //! acquisition. The heart asks, a thread changes: the kernel makes changes of addresses wait for others. What the heart
 //! asked too long ago is not done, so nothing is renewed for a heart that hangs. That there is no lease any more is done
 //! in any case, and again until it has succeeded: nobody would renew what still has a lifetime.
@@ -22,7 +22,6 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::latch::Answer;
-use super::length::{MARGIN, NoRoom};
 use super::netfilter::route_socket;
 
 /// The addresses that have a lifetime, as those know them who put them up; clones share them.
@@ -65,24 +64,6 @@ enum Ask {
     Restore = 1,
     /// Only that nothing keeps a lifetime without a lease.
     Settle = 2,
-}
-
-/// The lifetime for this keepalive and the shortest dead time of those who judge this node: whole seconds, and gone before
-/// that dead time is over although the kernel removes addresses up to a second late, the thread renews up to 200 ms
-/// after it was asked, and a heartbeat was lost.
-///
-/// # Errors
-/// See [`NoRoom`].
-pub fn length_of_life(keepalive: Duration, deadtime: Duration) -> Result<Duration, NoRoom> {
-    let room = deadtime.saturating_sub(keepalive.saturating_mul(2)).saturating_sub(MARGIN + LATE + FRESH);
-    let whole = Duration::from_secs(room.as_secs());
-    if whole.is_zero() || whole < keepalive.saturating_mul(2) {
-        let least = keepalive.saturating_mul(2).as_millis().div_ceil(1000).max(1);
-        let least = Duration::from_secs(u64::try_from(least).unwrap_or(u64::MAX));
-        let needed = least.saturating_add(keepalive.saturating_mul(2)).saturating_add(MARGIN + LATE + FRESH);
-        return Err(NoRoom { keepalive, deadtime, needed });
-    }
-    Ok(whole)
 }
 
 impl Lifetimes {
@@ -327,9 +308,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The kernel removes addresses within this after the end of their lifetime (`check_lifetime`).
-const LATE: Duration = Duration::from_secs(1);
-/// What the heart asked for longer ago is not done.
+/// What the heart asked for longer ago is not done. `hb_config::length_of_life` allows for it.
 const FRESH: Duration = Duration::from_millis(200);
 /// Pause before addresses without a lease are tried again.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -340,20 +319,6 @@ mod tests {
 
     const fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn a_lifetime_is_whole_seconds_and_ends_in_time() {
-        for (keepalive, deadtime, seconds) in
-            [(1000, 30_000, 26), (200, 5000, 3), (100, 2430, 1), (2000, 30_000, 24)]
-        {
-            assert_eq!(length_of_life(ms(keepalive), ms(deadtime)), Ok(Duration::from_secs(seconds)));
-        }
-        for (keepalive, deadtime) in [(200, 1000), (100, 2420), (1000, 5220), (0, 0)] {
-            let refused = length_of_life(ms(keepalive), ms(deadtime)).unwrap_err();
-            assert!(refused.needed > ms(deadtime), "{refused:?}");
-            assert!(length_of_life(ms(keepalive), refused.needed).is_ok(), "{refused:?}");
-        }
     }
 
     #[test]
