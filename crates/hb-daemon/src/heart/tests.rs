@@ -140,6 +140,10 @@ fn names() -> Names {
 }
 
 fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
+    bench_of(config())
+}
+
+fn bench_of(config: Config) -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let (ours, network) = UnixDatagram::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let (log, lines) = log::for_tests();
@@ -149,7 +153,7 @@ fn bench() -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let outbox = Arc::new(Mailbox::new(8).unwrap());
     let job_ends = Arc::new(Mailbox::new(8).unwrap());
     let heart = Heart::new(Parts {
-        engine: Engine::new(config(), 1, clock::now()),
+        engine: Engine::new(config, 1, clock::now()),
         epochs: Epochs { first: 1000, written: 1256 },
         ports: vec![TestPort { socket: ours, next: None, bell: None, name: "eth0".to_owned() }],
         pingers: Vec::new(),

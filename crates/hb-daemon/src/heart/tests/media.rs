@@ -48,7 +48,10 @@ fn media_come_move_and_go_while_the_others_are_heard() {
 
 #[test]
 fn what_comes_over_a_line_goes_out_on_the_other_lines() {
-    let mut bench = bench();
+    let mut config = config();
+    // With two nodes both lines would end at the other one.
+    config.nodes.push(NodeConfig { name: "cc3".to_owned() });
+    let mut bench = bench_of(config);
     let (first, first_line) = port("ttyS0");
     let (second, second_line) = port("ttyS1");
     for end in [&first_line, &second_line, &bench.network] {
