@@ -180,15 +180,15 @@ impl Engine {
     /// What follows for loans when a job has ended.
     pub(crate) fn loan_job_done(&mut self, action: Action, job: LoanJob) {
         let (Action::Start(id) | Action::Stop(id) | Action::Announce(id)) = action;
-        if (job.came_back || job.is_loan) && self.failover.phase == Phase::Stable {
+        let view = self.failover.groups.view(id);
+        let borrowed = view.is_some_and(|view| view.wanted && !self.failover.hold.contains(view.set));
+        if (job.came_back || job.is_loan || borrowed) && self.failover.phase == Phase::Stable {
             // No goal ends with it, and what was announced meanwhile found us busy.
             self.adopt_orphans();
         }
         if job.is_loan {
             self.offer_what_is_gone(id);
         }
-        let view = self.failover.groups.view(id);
-        let borrowed = view.is_some_and(|view| view.wanted && !self.failover.hold.contains(view.set));
         if job.failed_start && borrowed {
             // Its holder may try.
             self.ask_for_move(id, false);
