@@ -12,7 +12,7 @@ use crate::bus::ring::Ring;
 use crate::bus::sender::Sender;
 use crate::config::Config;
 use crate::event::Event;
-use crate::failover::Failover;
+use crate::failover::{Failover, Place};
 use crate::id::{LinkId, NodeId};
 use crate::io::{Command, Input, Output};
 use crate::liveness::Local;
@@ -199,14 +199,15 @@ impl Engine {
     }
 
     fn group_snapshots(&self) -> Vec<GroupSnapshot> {
-        let groups = self.config.groups.iter().zip(self.failover.groups.states());
+        let groups = &self.failover.groups;
+        let groups = self.config.groups.iter().zip(groups.states()).zip(groups.all_views());
         groups
-            .map(|(config, (group, state))| GroupSnapshot {
+            .map(|((config, (group, state)), view)| GroupSnapshot {
                 group,
                 key: config.key.clone(),
                 home: config.home,
                 state,
-                lent: self.failover.groups.lent().any(|view| view.id == group && view.there),
+                lent: view.place == Place::Lent && view.there,
                 epoch: self.failover.groups.epoch_of(group),
             })
             .collect()

@@ -30,7 +30,7 @@ pub(crate) use claim::Claims;
 pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
-pub(crate) use loans::Loans;
+pub(crate) use loans::{Loans, Place};
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
 pub(crate) const LOCAL_WAIT: Duration = Duration::from_secs(10);

@@ -60,7 +60,7 @@ pub(crate) struct LoanJob {
 }
 
 impl Loans {
-    /// Of a list that no longer has something that was in it.
+    /// Of a list that is to be another one from now on.
     pub(crate) const fn next_number(&mut self) -> u64 {
         self.told += 1;
         self.told
@@ -143,7 +143,7 @@ impl Engine {
                 .report(Event::StandbyRefused { why: "too many groups are on the other node already" });
         }
         // From now on each of our heartbeats has a list, and one without any says nothing.
-        self.failover.loans.told += 1;
+        self.failover.loans.next_number();
         self.failover.loans.untaken_since = None;
         self.failover.groups.place(id, Place::Lent);
         self.report(Event::Lending { group: id });
@@ -232,13 +232,16 @@ impl Engine {
         if status && self.node(node).status != STATUS_ACTIVE {
             return; // It may still be removing what an earlier run left behind.
         }
+        let borrowed = list(message, BORROWED_FIELD);
+        if borrowed.is_none() && !self.failover.groups.has_loans() {
+            return; // As nearly every heartbeat.
+        }
         let changed = if status && !self.node(node).speaks_hb {
             // A Heartbeat has taken its place, which borrows nothing.
-            let changed = self.failover.groups.has_loans();
             self.end_loans();
-            changed
+            true
         } else {
-            let (answered, keys) = list(message, BORROWED_FIELD).unwrap_or_default();
+            let (answered, keys) = borrowed.unwrap_or_default();
             let named: Vec<_> =
                 self.config.groups.iter().map(|group| keys.contains(&group.key.as_str())).collect();
             self.failover.groups.note_borrowed(answered, &named)
