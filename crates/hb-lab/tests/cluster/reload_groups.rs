@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hb_lab::ClusterFiles;
 
-use crate::pair::{Case, Who, program};
+use crate::pair::{Case, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
 stories_off![groups_come_and_go, other_files_are_told];
@@ -23,7 +23,7 @@ async fn groups_come_and_go(case: Case) {
     };
     let told = async |scene: &Scene, files: &ClusterFiles, expected: &str| {
         files.install(scene.host(who)).unwrap();
-        let answer = reload(scene, who).await;
+        let answer = scene.ctl(who, &["reload"], 0).await;
         assert_eq!(answer.trim_end(), expected, "{case}");
     };
     told(&scene, &with("10.77.0.110/24/eth0 told::one"), "group 10.77.0.110/24/eth0 added").await;
@@ -65,7 +65,7 @@ async fn other_files_are_told(case: Case) {
     let changed = ClusterFiles { haresources: other_groups, ..base.clone().with("deadtime", "2") };
     for (files, differing) in [(&base, vec![]), (&changed, vec!["ha.cf", "haresources"]), (&base, vec![])] {
         files.install(scene.host(who)).unwrap();
-        reload(&scene, who).await;
+        scene.ctl(who, &["reload"], 0).await;
         let differing: Vec<String> = differing.into_iter().map(str::to_owned).collect();
         let expected = both_ours.then_some(differing);
         let told = async |scene: &Scene| others(scene).await == expected;
@@ -81,14 +81,6 @@ async fn other_files_are_told(case: Case) {
         }
     }
     scene.ends().await;
-}
-
-/// `hb-ctl reload`, and what it says.
-async fn reload(scene: &Scene, who: Who) -> String {
-    let program = program("hb-ctl").to_string_lossy().into_owned();
-    let output = scene.host(who).run(&[&program, "reload"], LIMIT).await.unwrap();
-    assert!(output.succeeded(), "{}: {output:?}", scene.case);
-    output.stdout
 }
 
 async fn calls_are(scene: &Scene, who: Who, expected: &str) {

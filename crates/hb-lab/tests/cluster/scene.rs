@@ -140,6 +140,15 @@ impl Scene {
         assert!(output.succeeded(), "{}: {argv:?}: {output:?}", self.case);
     }
 
+    /// Runs `hb-ctl` on a host; what it prints. It ends with this code.
+    pub(crate) async fn ctl(&self, who: Who, words: &[&str], code: i32) -> String {
+        let ctl = program("hb-ctl").to_string_lossy().into_owned();
+        let argv: Vec<&str> = std::iter::once(ctl.as_str()).chain(words.iter().copied()).collect();
+        let output = self.host(who).run(&argv, LIMIT).await.unwrap();
+        assert_eq!(output.exit.code, Some(code), "{}: {words:?}: {output:?}", self.case);
+        output.stdout
+    }
+
     /// From now on this kind of warning may be in the log of 3.0.6.
     pub(crate) fn befalls(&mut self, what: &'static str) {
         self.befell.push(what);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pair::{Case, Pair, Who, program};
+use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
 stories_off![one_group_moves];
@@ -17,7 +17,7 @@ async fn one_group_moves(case: Case) {
     scene.start_both().await;
     let who = case.ours();
     if case.pair != Pair::BothOurs {
-        ctl(&scene, who, &["move", KEY, "beta"], 0).await;
+        scene.ctl(who, &["move", KEY, "beta"], 0).await;
         let told = async |scene: &Scene| scene.node(who).log().contains("moves groups of one home together");
         scene.until("the refusal", LIMIT, told).await;
         scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
@@ -29,8 +29,8 @@ async fn one_group_moves(case: Case) {
         assert!(!(here && there), "{case}: it is on both");
         here
     };
-    ctl(&scene, Who::Alpha, &["move", KEY, "gamma"], 1).await;
-    ctl(&scene, Who::Alpha, &["move", "none", "beta"], 1).await;
+    scene.ctl(Who::Alpha, &["move", KEY, "gamma"], 1).await;
+    scene.ctl(Who::Alpha, &["move", "none", "beta"], 1).await;
     // From either side, by each of the commands; nothing else moves.
     for (asked, words, to) in [
         (Who::Alpha, ["move", KEY, "beta"].as_slice(), Who::Beta),
@@ -39,7 +39,7 @@ async fn one_group_moves(case: Case) {
         (Who::Beta, &["standby", KEY], Who::Alpha),
         (Who::Beta, &["move", KEY, "beta"], Who::Beta),
     ] {
-        ctl(&scene, asked, &[words, &["--wait", "20"]].concat(), 0).await;
+        scene.ctl(asked, &[words, &["--wait", "20"]].concat(), 0).await;
         scene.until(&words.join(" "), LIMIT, async |scene: &Scene| is_on(scene, to).await).await;
         scene.reaches("everything else stays", Holds::Local, Holds::Local).await;
     }
@@ -53,12 +53,4 @@ async fn one_group_moves(case: Case) {
     scene.reaches("the return of beta", Holds::All, Holds::Nothing).await;
     assert!(is_on(&scene, Who::Alpha).await, "{case}");
     scene.ends().await;
-}
-
-/// Asks a node, as its operator would.
-pub(crate) async fn ctl(scene: &Scene, who: Who, words: &[&str], code: i32) {
-    let ctl = program("hb-ctl").to_string_lossy().into_owned();
-    let argv: Vec<&str> = std::iter::once(ctl.as_str()).chain(words.iter().copied()).collect();
-    let output = scene.host(who).run(&argv, LIMIT).await.unwrap();
-    assert_eq!(output.exit.code, Some(code), "{}: {words:?}: {output:?}", scene.case);
 }

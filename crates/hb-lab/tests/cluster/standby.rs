@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::pair::{Case, Who};
 use crate::scene::{Holds, Scene};
-use crate::single_groups::ctl;
 
 stories_off![on_request];
 
@@ -31,7 +30,7 @@ async fn on_request(case: Case) {
     let who = case.ours();
     if !case.runs_306(who) {
         for (what, alone) in [("standby", Holds::Nothing), ("takeover", Holds::All)] {
-            ctl(&scene, who, &[what, "--wait", "40"], 0).await;
+            scene.ctl(who, &[what, "--wait", "40"], 0).await;
             let other = if alone == Holds::All { Holds::Nothing } else { Holds::All };
             scene.reaches_for(what, who, alone, other).await;
         }
@@ -39,7 +38,7 @@ async fn on_request(case: Case) {
         scene.reaches("standby foreign", Holds::Local, Holds::Local).await;
         // Nothing comes of it while the other one is away.
         scene.stop(who.other()).await;
-        ctl(&scene, who, &["standby", "--wait", "1"], 1).await;
+        scene.ctl(who, &["standby", "--wait", "1"], 1).await;
         scene.start(who.other()).await;
         scene.reaches_for("the return", who, Holds::All, Holds::Nothing).await;
         scene.standby(who, "foreign").await;
