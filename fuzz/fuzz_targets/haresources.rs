@@ -64,7 +64,9 @@ fn check_groups(config: &Checked) {
                     assert!(!agent.agent.contains('/') && !agent.provider.contains('/'), "{spelled:?}");
                     assert!(agent.parameters.iter().all(|(name, _)| !name.is_empty()), "{spelled:?}");
                 }
-                ResourceKind::Unit(name) => assert!(!name.is_empty() && !name.starts_with('-'), "{spelled:?}"),
+                ResourceKind::Unit(name) => {
+                    assert!(!name.is_empty() && !name.starts_with('-'), "{spelled:?}")
+                }
             }
         }
     }

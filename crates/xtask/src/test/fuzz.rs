@@ -16,19 +16,6 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
         return Ok(Done::note("this tree has no fuzz targets yet, nothing was run"));
     }
     tools::ensure(context, &FUZZ)?;
-    context.demand(
-        command::cargo().args([
-            "fmt",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-            "--check",
-            "--",
-            "--color",
-            "never",
-        ]),
-        "fuzz-format",
-        minutes(1),
-    )?;
     let mut list = tools::cargo(context);
     let answer = command::answer(list.current_dir(&context.workspace.root).args(["fuzz", "list"]))?;
     let targets: Vec<&str> = answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

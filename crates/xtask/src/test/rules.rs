@@ -5,13 +5,20 @@ use crate::command::{self, minutes};
 use crate::documents;
 use crate::tidy;
 
-/// The form of the code.
+/// The form of the code: of the workspace, and of the fuzz targets, which are a workspace of their own.
 pub(super) fn format(context: &Context) -> Result<Done, Failure> {
-    context.demand(
-        command::cargo().args(["fmt", "--all", "--check", "--", "--color", "never"]),
-        "format",
-        minutes(2),
-    )?;
+    for (log, manifest) in [("format", "Cargo.toml"), ("fuzz-format", "fuzz/Cargo.toml")] {
+        if !context.workspace.root.join(manifest).is_file() {
+            continue;
+        }
+        context.demand(
+            command::cargo()
+                .args(["fmt", "--all", "--manifest-path", manifest])
+                .args(["--check", "--", "--color", "never"]),
+            log,
+            minutes(2),
+        )?;
+    }
     Ok(Done::note("as rustfmt writes it"))
 }
 
