@@ -24,6 +24,7 @@ use crate::connection::serve;
 use crate::keeper::wires::Wires;
 use crate::protocol::{KeeperAnswer, KeeperAsk, KeeperLink};
 
+mod delay;
 mod wires;
 
 /// Runs the keeper: `directory` holds everything of this lab, `agent` starts the hosts.
@@ -84,6 +85,9 @@ impl Keeper {
             KeeperAsk::Crash { host } => self.crash(&host).await?,
             KeeperAsk::Carrier { host, network, on } => self.wires.carrier(&host, &network, on).await?,
             KeeperAsk::Port { host, network, on } => self.wires.port(&host, &network, on).await?,
+            KeeperAsk::Delay { host, network, incoming, outgoing } => {
+                self.wires.delay(&host, &network, [incoming, outgoing]).await?;
+            }
         }
         Ok(KeeperAnswer::Done)
     }

@@ -4,7 +4,9 @@
 //! are the same build of the same program, so the format may change at any time.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,13 @@ pub(crate) enum KeeperAsk {
         host: String,
         network: String,
         on: bool,
+    },
+    /// Let each frame wait, both ways; nothing but zero ends it.
+    Delay {
+        host: String,
+        network: String,
+        incoming: RangeInclusive<Duration>,
+        outgoing: RangeInclusive<Duration>,
     },
 }
 

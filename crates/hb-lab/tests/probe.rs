@@ -140,3 +140,45 @@ async fn loss_is_as_high_as_it_was_set() {
     let sight = scene.probe.until("1000 probes", LIMIT, |sight| sight.sent >= 1000).await.unwrap();
     assert_eq!(sight.lost, 0);
 }
+
+#[tokio::test]
+async fn a_slow_cable_delays_and_reorders_and_loses_nothing() {
+    let scene = scene().await;
+    let there = scene.alpha.udp_socket(0).await.unwrap();
+    let here = scene.client.udp_socket(SLOW_PORT).await.unwrap();
+    here.set_read_timeout(Some(LIMIT)).unwrap();
+    let carried = || {
+        let begun = std::time::Instant::now();
+        for number in 0..DATAGRAMS {
+            there.send_to(&[number], (Ipv4Addr::new(10, 77, 0, 9), SLOW_PORT)).unwrap();
+        }
+        let mut first = Duration::MAX;
+        let arrived = (0..DATAGRAMS).map(|_| {
+            let mut number = [0];
+            here.recv_from(&mut number).unwrap();
+            first = first.min(begun.elapsed());
+            number[0]
+        });
+        let arrived: Vec<_> = arrived.collect();
+        (first, begun.elapsed(), arrived)
+    };
+    let in_order: Vec<_> = (0..DATAGRAMS).collect();
+    assert_eq!(carried().2, in_order);
+    let (shortest, longest) = (Duration::from_millis(50), Duration::from_millis(250));
+    scene.alpha.delay("front", Duration::ZERO..=Duration::ZERO, shortest..=longest).await.unwrap();
+    let (first, last, mut arrived) = carried();
+    // Two hundred draws leave no half of the range empty.
+    assert!(first >= shortest && last >= (shortest + longest) / 2, "{first:?} to {last:?}");
+    assert_ne!(arrived, in_order);
+    arrived.sort_unstable();
+    assert_eq!(arrived, in_order);
+    scene
+        .alpha
+        .delay("front", Duration::ZERO..=Duration::ZERO, Duration::ZERO..=Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(carried().2, in_order);
+}
+
+const SLOW_PORT: u16 = 7117;
+const DATAGRAMS: u8 = 200;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::Host;
 use crate::LabError;
@@ -41,6 +43,22 @@ impl Host {
     pub async fn pass(&self, network: &str, on: bool) -> Result<(), LabError> {
         let (host, network) = (self.inner.name.clone(), network.to_owned());
         self.inner.lab.keeper.ask(KeeperAsk::Port { host, network, on }, LIMIT).await.map(drop)
+    }
+
+    /// Lets each frame on `network` wait, what comes in for a time in the first range, what goes out for one in the second:
+    /// frames also overtake each other. Nothing but zero ends it. IPv4 and ARP only; all else is lost meanwhile.
+    ///
+    /// # Errors
+    /// When there is no such cable, or the kernel refuses packet sockets.
+    pub async fn delay(
+        &self,
+        network: &str,
+        incoming: RangeInclusive<Duration>,
+        outgoing: RangeInclusive<Duration>,
+    ) -> Result<(), LabError> {
+        let (host, network) = (self.inner.name.clone(), network.to_owned());
+        let ask = KeeperAsk::Delay { host, network, incoming, outgoing };
+        self.inner.lab.keeper.ask(ask, LIMIT).await.map(drop)
     }
 
     /// Loses `percent` of the packets in one direction on `network`, at random; 0 ends it.

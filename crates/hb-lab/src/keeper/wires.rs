@@ -4,11 +4,14 @@
 //! directly inside the host with a fixed MAC address, so that a restarted host looks like the same machine.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
 use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth};
 
+use super::delay::Relay;
 use crate::chain;
 use crate::protocol::KeeperLink;
 
@@ -18,6 +21,8 @@ pub(crate) struct Wires {
     networks: HashMap<String, u32>,
     /// (host, network) to the index of the bridge's end of the cable.
     cables: HashMap<(String, String), u32>,
+    /// (host, network) to what makes its cable slow: the relay, and one index of the pair in the cable's place.
+    slow: HashMap<(String, String), (Relay, u32)>,
     /// Names are never used twice: the kernel removes a dead host's interfaces late.
     named: u32,
 }
@@ -29,7 +34,7 @@ impl Wires {
         let _no_ipv6 = std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
         let (connection, netlink, _) = rtnetlink::new_connection().map_err(chain("netlink"))?;
         tokio::spawn(connection);
-        Ok(Self { netlink, networks: HashMap::new(), cables: HashMap::new(), named: 0 })
+        Ok(Self { netlink, networks: HashMap::new(), cables: HashMap::new(), slow: HashMap::new(), named: 0 })
     }
 
     pub(crate) async fn add_network(&mut self, name: String) -> Result<(), String> {
@@ -77,8 +82,40 @@ impl Wires {
         self.attach(self.cable(host, network)?, bridge.copied()).await
     }
 
+    /// From now on frames wait on this cable, coming in and going out; with nothing but zero they no longer do.
+    pub(crate) async fn delay(
+        &mut self,
+        host: &str,
+        network: &str,
+        [incoming, outgoing]: [RangeInclusive<Duration>; 2],
+    ) -> Result<(), String> {
+        let (cable, key) = (self.cable(host, network)?, (host.to_owned(), network.to_owned()));
+        let bridge = *self.networks.get(network).ok_or(format!("no network {network}"))?;
+        if let Some((relay, far)) = self.slow.remove(&key) {
+            drop(relay);
+            self.netlink.link().del(far).execute().await.map_err(chain("remove a veth pair"))?;
+        }
+        if incoming.end().is_zero() && outgoing.end().is_zero() {
+            return self.attach(cable, Some(bridge)).await;
+        }
+        let (near, far) = (self.new_name("d"), self.new_name("d"));
+        let pair = LinkVeth::new(&near, &far).controller(bridge).up().build();
+        self.netlink.link().add(pair).execute().await.map_err(chain("make a veth pair"))?;
+        let far = self.index(&far).await?;
+        self.change(LinkUnspec::new_with_index(far).up().build()).await?;
+        self.attach(cable, None).await?;
+        self.slow.insert(key, (Relay::start((cable, far), &outgoing, &incoming)?, far));
+        Ok(())
+    }
+
     /// Nothing goes to or comes from this host any more.
-    pub(crate) async fn silence(&self, host: &str) -> Result<(), String> {
+    pub(crate) async fn silence(&mut self, host: &str) -> Result<(), String> {
+        // What still waits on a slow cable is lost with it.
+        let slow: Vec<_> = self.slow.extract_if(|(owner, _), _| owner == host).collect();
+        for (_, (relay, far)) in slow {
+            drop(relay);
+            self.netlink.link().del(far).execute().await.map_err(chain("remove a veth pair"))?;
+        }
         for (_, &index) in self.cables.iter().filter(|((owner, _), _)| owner == host) {
             // An interface that the kernel has already removed is silent enough.
             let _gone = self.attach(index, None).await;

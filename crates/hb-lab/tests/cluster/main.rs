@@ -30,6 +30,8 @@ mod command_line;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod delay;
+#[cfg(test)]
 mod frozen;
 #[cfg(test)]
 mod holdings;

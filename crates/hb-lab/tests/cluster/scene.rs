@@ -163,6 +163,14 @@ impl Scene {
         }
     }
 
+    /// Lets each frame from and to a node wait up to `most`; zero ends it.
+    pub(crate) async fn delay(&mut self, who: Who, most: Duration) {
+        self.befalls("loss");
+        self.holdings.act(format!("delay {} by up to {most:?}", who.name()));
+        let times = Duration::ZERO..=most;
+        self.host(who).delay(NETWORK, times.clone(), times).await.unwrap();
+    }
+
     /// From now on no address may be on both hosts again.
     pub(crate) fn be_strict(&mut self) {
         self.strict_since = Instant::now();
