@@ -8,7 +8,7 @@ use crate::partition;
 use crate::scene::{Holds, Scene};
 
 stories_legacy![comes_home, cut_and_healed];
-stories![beside_a_legacy_node];
+stories![beside_a_legacy_node, another_mode_by_reload];
 
 async fn cut_and_healed(case: Case) {
     partition::cut_and_healed(case).await;
@@ -59,6 +59,37 @@ async fn beside_a_legacy_node(case: Case) {
         scene.reaches_for("the hand-over", odd, Holds::Off, Holds::All).await;
         scene.start(odd).await;
         scene.returns(odd).await;
+    }
+    scene.ends().await;
+}
+
+/// From `legacy` to `on` or `off` while running, and back: nothing moves by it, nobody hangs, and the next return follows
+/// the new mode. A 3.0.6 in the pair keeps `legacy`.
+async fn another_mode_by_reload(case: Case) {
+    let legacy = Case { failback: Failback::Legacy, ..case };
+    let mut scene = Scene::build(legacy).await;
+    scene.start_both().await;
+    let ours = Who::BOTH.into_iter().filter(|who| !case.runs_306(*who));
+    for (from, to) in [("legacy", case.failback.word()), (case.failback.word(), "legacy")] {
+        for who in ours.clone() {
+            let text = scene.host(who).read("/etc/ha.d/ha.cf").unwrap();
+            let changed = text.replace(&format!("auto_failback {from}"), &format!("auto_failback {to}"));
+            assert_ne!(changed, text);
+            scene.host(who).write("/etc/ha.d/ha.cf", &changed, 0o600).unwrap();
+            scene.ctl(who, &["reload"], 0).await;
+            scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+        }
+        let away = case.ours().other();
+        scene.stop(away).await;
+        scene.reaches_for("the hand-over", away, Holds::Off, Holds::All).await;
+        scene.start(away).await;
+        if to == "off" && case.pair == Pair::BothOurs {
+            scene.reaches_for("no return", away, Holds::Nothing, Holds::All).await;
+            scene.standby(case.ours(), "foreign").await;
+            scene.reaches("the way home", Holds::Local, Holds::Local).await;
+        } else {
+            scene.returns(away).await;
+        }
     }
     scene.ends().await;
 }
