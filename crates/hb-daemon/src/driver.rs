@@ -31,14 +31,14 @@ use std::time::Duration;
 
 use hb_config::Checked;
 use hb_engine::{Action, Engine, JobId, Outcome};
-use hb_resource::{Actuator, ActuatorConfig, Job, JobAction, Report};
+use hb_resource::{Actuator, ActuatorConfig, Hook, Job, JobAction, Report};
 use hb_sys::process::{Notifier, Side, Signal, daemonise, detach_output, detach_stdio, set_umask};
 use rustix::process::{getpid, kill_process};
 use tokio::runtime::Runtime;
 
 use crate::failfast::Failfast;
 use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
-use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, opener};
+use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, Told, opener};
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
@@ -335,11 +335,16 @@ fn report_to(
 fn errands_of(actuator: Arc<Actuator>, log: &Log) -> Runs {
     let log = log.clone();
     Box::new(move |errand| {
-        let taken = match errand {
-            Errand::StartClients => actuator.start_clients(),
+        let (what, taken) = match errand {
+            Errand::StartClients => ("programs of respawn lines are", actuator.start_clients()),
+            Errand::Hook(Told { kind, fields }) => {
+                let variable = |(name, value): (String, String)| (format!("HA_{name}").into(), value.into());
+                let variables = fields.into_iter().map(variable).collect();
+                ("a hook is", actuator.run_hook(Hook { kind, variables }))
+            }
         };
         if let Err(error) = taken {
-            log.line(Level::Error, &format!("programs of respawn lines are not run: {error}"));
+            log.line(Level::Error, &format!("{what} not run: {error}"));
         }
     })
 }

@@ -163,6 +163,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::LegacyPeer { node: who } => legacy_peer(node(who)),
         Event::NotFenced { node: who } => not_fenced(node(who)),
         Event::StopDelayed => info("Shutdown delayed until current resource activity finishes.".to_owned()),
+        Event::OtherMessage => other_message(),
         Event::Stopping => info(format!("Heartbeat shutdown in progress. ({})", std::process::id())),
         Event::FilesDiffer { node: who, theirs } => files_differ(node(who), &names.files, theirs),
         Event::FilesAgree { node: who } => files_agree(node(who)),
@@ -368,6 +369,11 @@ const fn whose(set: HoldSet) -> &'static str {
         (true, false) => "our local resources",
         (false, _) => "foreign resources",
     }
+}
+
+fn other_message() -> Line {
+    let text = "a message that asks for nothing here: it is for scripts, if there are any".to_owned();
+    Line { level: Level::Debug, text, limit: Limit::Second("other messages") }
 }
 
 const fn info(text: String) -> Line {

@@ -17,6 +17,7 @@
 mod attention;
 mod change;
 mod farewell;
+mod hooks;
 mod lease;
 mod message;
 mod perform;
@@ -59,6 +60,8 @@ pub(crate) use watchdog::WatchdogState;
 pub(crate) use watchdog::{Open, opener};
 
 use attention::Attention;
+use hooks::Hooks;
+pub(crate) use hooks::Told;
 use lease::Tenure;
 use ping::Asked;
 use receive::Wire;
@@ -124,6 +127,7 @@ pub(crate) struct Heart<P> {
     /// What may be unpacked until the engine is woken.
     unpacking: Budget,
     voice: Voice,
+    hooks: Hooks,
     submit: Submit,
     leave: Leave,
     tenure: Tenure,
@@ -179,6 +183,7 @@ impl<P: Port> Heart<P> {
             signature: Signature::new(parts.names.nodes.len()),
             packing: parts.packing,
             unpacking: Budget::default(),
+            hooks: Hooks::default(),
             voice: Voice::new(parts.log, names, parts.log_refused),
             submit: parts.submit,
             leave: parts.leave,
@@ -269,8 +274,12 @@ impl<P: Port> Heart<P> {
 
     /// The same for what happened then.
     fn handle_from(&mut self, then: Now, input: Input) {
+        if let Input::Message { message, .. } = &input {
+            self.hooks.consider(message);
+        }
         self.engine.handle(then, input);
         self.perform_outputs(then);
+        self.hooks.forget();
         self.renew_farewell();
         self.deadline = self.engine.next_deadline();
     }

@@ -179,6 +179,7 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
     config.working_dir = options.state_dir.join("cores/root");
     config.client_dirs = options.state_dir.join("cores");
     config.clients = clients(checked);
+    config.hook_dir = Some(options.config_dir.clone());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     config.guard_lock = Some(options.guard_lock());
     config.guard_log = log::afterwards::words(&host, &log_targets(checked));

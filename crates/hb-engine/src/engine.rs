@@ -275,7 +275,7 @@ impl Engine {
                 self.receive_ipfail(node, kind, seq, message);
             }
             // Clients' messages, and reports that ask for nothing.
-            _ => {}
+            _ => self.report(Event::OtherMessage),
         }
     }
 

@@ -176,6 +176,8 @@ pub enum Event {
         /// The claimed name.
         name: String,
     },
+    /// debug: a message of a peer that asks for nothing here: of another program, or a report.
+    OtherMessage,
     /// warn: an authentic message lacks what every message needs, or its numbers are no numbers.
     BadMessage {
         /// What is wrong with it.

@@ -27,6 +27,7 @@ use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
 use crate::guard::client::GuardClient;
 use crate::guard::will::{Bequest, Farewell};
+use crate::hook::{Hook, HookQueue};
 use crate::netlink::Netlink;
 use crate::report::{Failure, Level, Report, Reporter};
 use crate::sentinel::{self, Claim, Ours};
@@ -79,6 +80,7 @@ enum Order {
     Job(Job),
     Change(Box<Change>),
     Farewell(Farewell),
+    Hook(Hook),
     StartClients,
     EndClients(std_mpsc::SyncSender<bool>),
     Disarm(std_mpsc::SyncSender<()>),
@@ -169,6 +171,14 @@ impl Actuator {
     /// See [`SubmitError`]; the guard keeps what it has then.
     pub fn leave_farewell(&self, farewell: Farewell) -> Result<(), SubmitError> {
         self.order(Order::Farewell(farewell))
+    }
+
+    /// Tells scripts of an event, without waiting for them: one after the other.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; no script hears of it then.
+    pub fn run_hook(&self, hook: Hook) -> Result<(), SubmitError> {
+        self.order(Order::Hook(hook))
     }
 
     /// Starts the programs that run beside the node ([`ActuatorConfig::clients`]), and keeps them running. Never blocks.
@@ -297,6 +307,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
     let Prepared { config, mut tools, keeper, claims } = prepared;
     let mut claims = Claims(claims);
     let (mut workers, mut defences) = (JoinSet::new(), JoinSet::new());
+    let mut hooks = HookQueue::new(&tools);
     let mut queues = BTreeMap::new();
     for (index, spec) in config.groups.iter().enumerate() {
         queues.insert(index, employ(index, spec.clone(), &tools, &mut workers));
@@ -316,6 +327,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         match order {
             Order::Job(job) => assign(job, &queues, &tools.report),
             Order::Farewell(farewell) => tools.agents.bequeath(Bequest::Farewell(farewell)),
+            Order::Hook(hook) => hooks.take(hook, &tools.report),
             Order::StartClients => tools.agents.bequeath(Bequest::Clients(true)),
             Order::EndClients(done) => {
                 let agents = tools.agents.clone();
@@ -339,7 +351,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         }
         while workers.try_join_next().is_some() {}
     }
-    drop((queues, tools, defences));
+    drop((queues, tools, defences, hooks));
     while workers.join_next().await.is_some() {}
     if let Some(keeper) = keeper {
         let _ = keeper.await;

@@ -120,7 +120,12 @@ impl Agents {
         }
     }
 
-    fn config(&self) -> Rc<ActuatorConfig> {
+    /// A run of something else than a resource script; not repeated.
+    pub(crate) async fn run_once(&self, run: Run) -> Outcome {
+        self.runner.run(run).await
+    }
+
+    pub(crate) fn config(&self) -> Rc<ActuatorConfig> {
         Rc::clone(&self.config.borrow())
     }
 

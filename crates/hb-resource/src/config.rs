@@ -38,6 +38,8 @@ pub struct ActuatorConfig {
     pub stop_retries: Option<u32>,
     /// Pause before a failed `stop` is repeated. Default [`STOP_PAUSE`].
     pub stop_pause: Duration,
+    /// The directory of `harc` and `rc.d`, whose scripts hear of events; `None`: there are no hooks.
+    pub hook_dir: Option<PathBuf>,
     /// Programs that run beside the node, from [`Actuator::start_clients`](crate::Actuator::start_clients) on.
     pub clients: Vec<ClientSpec>,
     /// A directory with a working directory for the programs of each user, named as the user; `/` where there is none.
@@ -90,6 +92,7 @@ impl ActuatorConfig {
             kill_grace: KILL_GRACE,
             stop_retries: Some(STOP_RETRIES),
             stop_pause: STOP_PAUSE,
+            hook_dir: None,
             clients: Vec::new(),
             client_dirs: PathBuf::from("/"),
             guard_command: Vec::new(),

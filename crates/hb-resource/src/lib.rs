@@ -19,6 +19,7 @@ mod cleanup;
 mod config;
 mod group;
 pub mod guard;
+mod hook;
 pub mod lease;
 mod neighbour;
 mod netlink;
@@ -43,6 +44,7 @@ pub use config::{
 };
 pub use guard::protocol::ProtocolError;
 pub use guard::will::{Farewell, Route};
+pub use hook::Hook;
 pub use netlink::ADDRESS_MARK;
 pub use ocf::OcfSpec;
 pub use report::{Failure, Level, Report};

@@ -13,7 +13,7 @@ use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::heart::{Change, FromHeart, HeartStatus, MemberChange, ToHeart};
+use crate::heart::{Change, FromHeart, HeartStatus, MemberChange, ToHeart, Told};
 use crate::mailbox::Mailbox;
 
 /// The heart did not take or answer it in time.
@@ -26,6 +26,8 @@ pub(crate) struct Busy;
 pub(crate) enum Errand {
     /// Those that run beside the node shall run from now on.
     StartClients,
+    /// Scripts of `rc.d` shall hear of this.
+    Hook(Told),
 }
 
 /// Sees to an errand, without waiting.
@@ -91,6 +93,7 @@ impl Desk {
                         // Its thread ends with us.
                         let _ = self.epochs.send(number);
                     }
+                    FromHeart::Hook(told) => (self.errand)(Errand::Hook(told)),
                     FromHeart::CommunicationUp => (self.errand)(Errand::StartClients),
                     FromHeart::Members(members) => (self.keep)(&members),
                     FromHeart::Discarded(parts) => drop(parts),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hb_engine::{Command, JobId, Membership, Outcome, Snapshot};
 
 use super::change::{Change, Discarded};
+use super::hooks::Told;
 use super::lease::LeaseCounts;
 use super::watchdog::WatchdogState;
 
@@ -58,6 +59,8 @@ pub(crate) enum FromHeart {
     Epoch(u64),
     /// Every node was heard or declared dead.
     CommunicationUp,
+    /// An event for scripts.
+    Hook(Told),
     /// What the host cache files should say from now on.
     Members(Box<Membership>),
     /// No longer needed.

@@ -114,6 +114,15 @@ impl<P: Port> Heart<P> {
         self.answers.push_back(FromHeart::Members(Box::new(self.engine.membership())));
     }
 
+    /// What finds no room is lost: scripts must not fill the heart's memory.
+    fn tell_scripts(&mut self, event: &Event) {
+        if let Some(told) = self.hooks.tell(event, self.voice.names())
+            && self.answers.len() < MOST_ANSWERS
+        {
+            self.answers.push_back(FromHeart::Hook(told));
+        }
+    }
+
     fn perform_report(&mut self, now: Now, event: &Event) {
         if matches!(event, Event::NodeAdded { .. }) {
             self.voice.rename(super::node_names(&self.engine));
@@ -124,6 +133,7 @@ impl<P: Port> Heart<P> {
         if *event == Event::CommunicationUp {
             self.answers.push_back(FromHeart::CommunicationUp);
         }
+        self.tell_scripts(event);
         self.voice.event(now.tick, event);
         if let Event::WokeLate { by } = event {
             self.machine.explain(now.tick, *by);
@@ -158,3 +168,6 @@ impl<P: Port> Wire<P> {
         }
     }
 }
+
+/// Answers that may wait for the front before events for scripts are left out.
+const MOST_ANSWERS: usize = 64;

@@ -38,6 +38,11 @@ impl Voice {
         self.log_refused = log_refused;
     }
 
+    /// Names of what events are about.
+    pub(super) const fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Nodes came.
     pub(super) fn rename(&mut self, nodes: Vec<String>) {
         self.names.nodes = nodes;

@@ -36,6 +36,10 @@ mod frozen;
 #[cfg(test)]
 mod holdings;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
+mod howto;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod legacy;

@@ -1,0 +1,210 @@
+//! Hooks: scripts of `rc.d` that are told what happens in the cluster (failover.md 5), by `harc` where there is one.
+//!
+//! One at a time, in the order of the events, each with a time limit; what finds no room in the queue is lost and counted.
+//! Nobody waits for a hook, and its exit code means nothing. The scripts that come with Heartbeat do by these events what
+//! is done natively here; a script of such a name that speaks of Heartbeat's own tools is therefore not run.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Access, access};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::agent::Agents;
+use crate::group::Tools;
+use crate::guard::client::Outcome;
+use crate::guard::protocol::{Ending, Run};
+use crate::report::{Level, Reporter};
+
+/// An event that a script shall hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// The type of the event, which names the script. Anything but letters, digits, `-` and `_` names none.
+    pub kind: String,
+    /// Variables beside those of all scripts.
+    pub variables: Vec<(OsString, OsString)>,
+}
+
+/// What is known of a hook's script before it is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Script {
+    Absent,
+    /// It does by Heartbeat's tools what is done natively here.
+    Native,
+    Own {
+        by_harc: bool,
+    },
+}
+
+/// The way to the task that runs hooks. Dropped: what waits is not run any more; one that runs comes to its end or limit.
+pub(crate) struct HookQueue {
+    queue: mpsc::Sender<Hook>,
+    task: JoinHandle<()>,
+    /// Lost since the last one that found room.
+    lost: u64,
+}
+
+impl HookQueue {
+    pub(crate) fn new(tools: &Tools) -> Self {
+        let (queue, inbox) = mpsc::channel(HOOKS);
+        let task = tokio::task::spawn_local(work(inbox, tools.agents.clone(), tools.report.clone()));
+        Self { queue, task, lost: 0 }
+    }
+
+    /// Never waits.
+    pub(crate) fn take(&mut self, hook: Hook, report: &Reporter) {
+        if self.queue.try_send(hook).is_err() {
+            self.lost += 1;
+            if self.lost == 1 {
+                report
+                    .note(Level::Warning, format!("{HOOKS} hooks wait: those of further events are not run"));
+            }
+        } else if self.lost > 0 {
+            report.note(
+                Level::Warning,
+                format!("Hooks of {} events were not run", std::mem::take(&mut self.lost)),
+            );
+        }
+    }
+}
+
+impl Drop for HookQueue {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Runs the hooks that come in, until nobody sends any.
+async fn work(mut hooks: mpsc::Receiver<Hook>, agents: Agents, report: Reporter) {
+    let mut told = Vec::new();
+    while let Some(hook) = hooks.recv().await {
+        let Some(directory) = agents.config().hook_dir.clone() else { continue };
+        let kind = hook.kind.clone();
+        // On a thread of its own, because a dead disk may hold it for ever.
+        let looked = tokio::task::spawn_blocking(move || look(&directory, &kind)).await;
+        match looked.unwrap_or(Script::Absent) {
+            Script::Absent => {}
+            Script::Native => {
+                if !told.contains(&hook.kind) {
+                    let text = format!("rc.d/{} is not run: hb does itself what it does", hook.kind);
+                    report.note(Level::Info, text);
+                    told.push(hook.kind);
+                }
+            }
+            Script::Own { by_harc } => run(hook, by_harc, &agents, &report).await,
+        }
+    }
+}
+
+/// The script of that kind. The file is named in lower case; `NS_st` needs one of the original spelling too.
+fn look(directory: &Path, kind: &str) -> Script {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if kind.is_empty() || !kind.bytes().all(is_name) {
+        return Script::Absent;
+    }
+    let is_script = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let path = rc_d(directory).join(kind.to_ascii_lowercase());
+    if !is_script(&path) || !rc_d(directory).join(kind).exists() {
+        return Script::Absent;
+    }
+    if NATIVE.contains(&kind) && speaks_of_tools(&path) {
+        return Script::Native;
+    }
+    Script::Own { by_harc: is_script(&directory.join(HARC)) }
+}
+
+/// Also what cannot be read is taken for one that does: a group must not be started twice.
+fn speaks_of_tools(path: &Path) -> bool {
+    let Ok(text) = std::fs::read(path) else { return true };
+    TOOLS.iter().any(|tool| text.windows(tool.len()).any(|window| window == tool.as_bytes()))
+}
+
+async fn run(hook: Hook, by_harc: bool, agents: &Agents, report: &Reporter) {
+    let config = agents.config();
+    let Some(directory) = &config.hook_dir else { return };
+    let kind = hook.kind.to_ascii_lowercase();
+    report.note(Level::Info, format!("Running {} {kind}", rc_d(directory).join(&kind).display()));
+    let run = Run {
+        // Given by the guard's keeper.
+        id: 0,
+        name: if by_harc { HARC.to_owned() } else { kind.clone() },
+        directories: vec![if by_harc { directory.clone() } else { rc_d(directory) }],
+        arguments: vec![kind.clone()],
+        environment: config.environment.iter().cloned().chain(hook.variables).collect(),
+        working_dir: config.working_dir.clone(),
+        limit: HOOK_LIMIT,
+        grace: config.kill_grace,
+    };
+    match agents.run_once(run).await {
+        Outcome::Ended { ending: Ending::Exit(0), output, errors } => {
+            tracing::debug!(kind, output = output.text, errors = errors.text, "hook ended");
+        }
+        Outcome::Ended { ending, errors, .. } => {
+            let said = errors.text.lines().next().unwrap_or_default().replace(char::is_control, " ");
+            report.note(Level::Warning, format!("The hook {kind} ended with {ending:?}: {said}"));
+        }
+        Outcome::Lost(why) => report.note(Level::Warning, format!("The hook {kind} was cut off: {why}")),
+        Outcome::Refused(why) => {
+            report.note(Level::Warning, format!("The hook {kind} cannot be run: {why}"));
+        }
+    }
+}
+
+fn rc_d(directory: &Path) -> PathBuf {
+    directory.join("rc.d")
+}
+
+const HARC: &str = "harc";
+
+/// Kinds of events on which hb acts itself.
+const NATIVE: [&str; 5] = ["status", "ask_resources", "hb_takeover", "ip-request", "ip-request-resp"];
+
+/// What a script of Heartbeat's own calls, directly or by its library, to start, stop or move groups.
+const TOOLS: [&str; 7] = [
+    "mach_down",
+    "ResourceManager",
+    "req_resource",
+    "hb_standby",
+    "hb_takeover",
+    "ha_clustermsg",
+    "hb_giveup",
+];
+
+/// Hooks that may wait; what comes then is lost.
+const HOOKS: usize = 64;
+
+/// Longest run of a hook.
+const HOOK_LIMIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_scripts::Scripts;
+
+    #[test]
+    fn only_scripts_that_do_nothing_of_ours_are_run() {
+        let scripts = Scripts::new();
+        let seen = |kind: &str| look(scripts.dir(), kind);
+        assert_eq!(seen("status"), Script::Absent);
+        scripts.write("rc.d/status", "echo $HA_src >>DIR/log");
+        assert_eq!(seen("status"), Script::Own { by_harc: false });
+        scripts.write("harc", "exec DIR/rc.d/$1 $1");
+        assert_eq!(seen("status"), Script::Own { by_harc: true });
+        scripts.write("rc.d/status", "[ $HA_st = dead ] && $HA_NOARCHBIN/mach_down $HA_src");
+        assert_eq!(seen("status"), Script::Native);
+        // Of events that are nobody's but the script's, it may do what it likes.
+        scripts.write("rc.d/stonith", "hb_standby all");
+        assert_eq!(seen("stonith"), Script::Own { by_harc: true });
+        scripts.write_with_mode("rc.d/ifstat", "#!/bin/sh\n", 0o644);
+        assert_eq!(seen("ifstat"), Script::Absent);
+        scripts.write("rc.d/ns_st", "true");
+        assert_eq!(seen("NS_st"), Script::Absent);
+        scripts.write("rc.d/NS_st", "true");
+        assert_eq!(seen("NS_st"), Script::Own { by_harc: true });
+        for hostile in ["", ".", "..", "../harc", "a/b", ".status", "a b", "a\0b", "é"] {
+            assert_eq!(seen(hostile), Script::Absent, "{hostile:?}");
+        }
+    }
+}
