@@ -48,8 +48,12 @@ pub(crate) struct HookQueue {
 
 impl HookQueue {
     pub(crate) fn new(tools: &Tools) -> Self {
+        Self::with_limit(tools.agents.clone(), tools.report.clone(), HOOK_LIMIT)
+    }
+
+    fn with_limit(agents: Agents, report: Reporter, limit: Duration) -> Self {
         let (queue, inbox) = mpsc::channel(HOOKS);
-        let task = tokio::task::spawn_local(work(inbox, tools.agents.clone(), tools.report.clone()));
+        let task = tokio::task::spawn_local(work(inbox, agents, report, limit));
         Self { queue, task, lost: 0 }
     }
 
@@ -77,7 +81,7 @@ impl Drop for HookQueue {
 }
 
 /// Runs the hooks that come in, until nobody sends any.
-async fn work(mut hooks: mpsc::Receiver<Hook>, agents: Agents, report: Reporter) {
+async fn work(mut hooks: mpsc::Receiver<Hook>, agents: Agents, report: Reporter, limit: Duration) {
     let mut told = Vec::new();
     while let Some(hook) = hooks.recv().await {
         let Some(directory) = agents.config().hook_dir.clone() else { continue };
@@ -93,7 +97,7 @@ async fn work(mut hooks: mpsc::Receiver<Hook>, agents: Agents, report: Reporter)
                     told.push(hook.kind);
                 }
             }
-            Script::Own { by_harc } => run(hook, by_harc, &agents, &report).await,
+            Script::Own { by_harc } => run(hook, by_harc, limit, &agents, &report).await,
         }
     }
 }
@@ -121,7 +125,7 @@ fn speaks_of_tools(path: &Path) -> bool {
     TOOLS.iter().any(|tool| text.windows(tool.len()).any(|window| window == tool.as_bytes()))
 }
 
-async fn run(hook: Hook, by_harc: bool, agents: &Agents, report: &Reporter) {
+async fn run(hook: Hook, by_harc: bool, limit: Duration, agents: &Agents, report: &Reporter) {
     let config = agents.config();
     let Some(directory) = &config.hook_dir else { return };
     let kind = hook.kind.to_ascii_lowercase();
@@ -132,13 +136,13 @@ async fn run(hook: Hook, by_harc: bool, agents: &Agents, report: &Reporter) {
         name: if by_harc { HARC.to_owned() } else { kind.clone() },
         directories: vec![if by_harc { directory.clone() } else { rc_d(directory) }],
         arguments: vec![kind.clone()],
-        environment: config.environment.iter().cloned().chain(hook.variables).collect(),
+        environment: environment(&config.environment, hook.variables),
         working_dir: config.working_dir.clone(),
-        limit: HOOK_LIMIT,
+        limit,
         grace: config.kill_grace,
     };
     match agents.run_once(run).await {
-        Outcome::Ended { ending: Ending::Exit(0), output, errors } => {
+        Outcome::Ended { ending: Ending::Exit(0), output, errors, .. } => {
             tracing::debug!(kind, output = output.text, errors = errors.text, "hook ended");
         }
         Outcome::Ended { ending, errors, .. } => {
@@ -150,6 +154,15 @@ async fn run(hook: Hook, by_harc: bool, agents: &Agents, report: &Reporter) {
             report.note(Level::Warning, format!("The hook {kind} cannot be run: {why}"));
         }
     }
+}
+
+/// What a message says replaces nothing that this node has set: scripts read code from where `HA_FUNCS` points.
+fn environment(
+    own: &[(OsString, OsString)],
+    of_event: Vec<(OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let is_new = |(name, _): &(OsString, OsString)| own.iter().all(|(set, _)| set != name);
+    own.iter().cloned().chain(of_event.into_iter().filter(is_new)).collect()
 }
 
 fn rc_d(directory: &Path) -> PathBuf {
@@ -179,32 +192,4 @@ const HOOKS: usize = 64;
 const HOOK_LIMIT: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::test_scripts::Scripts;
-
-    #[test]
-    fn only_scripts_that_do_nothing_of_ours_are_run() {
-        let scripts = Scripts::new();
-        let seen = |kind: &str| look(scripts.dir(), kind);
-        assert_eq!(seen("status"), Script::Absent);
-        scripts.write("rc.d/status", "echo $HA_src >>DIR/log");
-        assert_eq!(seen("status"), Script::Own { by_harc: false });
-        scripts.write("harc", "exec DIR/rc.d/$1 $1");
-        assert_eq!(seen("status"), Script::Own { by_harc: true });
-        scripts.write("rc.d/status", "[ $HA_st = dead ] && $HA_NOARCHBIN/mach_down $HA_src");
-        assert_eq!(seen("status"), Script::Native);
-        // Of events that are nobody's but the script's, it may do what it likes.
-        scripts.write("rc.d/stonith", "hb_standby all");
-        assert_eq!(seen("stonith"), Script::Own { by_harc: true });
-        scripts.write_with_mode("rc.d/ifstat", "#!/bin/sh\n", 0o644);
-        assert_eq!(seen("ifstat"), Script::Absent);
-        scripts.write("rc.d/ns_st", "true");
-        assert_eq!(seen("NS_st"), Script::Absent);
-        scripts.write("rc.d/NS_st", "true");
-        assert_eq!(seen("NS_st"), Script::Own { by_harc: true });
-        for hostile in ["", ".", "..", "../harc", "a/b", ".status", "a b", "a\0b", "é"] {
-            assert_eq!(seen(hostile), Script::Absent, "{hostile:?}");
-        }
-    }
-}
+mod tests;

@@ -110,7 +110,9 @@ fn text_fields(message: &Message) -> Vec<(String, String)> {
     let text = |field: &hb_wire::Field| {
         let name = std::str::from_utf8(&field.name).ok().filter(|name| is_name(name))?;
         let Value::Text(bytes) = &field.value else { return None };
-        let value = std::str::from_utf8(bytes).ok().filter(|value| value.len() <= LONGEST)?;
+        let value = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|value| value.len() <= LONGEST && !value.contains('\0'))?;
         Some((name.to_owned(), value.to_owned()))
     };
     message.fields().iter().filter_map(text).take(MOST).collect()
