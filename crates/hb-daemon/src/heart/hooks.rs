@@ -46,6 +46,7 @@ impl Hooks {
     }
 
     /// What scripts hear of this event.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a new event is told to scripts only on purpose")]
     pub(super) fn tell(&mut self, event: &Event, names: &Names) -> Option<Told> {
         let node = |who: &NodeId| names.node(*who).to_owned();
         let link = |on: &LinkId| names.link(*on).to_owned();
