@@ -277,54 +277,6 @@ fn where_no_arp_is_spoken_nothing_is_announced() {
     });
 }
 
-/// The way of a takeover inside of this crate: job submitted, address up, first frame seen by the neighbour. How long
-/// that takes depends on machine and load, so it is compared with what a test thread needs at the same time for the
-/// two requests that are the least anybody can do: look the interface up, add the address.
-#[test]
-fn a_takeover_costs_little_more_than_its_requests_to_the_kernel() {
-    in_own_network("a_takeover_costs_little_more_than_its_requests_to_the_kernel", |network| {
-        network.veth("e0", "p0");
-        network.add_address("e0", "10.79.0.1/24");
-        let listener = network.listen("p0");
-        let mut config = ActuatorConfig::new(groups(&[&["10.79.0.100/24/e0"], &["10.79.0.101"]]));
-        // Refused in a user namespace; with `unshare --net` alone, as root, this measures what the daemon does.
-        config.realtime_priority = Some(1);
-        let mut node = Recorder::start(config);
-        for (group, form) in [(0, "interface given"), (1, "interface found by route")] {
-            let (mut bare, mut announced, mut done) = (Vec::new(), Vec::new(), Vec::new());
-            for _ in 0..200 {
-                let begun = Instant::now();
-                network.add_address("e0", "10.79.0.200/24");
-                bare.push(begun.elapsed());
-                network.remove_address("10.79.0.200");
-                let begun = Instant::now();
-                node.submit(JobAction::Start(group));
-                let (_, at) = listener.next(Duration::from_secs(10)).expect("an announcement");
-                announced.push(at - begun);
-                node.next_done().1.unwrap();
-                done.push(begun.elapsed());
-                node.perform(JobAction::Stop(group)).unwrap();
-                while listener.next(Duration::ZERO).is_some() {}
-            }
-            for times in [&mut bare, &mut announced, &mut done] {
-                times.sort();
-            }
-            println!(
-                "measured, {form}: first ARP after {:?} best decile, {:?} median, {:?} p99; job done after {:?} median; \
-                 bare requests {:?} best decile, {:?} median",
-                announced[20], announced[100], announced[198], done[100], bare[20], bare[100]
-            );
-            assert!(
-                announced[20] < bare[20] * 5,
-                "{:?} where the bare requests need {:?}",
-                announced[20],
-                bare[20]
-            );
-        }
-        node.finish();
-    });
-}
-
 #[test]
 fn groups_come_while_others_are_held_and_numbers_are_used_again() {
     in_own_network("groups_come_while_others_are_held_and_numbers_are_used_again", |network| {

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hb_config::{Host, Medium, RealHost, load};
 
@@ -123,12 +123,19 @@ fn questions_to_the_machine_are_cheap() {
     ] {
         let text: String = (1..=count).map(|number| line.replace('N', &number.to_string()) + "\n").collect();
         files(&scratch, &text);
-        let started = Instant::now();
+        let started = processor_time();
         let _ = load(&scratch.0, &RealHost).render(false);
-        let took = started.elapsed();
+        let took = processor_time() - started;
         if std::env::var_os("SHOW_TIMES").is_some() {
             println!("{took:8.1?} {line}");
         }
         assert!(took < Duration::from_secs(1), "{line}: {took:?}");
     }
+}
+
+/// What this thread has used: the time on the wall also depends on what else the machine does.
+fn processor_time() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanos.unwrap())
 }

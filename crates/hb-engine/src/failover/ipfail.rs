@@ -177,10 +177,11 @@ impl Engine {
         } else if !takes && !foreign {
             ipfail.has_taken = false;
         }
+        let has_taken = ipfail.has_taken;
         let wanted = counts.and_then(|(ours, theirs)| {
-            let gives_back = self.config.failback == Failback::On && ipfail.has_taken && foreign;
+            let gives_back = self.config.failback == Failback::On && has_taken && foreign;
             if ours < theirs {
-                (!self.failover.hold.is_empty()).then_some(Move::Away)
+                (!self.failover.hold.is_empty() || self.has_borrowed()).then_some(Move::Away)
             } else {
                 (ours == theirs && gives_back).then_some(Move::Back)
             }
@@ -208,10 +209,16 @@ impl Engine {
         ipfail.due = None;
         ipfail.last_move = Some(now);
         ipfail.pause = (ipfail.pause * GROWTH).min(LONGEST_PAUSE);
-        self.begin_standby(match wanted {
+        let set = match wanted {
             Move::Away => HoldSet::ALL,
             Move::Back => HoldSet::FOREIGN,
-        });
+        };
+        if wanted == Move::Away {
+            self.return_borrowed();
+        }
+        if !self.failover.hold.is_empty() {
+            self.begin_standby(set);
+        }
     }
 
     /// 3.0.6's ipfail ends itself with `auto_failback legacy`.

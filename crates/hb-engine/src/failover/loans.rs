@@ -335,6 +335,25 @@ impl Engine {
         }
     }
 
+    /// Whether groups are here whose set the other node holds.
+    pub(crate) fn has_borrowed(&self) -> bool {
+        self.borrowed().next().is_some()
+    }
+
+    /// The holder of their sets shall take them all.
+    pub(crate) fn return_borrowed(&mut self) {
+        for id in self.borrowed().collect::<Vec<_>>() {
+            self.ask_for_move(id, false);
+        }
+    }
+
+    fn borrowed(&self) -> impl Iterator<Item = GroupId> {
+        let hold = self.failover.hold;
+        let borrowed =
+            self.failover.groups.views().filter(move |view| view.wanted && !hold.contains(view.set));
+        borrowed.map(|view| view.id)
+    }
+
     /// Whether something is here that the other node has recalled.
     pub(crate) fn has_recalled(&self) -> bool {
         let hold = self.failover.hold;

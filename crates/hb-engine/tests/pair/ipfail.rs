@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hb_engine::{Command, Event, Failback, HoldSet, PingConfig};
+use hb_engine::{Command, Event, Failback, GroupId, HoldSet, PingConfig};
 
 use crate::lab::{A, B, Lab};
 use crate::{SECOND, millis};
@@ -56,6 +56,25 @@ fn who_loses_a_member_gives_everything_away() {
         assert!(lab.saw(A, |event| *event == Event::PingsDiffer { ours: 1, theirs: 2 }));
         assert!(lab.saw(B, |event| *event == Event::PingsDiffer { ours: 2, theirs: 1 }));
         nothing_moves(&mut lab, 60 * SECOND, &[], &[0, 1]);
+    }
+}
+
+/// Also when nothing of its own is there.
+#[test]
+fn who_loses_a_member_gives_back_what_it_has_borrowed() {
+    for own in [true, false] {
+        let mut lab = both_up(Failback::Off);
+        if !own {
+            lab.command(B, Command::Standby(HoldSet::ALL));
+            lab.until(SECOND, |lab| lab.holds(A, &[0, 1]) && lab.settled());
+        }
+        lab.command(A, Command::Move { group: GroupId(0), here: false });
+        let there: &[u16] = if own { &[0, 1] } else { &[0] };
+        lab.until(SECOND, |lab| lab.holds(B, there) && lab.settled());
+        lab.hosts[B].reaches[0] = false;
+        let took = lab.until(3 * SECOND, |lab| lab.holds(A, &[0, 1]) && lab.settled());
+        assert!(took > SECOND && took < millis(1900), "{took:?}");
+        nothing_moves(&mut lab, 60 * SECOND, &[0, 1], &[]);
     }
 }
 

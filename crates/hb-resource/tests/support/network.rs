@@ -21,20 +21,29 @@ pub(crate) fn in_own_network(name: &str, test: impl FnOnce(&Network)) {
     if std::env::var_os(INSIDE).is_some() {
         return test(&Network::new());
     }
+    let stdout = again(name, &["--exact", name, "--nocapture", "--test-threads=1"]);
+    assert!(stdout.contains("1 passed"), "no test is called {name}:\n{stdout}");
+}
+
+/// Runs `bench`, which is all that this program does, in namespaces of its own.
+pub(crate) fn alone_in_own_network(bench: impl FnOnce(&Network)) {
+    if std::env::var_os(INSIDE).is_some() {
+        return bench(&Network::new());
+    }
+    print!("{}", again("it", &[]));
+}
+
+fn again(name: &str, arguments: &[&str]) -> String {
     let output = Command::new("unshare")
         .args(["--map-root-user", "--net", "--"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .args(arguments)
         .env(INSIDE, "1")
         .output()
         .expect("unshare (package util-linux) runs");
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name} failed in its namespaces:\n{stdout}{stderr}");
-    assert!(stdout.contains("1 passed"), "no test is called {name}:\n{stdout}");
-    // Measurements are of interest when all is well, too.
-    let measured =
-        stdout.lines().filter_map(|line| line.find("measured, ").and_then(|start| line.get(start..)));
-    measured.for_each(|line| println!("{line}"));
+    stdout.into_owned()
 }
 
 /// The network of a test.
@@ -180,7 +189,7 @@ impl Network {
                 match attribute {
                     AddressAttribute::Local(IpAddr::V4(address)) => local = Some(*address),
                     AddressAttribute::Broadcast(address) => broadcast = address.to_string(),
-                    AddressAttribute::Label(text) => label = text.clone(),
+                    AddressAttribute::Label(text) => label.clone_from(text),
                     AddressAttribute::Protocol(AddressProtocol::Other(number)) => origin = Some(*number),
                     _ => {}
                 }
