@@ -26,6 +26,8 @@ pub(crate) struct PppTalk {
     told_down: bool,
     /// Packets that were longer than the other end takes.
     refused: Refused,
+    /// The newest status that came while the link was down, and when: what is said as soon as it is up.
+    unsaid: Option<(Instant, Vec<u8>)>,
     /// With the NUL; kept to spare allocations.
     datagram: Vec<u8>,
 }
@@ -40,6 +42,7 @@ impl PppTalk {
             down_since: None,
             told_down: false,
             refused: Refused::new(),
+            unsaid: None,
             datagram: Vec::new(),
         }
     }
@@ -56,7 +59,12 @@ impl PppTalk {
                 Output::Datagram(datagram) => {
                     deliver(datagram.strip_suffix(&[0]).unwrap_or(&datagram));
                 }
-                Output::Up(_) => self.down_since = None,
+                Output::Up(_) => {
+                    self.down_since = None;
+                    if let Some((_, status)) = self.unsaid.take_if(|(at, _)| now < *at + UNSAID) {
+                        self.send(&status, queue);
+                    }
+                }
                 Output::Down => {
                     self.down_since = Some(now);
                     // It was made for a link that is gone, and would be old when there is another one.
@@ -110,7 +118,11 @@ impl Talk for PppTalk {
                 }
             }
             Err(SendError::TooLong { length, limit }) => self.refused.note(length, limit),
-            Err(SendError::Down) => {}
+            Err(SendError::Down) => {
+                if status_of(packet).is_some() {
+                    self.unsaid = Some((Instant::now(), packet.to_vec()));
+                }
+            }
         }
     }
 
@@ -143,3 +155,5 @@ impl Talk for PppTalk {
 
 /// How long a link may be down before that is told: both ends may be starting.
 const GRACE: Duration = Duration::from_secs(3);
+/// A status that is older is no sign of life; the next one comes soon enough.
+const UNSAID: Duration = Duration::from_secs(1);

@@ -117,6 +117,20 @@ fn passes(from: &Medium, to: &Medium) -> bool {
 }
 
 #[test]
+fn the_newest_status_of_a_time_without_link_is_said_when_it_is_up() {
+    let mut line = Line::new("unsaid");
+    line.plug();
+    let one = Medium::open(&line.spec(0)).unwrap();
+    for packet in [&b">>>\nt=status\nst=init\n<<<\n"[..], b">>>\nt=status\nst=up\n<<<\n", b">>>\nt=other\n<<<\n"] {
+        one.try_send(packet).unwrap();
+    }
+    let two = Medium::open(&line.spec(1)).unwrap();
+    let heard = receive(&two, Duration::from_millis(900));
+    assert_eq!(heard.as_deref(), Some(&b">>>\nt=status\nst=up\n<<<\n"[..]));
+    assert_eq!(receive(&two, Duration::from_millis(100)), None);
+}
+
+#[test]
 fn packets_pass_whole_and_with_every_byte() {
     let mut line = Line::new("pass");
     line.plug();

@@ -16,6 +16,8 @@ mod healing;
 #[cfg(test)]
 mod ipfail;
 #[cfg(test)]
+mod meeting;
+#[cfg(test)]
 mod membership;
 #[cfg(test)]
 mod ping;

@@ -49,6 +49,17 @@ async fn cut_and_pulled_out() {
     scene.ends();
 }
 
+/// As the only link, from nothing: both ends agree on PPP meanwhile.
+#[tokio::test]
+async fn found_in_time() {
+    let [one, two] = [1, 2].map(lines);
+    let (keepalive, deadtime) = (Duration::from_secs(1), Duration::from_secs(8));
+    let scene = Scene::build_with(Pair::Ours, [&one, &two], keepalive, deadtime).await;
+    let _cable = Cable::plug(&scene).await;
+    scene.start(&[DEVICE]).await.is_in_time(&scene);
+    scene.ends();
+}
+
 /// One byte of a hundred is damaged, and the link is the only one.
 #[tokio::test]
 async fn noise_kills_nobody() {

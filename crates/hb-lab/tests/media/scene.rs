@@ -10,6 +10,8 @@ use hb_client::Status;
 use hb_lab::{Account, Agent, ClusterFiles, Host, HostSpec, Lab, Node, NodeProgram};
 use tokio::time::{Instant, sleep};
 
+use crate::meeting::Meeting;
+
 /// Which daemons; alpha is ours in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pair {
@@ -19,6 +21,8 @@ pub(crate) enum Pair {
 
 pub(crate) struct Scene {
     pub(crate) pair: Pair,
+    /// Of alpha.
+    pub(crate) keepalive: Duration,
     nodes: [Node; 2],
     lab: Lab,
 }
@@ -84,7 +88,8 @@ impl Scene {
                 ip(node.host(), &["-6", "address", "add", &address, "dev", interface, "nodad"]).await;
             }
         }
-        let scene = Self { pair, nodes, lab };
+        let keepalive = files[0].time("keepalive").unwrap();
+        let scene = Self { pair, keepalive, nodes, lab };
         scene
             .until("addresses can be used", async |scene| {
                 for node in &scene.nodes {
@@ -112,15 +117,14 @@ impl Scene {
         &self.nodes[1]
     }
 
-    /// Starts both, and waits until each sees the other active, and up on each of these links.
-    pub(crate) async fn start(&self, links: &[&str]) {
-        let mut begun = Instant::now();
-        for node in &self.nodes {
-            begun = Instant::now();
-            node.start().await.unwrap();
-        }
+    /// Starts one after the other, and waits until each sees the other active, and up on each of these links.
+    pub(crate) async fn start(&self, links: &[&str]) -> Meeting {
+        self.alpha().start().await.unwrap();
+        self.until("alpha runs", async |scene| matches!(account(scene.alpha()).await, Account::Ours(_))).await;
+        let (started, meeting) = tokio::join!(self.beta().start(), Meeting::watch(self));
+        started.unwrap();
         self.see_each_other(links).await;
-        println!("{:?}: both active {:?} after the second was started", self.pair, begun.elapsed());
+        meeting
     }
 
     pub(crate) async fn see_each_other(&self, links: &[&str]) {

@@ -94,7 +94,7 @@ impl Drop for Cable {
 }
 
 fn terminal() -> (OwnedFd, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     fcntl_setfl(&master, OFlags::NONBLOCK).unwrap();
@@ -175,6 +175,24 @@ impl Noise {
 }
 
 const BYTES_PER_SECOND: u128 = 1920;
+
+/// At the usual keepalive of a second, of which a line of this speed carries 1920 bytes.
+async fn found_in_time(pair: Pair) {
+    let scene = Scene::build_with(pair, [LINE; 2], Duration::from_secs(1), Duration::from_secs(8)).await;
+    let _cable = Cable::plug(&scene).await;
+    scene.start(&[DEVICE]).await.is_in_time(&scene);
+    scene.ends();
+}
+
+#[tokio::test]
+async fn found_in_time_both_ours() {
+    found_in_time(Pair::Ours).await;
+}
+
+#[tokio::test]
+async fn found_in_time_with_306() {
+    found_in_time(Pair::With306).await;
+}
 
 async fn alone(pair: Pair) {
     let (keepalive, deadtime) = (Duration::from_millis(500), Duration::from_secs(8));

@@ -23,7 +23,13 @@ macro_rules! stories {
     )+ };
 }
 
-stories![mcast, mcast6, ucast, ucast6, ucast6_link_local, all_at_once];
+stories![bcast, mcast, mcast6, ucast, ucast6, ucast6_link_local, all_at_once];
+
+async fn bcast(pair: Pair) {
+    let scene = Scene::build(pair, ["bcast eth0\n"; 2]).await;
+    scene.start(&["eth0"]).await.is_in_time(&scene);
+    scene.ends();
+}
 
 async fn mcast(pair: Pair) {
     alone_and_cut(pair, ["mcast eth0 225.0.0.1 694 1 0\n"; 2]).await;
@@ -48,19 +54,19 @@ async fn ucast6_link_local(pair: Pair) {
     for (node, address) in [(scene.alpha(), "fe80::77:1/64"), (scene.beta(), "fe80::77:2/64")] {
         crate::scene::ip(node.host(), &["-6", "address", "add", address, "dev", "eth0", "nodad"]).await;
     }
-    scene.start(&["eth0"]).await;
+    scene.start(&["eth0"]).await.is_in_time(&scene);
     scene.ends();
 }
 
 /// The medium on `eth0` as the only one, then beside a broadcast on `eth1`: each is cut while the other carries on.
 async fn alone_and_cut(pair: Pair, media: [&str; 2]) {
     let scene = Scene::build(pair, media).await;
-    scene.start(&["eth0"]).await;
+    scene.start(&["eth0"]).await.is_in_time(&scene);
     scene.ends();
 
     let both = media.map(|line| format!("{line}bcast eth1\n"));
     let scene = Scene::build(pair, both.each_ref().map(String::as_str)).await;
-    scene.start(&["eth0", "eth1"]).await;
+    scene.start(&["eth0", "eth1"]).await.is_in_time(&scene);
     for (network, link, other) in [(FRONT, "eth0", "eth1"), (BACK, "eth1", "eth0")] {
         cut_and_heal(&scene, network, link, other).await;
     }
@@ -90,7 +96,7 @@ async fn all_at_once(pair: Pair) {
     };
     let (alpha, beta) = (media("2"), media("1"));
     let scene = Scene::build(pair, [&alpha, &beta]).await;
-    scene.start(&["eth0", "eth1"]).await;
+    scene.start(&["eth0", "eth1"]).await.is_in_time(&scene);
     let status = scene.status().await;
     let kinds: Vec<_> = status.media.iter().map(|medium| medium.kind.as_str()).collect();
     assert_eq!(kinds, ["bcast", "mcast", "mcast6", "bcast", "ucast", "ucast6"]);
