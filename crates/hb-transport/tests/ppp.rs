@@ -121,7 +121,9 @@ fn the_newest_status_of_a_time_without_link_is_said_when_it_is_up() {
     let mut line = Line::new("unsaid");
     line.plug();
     let one = Medium::open(&line.spec(0)).unwrap();
-    for packet in [&b">>>\nt=status\nst=init\n<<<\n"[..], b">>>\nt=status\nst=up\n<<<\n", b">>>\nt=other\n<<<\n"] {
+    for packet in
+        [&b">>>\nt=status\nst=init\n<<<\n"[..], b">>>\nt=status\nst=up\n<<<\n", b">>>\nt=other\n<<<\n"]
+    {
         one.try_send(packet).unwrap();
     }
     let two = Medium::open(&line.spec(1)).unwrap();

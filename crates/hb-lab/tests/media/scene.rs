@@ -120,7 +120,8 @@ impl Scene {
     /// Starts one after the other, and waits until each sees the other active, and up on each of these links.
     pub(crate) async fn start(&self, links: &[&str]) -> Meeting {
         self.alpha().start().await.unwrap();
-        self.until("alpha runs", async |scene| matches!(account(scene.alpha()).await, Account::Ours(_))).await;
+        self.until("alpha runs", async |scene| matches!(account(scene.alpha()).await, Account::Ours(_)))
+            .await;
         let (started, meeting) = tokio::join!(self.beta().start(), Meeting::watch(self));
         started.unwrap();
         self.see_each_other(links).await;
