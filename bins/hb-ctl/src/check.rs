@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use hb_config::{LoadOptions, RealHost, protection};
+use hb_config::{LoadOptions, RealHost, datadisk, protection};
 
 use crate::Done;
 use crate::arguments::{Check, Format};
@@ -17,6 +17,11 @@ pub(crate) fn check(arguments: &Check) -> Done {
             print(&loaded.render(std::io::stdout().is_terminal()))?;
             for line in loaded.config.iter().flat_map(protection) {
                 print(&format!("protection: {line}\n"))?;
+            }
+            if let Some(line) =
+                loaded.config.as_ref().and_then(|config| datadisk(config, &arguments.dir, &RealHost))
+            {
+                print(&format!("datadisk: {line}\n"))?;
             }
         }
         Format::Json => print(&format!("{}\n", loaded.json()))?,

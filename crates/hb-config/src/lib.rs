@@ -7,6 +7,7 @@
 //!   [`Code::explain`]
 //! - [`convert()`]: old spellings of ha.cf to present ones
 //! - [`hb_toml_example`], [`hb_toml_page`]: documents about hb.toml, made from its table of keys
+//! - [`datadisk()`]: which agent of DRBD this machine has for the resource of that name
 //! - [`protection()`]: what keeps a node that hangs from answering beside the other one, in words
 //!
 //! A file goes through three forms: bytes, cut into lines and words with their places as 3.0.6 cuts them; a draft of
@@ -20,6 +21,7 @@ mod authkeys;
 mod checked;
 mod code;
 mod convert;
+mod datadisk;
 mod diagnostic;
 mod explain;
 mod ha_cf;
@@ -44,6 +46,7 @@ pub use checked::{
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};
+pub use datadisk::datadisk;
 pub use diagnostic::{Counts, Diagnostic, Severity};
 pub use ha_cf::defaults;
 pub use hb_toml::{example as hb_toml_example, manual_page as hb_toml_page};

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "support/datadisk.rs"]
+mod datadisk;
 #[path = "support/recorder.rs"]
 mod recorder;
 #[path = "support/scripts.rs"]

@@ -206,7 +206,11 @@ fn check_script(reading: &mut Reading<'_>, seen: &mut Seen, mark: Mark, name: &s
             Code::UnknownScript,
             format!("the group cannot start here: no resource script {}", quoted(name.as_bytes())),
         )
-        .hint("put an executable of that name into resource.d or /etc/init.d"),
+        .hint(if name == "datadisk" {
+            "copy dist/resource.d/datadisk of hb into resource.d"
+        } else {
+            "put an executable of that name into resource.d or /etc/init.d"
+        }),
     });
 }
 

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use hb_config::{
-    Checked, Failback, LeaseBy, LoadOptions, Loaded, Medium, PingKind, Resource, ResourceKind, load,
-    load_keys, load_with, protection,
+    Checked, Failback, LeaseBy, LoadOptions, Loaded, Medium, PingKind, Resource, ResourceKind, datadisk,
+    load, load_keys, load_with, protection,
 };
 
 use super::fake_host::{DIR, FakeHost};
@@ -69,6 +69,24 @@ fn the_protection_of_each_group_is_said() {
     assert!(short.len() == 1 && short[0].starts_with("no lease (keepalive and dead time"), "{short:?}");
     assert_eq!(said("deadtime 4100ms\n", groups, &["10.81.0.20", "mail"]).len(), 3);
     assert!(said("", "", &[]).is_empty(), "nothing to protect");
+}
+
+#[test]
+fn the_agent_of_datadisk_is_said() {
+    let how_to = config("bcast eth0\n", "cc1 10.81.0.10 datadisk www\n");
+    let mut host = FakeHost::new();
+    let said = |host: &FakeHost| datadisk(&how_to, Path::new(DIR), host).unwrap();
+    assert!(said(&host).starts_with("nothing that it could work by"));
+    for program in
+        ["/usr/sbin/drbdadm", "/usr/lib/ocf/resource.d/linbit/drbd", "/etc/ha.d/resource.d/drbddisk"]
+    {
+        host.file(program, b"", 0o644);
+        assert!(!said(&host).contains(program), "it cannot be executed");
+        host.file(program, b"", 0o755);
+        assert!(said(&host).starts_with(&format!("by {program}, ")), "{}", said(&host));
+    }
+    let without = config("bcast eth0\n", "cc1 10.81.0.10 www\n");
+    assert_eq!(datadisk(&without, Path::new(DIR), &host), None);
 }
 
 #[test]

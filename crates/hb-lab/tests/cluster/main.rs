@@ -38,8 +38,6 @@ mod holdings;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
-mod howto;
-#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod legacy;

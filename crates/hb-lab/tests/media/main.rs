@@ -14,6 +14,8 @@ mod fragments;
 #[cfg(test)]
 mod healing;
 #[cfg(test)]
+mod howto;
+#[cfg(test)]
 mod ipfail;
 #[cfg(test)]
 mod meeting;
