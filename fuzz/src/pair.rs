@@ -403,6 +403,7 @@ fn config(local: usize, generation: u64, failback: Failback) -> Config {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: hb_engine::Membership::default(),
+        agents: hb_engine::AgentPolicy::default(),
     }
 }
 

@@ -238,6 +238,22 @@ pub struct AgentLimits {
     pub stop_retries: Option<u32>,
     /// Pause before a failed `stop` is repeated. Default 1 s, as 3.0.6.
     pub stop_pause: Duration,
+    /// What follows when a group cannot be stopped. Default [`StopFailed::Retry`].
+    pub stop_failed: StopFailed,
+    /// Program, by its absolute path, and arguments that are run when a group cannot be stopped; default none, but for
+    /// [`StopFailed::Reboot`] a reboot.
+    pub stop_failed_command: Vec<String>,
+}
+
+/// What follows when a group cannot be stopped (`failover.md` 2.6). The other node never gets it before it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopFailed {
+    /// It is stopped again every 30 s.
+    Retry,
+    /// It stays as it is until somebody asks again for its end.
+    Keep,
+    /// The machine is rebooted.
+    Reboot,
 }
 
 /// Which floating addresses the kernel answers for only while the heart renews a lease.
@@ -276,6 +292,8 @@ impl Default for AgentLimits {
             kill_grace: seconds(5),
             stop_retries: Some(10),
             stop_pause: seconds(1),
+            stop_failed: StopFailed::Retry,
+            stop_failed_command: Vec::new(),
         }
     }
 }

@@ -151,6 +151,8 @@ impl Reading<'_> {
                 kill_grace: agents.kill_grace.map_or(default.kill_grace, |time| time.0),
                 stop_retries: agents.stop_retries.map_or(default.stop_retries, |given| given.into_inner().0),
                 stop_pause: agents.stop_pause.map_or(default.stop_pause, |time| time.0),
+                stop_failed: agents.stop_failed.map_or(default.stop_failed, |policy| policy.0),
+                stop_failed_command: agents.stop_failed_command.map_or_else(Vec::new, |command| command.0),
             },
             native_addresses: raw.addresses.native.unwrap_or(true),
             lease: LeaseSettings {

@@ -42,7 +42,7 @@ mod wrap;
 pub use checked::{
     AddressSpec, AgentLimits, Autojoin, Checked, Client, Compression, Facility, Failback, GenerationMethod,
     Group, LeaseBy, LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind,
-    UuidFrom,
+    StopFailed, UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

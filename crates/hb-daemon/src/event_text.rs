@@ -141,6 +141,8 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
             format!("Resource group {} down mono_ns={mono_ns}", group(which)),
         ),
         Event::GroupFailed { group: which, reason } => group_failed(group(which), reason, mono_ns),
+        Event::Offering { group: which } => offering(group(which)),
+        Event::OfferRefused { group: which } => offer_refused(group(which)),
         Event::TransitionComplete { hold } => transition_complete(*hold),
         Event::StandbyBegins { giver, set } => standby_begins(node(giver), *set),
         Event::StandbyDone { giver, set } => standby_done(node(giver), *set),
@@ -325,6 +327,18 @@ fn group_failed(group: &str, reason: &str, mono_ns: u64) -> Line {
 
 fn standby_begins(giver: &str, set: HoldSet) -> Line {
     burst("standby requests", Level::Info, format!("{giver} wants to go standby [{set}]"))
+}
+
+fn offering(group: &str) -> Line {
+    let text = format!("Resource group {group} cannot be started here: the other node shall try");
+    burst("offers", Level::Warn, text)
+}
+
+fn offer_refused(group: &str) -> Line {
+    let text = format!(
+        "Resource group {group} can be started on neither node: it is tried here every 30 s, and offered again in an hour"
+    );
+    burst("offers", Level::Error, text)
 }
 
 fn standby_done(giver: &str, set: HoldSet) -> Line {

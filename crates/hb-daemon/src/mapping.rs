@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use hb_auth::InnerAuth;
 use hb_compress::Packing;
-use hb_config::{Checked, Medium, PingKind, ResourceKind};
+use hb_config::{Checked, Medium, PingKind, ResourceKind, StopFailed};
 use hb_engine::{
-    Config, Failback, GroupConfig, LinkConfig, Membership, NodeConfig, NodeId, PingConfig, Reconfiguration,
+    AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, NodeConfig, NodeId,
+    PingConfig, Reconfiguration,
 };
 use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, GroupSpec, OcfSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
@@ -102,6 +103,7 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
         files_digest: files_digest::of(checked),
         first_epoch: None,
         membership: Membership::default(),
+        agents: agent_policy(checked),
     }
 }
 
@@ -120,8 +122,18 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
         failback: config.failback,
         links: plan.links.clone(),
         groups: plan.groups.clone(),
+        agents: config.agents,
         files_digest: plan.next.digest.clone(),
     }
+}
+
+/// What follows when a group fails.
+fn agent_policy(checked: &Checked) -> AgentPolicy {
+    let failed_stop = match checked.agents.stop_failed {
+        StopFailed::Retry | StopFailed::Reboot => FailedStop::Retry,
+        StopFailed::Keep => FailedStop::Keep,
+    };
+    AgentPolicy { failed_stop }
 }
 
 /// A group for the engine.
@@ -214,6 +226,10 @@ pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
     config.kill_grace = agents.kill_grace;
     config.stop_retries = agents.stop_retries;
     config.stop_pause = agents.stop_pause;
+    config.stop_failed.clone_from(&agents.stop_failed_command);
+    if agents.stop_failed == StopFailed::Reboot && config.stop_failed.is_empty() {
+        config.stop_failed = REBOOT.map(str::to_owned).into();
+    }
 }
 
 /// Where log lines go. There is no logging daemon to hand them to: `use_logd` becomes its default, the syslog
@@ -261,6 +277,8 @@ fn node_id(checked: &Checked, name: &str) -> Option<NodeId> {
 
 /// The syslog facility `daemon`.
 const FACILITY_DAEMON: u8 = 3;
+/// At once: without a sync, which could hang, and without asking the service manager.
+const REBOOT: [&str; 2] = ["/sbin/reboot", "-nf"];
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,25 @@ pub struct Config {
     pub first_epoch: Option<u64>,
     /// What is known of nodes beside their names, and whether others may join.
     pub membership: Membership,
+    /// What follows when a group fails.
+    pub agents: AgentPolicy,
+}
+
+/// What follows when a group fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentPolicy {
+    /// Whether a group that could not be stopped is stopped again by itself.
+    pub failed_stop: FailedStop,
+}
+
+/// Whether a group that could not be stopped is stopped again by itself. The other node does not get it in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailedStop {
+    /// After 30 s, again and again.
+    #[default]
+    Retry,
+    /// Only when somebody asks for its end again.
+    Keep,
 }
 
 /// A normal node.

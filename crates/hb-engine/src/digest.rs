@@ -57,6 +57,7 @@ impl crate::failover::Failover {
             self.local_deadline,
             self.conflict_until,
             self.start_again,
+            self.offer_due,
             self.requests.verdict,
             self.requests.again,
             self.requests.sort_out.map(|(at, _)| at),

@@ -227,6 +227,7 @@ impl Engine {
         self.ask_what_was_too_much();
         self.start_again();
         self.orphans_wait_over();
+        self.offer_what_failed();
         self.watch_rules();
         if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {
             self.try_failback();
@@ -241,7 +242,10 @@ impl Engine {
             Command::Stop => self.want_stop(),
             Command::Standby(set) => self.begin_standby(set),
             Command::Takeover(set) => self.ask_takeover(set),
-            Command::Move { group, here } => self.move_group(group, here),
+            Command::Move { group, here } => {
+                self.failover.groups.forget_refusals();
+                self.move_group(group, here);
+            }
         }
     }
 

@@ -299,6 +299,16 @@ pub enum Event {
         /// Which.
         group: GroupId,
     },
+    /// warn: a group cannot be started here; the other node shall try.
+    Offering {
+        /// Which.
+        group: GroupId,
+    },
+    /// error: the other node cannot start a group either, or does not take it. It is tried here, and offered again after an hour.
+    OfferRefused {
+        /// Which.
+        group: GroupId,
+    },
     /// info: a peer released everything and stops.
     PeerShutdown {
         /// Who.

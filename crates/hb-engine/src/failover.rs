@@ -190,6 +190,8 @@ pub(crate) struct Failover {
     pub(crate) start_again: Option<Tick>,
     /// When a hand-over of groups that nobody owns is tried again with a 3.0.6 peer.
     pub(crate) orphans_again: Option<Tick>,
+    /// When it is looked whether a group that cannot be started here can be offered to the other node.
+    pub(crate) offer_due: Option<Tick>,
     pub(crate) ipfail: Ipfail,
     /// With a peer in legacy mode.
     pub(crate) requests: Requests,
@@ -238,6 +240,7 @@ impl Failover {
             ask_later: None,
             start_again: None,
             orphans_again: None,
+            offer_due: None,
             ipfail: Ipfail::new(now),
             requests: Requests::default(),
             groups: Groups::new(config),
@@ -280,6 +283,7 @@ impl Failover {
             self.start_again,
             self.ask_later,
             self.orphans_again,
+            self.offer_due,
             self.requests.again,
             self.requests.sort_out.map(|(at, _)| at),
             again,

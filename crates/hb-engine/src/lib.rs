@@ -27,7 +27,9 @@ mod snapshot;
 mod time;
 
 pub use bus::ring::Forward;
-pub use config::{Config, Failback, GroupConfig, LinkConfig, NodeConfig, PingConfig};
+pub use config::{
+    AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, NodeConfig, PingConfig,
+};
 pub use engine::Engine;
 pub use event::Event;
 pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId, PingId};

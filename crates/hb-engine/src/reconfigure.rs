@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use hb_wire::Message;
 
-use crate::config::{Failback, GroupConfig, LinkConfig};
+use crate::config::{AgentPolicy, Failback, GroupConfig, LinkConfig};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{GroupId, LinkId, NodeId};
@@ -49,6 +49,8 @@ pub struct Reconfiguration {
     /// gone. Groups that are left out are stopped where they run; their numbers may be used again when they no longer
     /// are in the snapshot.
     pub groups: Vec<GroupPlan>,
+    /// What follows when a group fails, from now on.
+    pub agents: AgentPolicy,
     /// The digest of the files.
     pub files_digest: String,
 }
@@ -95,6 +97,7 @@ impl Engine {
         self.config.warntime = new.warntime;
         self.config.initdead = new.initdead;
         self.config.max_rexmit_delay = new.max_rexmit_delay;
+        self.config.agents = new.agents;
         self.config.ttl = self.ttl_with_members(new.ttl);
         self.config.pings.deadtime = new.deadping;
         let was_on = self.ipfail_is_on();

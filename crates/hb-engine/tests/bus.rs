@@ -41,6 +41,7 @@ impl Node {
             first_epoch: None,
             pings: PingConfig::default(),
             membership: Membership::default(),
+            agents: hb_engine::AgentPolicy::default(),
             groups: Vec::new(),
         };
         let now = Tick::from_nanos(0);

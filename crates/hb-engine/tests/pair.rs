@@ -10,6 +10,8 @@ mod ipfail;
 mod lab;
 #[path = "pair/loans.rs"]
 mod loans;
+#[path = "pair/offers.rs"]
+mod offers;
 
 use std::time::Duration;
 

@@ -72,6 +72,7 @@ impl Net {
             files_digest: String::new(),
             first_epoch: None,
             membership: Membership::default(),
+            agents: hb_engine::AgentPolicy::default(),
             pings: PingConfig::default(),
         };
         self.engines[node] = Some(Engine::new(config, self.dice ^ self.generation, self.now()));

@@ -20,6 +20,7 @@ use crate::report::{Level, Reporter};
 use crate::verdict::{NOT_INSTALLED, Verdict, judge};
 
 mod command;
+mod stop_failed;
 
 pub(crate) use command::{Agent, Manner, Operation};
 

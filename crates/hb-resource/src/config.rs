@@ -44,6 +44,9 @@ pub struct ActuatorConfig {
     pub clients: Vec<ClientSpec>,
     /// A directory with a working directory for the programs of each user, named as the user; `/` where there is none.
     pub client_dirs: PathBuf,
+    /// Program, by its absolute path, and arguments that are run when a group cannot be stopped, with its key as
+    /// `HB_GROUP`; limited like a `stop`. Empty: nothing is.
+    pub stop_failed: Vec<String>,
     /// Command line that starts the guard process, program first: it must call [`crate::guard::run`]. May be empty
     /// when no group has a script.
     pub guard_command: Vec<OsString>,
@@ -95,6 +98,7 @@ impl ActuatorConfig {
             hook_dir: None,
             clients: Vec::new(),
             client_dirs: PathBuf::from("/"),
+            stop_failed: Vec::new(),
             guard_command: Vec::new(),
             guard_lock: None,
             guard_log: String::new(),

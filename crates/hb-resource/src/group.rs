@@ -127,6 +127,7 @@ impl Group {
             self.tools.agents.hold(self.number, None).await;
             return Ok(());
         }
+        self.tools.agents.stop_failed(&self.spec.key).await;
         Err(Failure { reason: failures.join("; "), residue: true })
     }
 

@@ -497,3 +497,19 @@ fn a_script_is_judged_by_the_rules_of_its_directory() {
         node.finish();
     }
 }
+
+#[test]
+fn a_group_that_cannot_be_stopped_runs_what_the_operator_wants() {
+    let scripts = Scripts::new();
+    scripts.write("www", "case $1 in stop) exit 1;; status) echo running;; esac");
+    scripts.write("reboot", "echo \"$* $HB_GROUP\" >>DIR/log; exit 4");
+    let mut config = config(&scripts, &[&["www"]]);
+    config.stop_retries = Some(0);
+    config.stop_failed = vec![scripts.path("reboot").display().to_string(), "-nf".into()];
+    let mut node = Recorder::start(config);
+    assert!(node.perform(JobAction::Stop(0)).is_err());
+    assert_eq!(log_of(&scripts), ["-nf www"]);
+    assert!(node.has_note("Critical: www cannot be stopped: running "), "{}", node.notes());
+    assert!(node.notes().contains("failed: Exit(4)"), "{}", node.notes());
+    node.finish();
+}

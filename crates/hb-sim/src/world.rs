@@ -417,6 +417,7 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         first_epoch: Some(generation * 100_000),
         pings: PingConfig::default(),
         membership: Membership::default(),
+        agents: hb_engine::AgentPolicy::default(),
         groups: setup.groups.iter().enumerate().map(group).collect(),
     }
 }

@@ -126,6 +126,7 @@ fn config(local: u16) -> Config {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: hb_engine::Membership::default(),
+        agents: hb_engine::AgentPolicy::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

@@ -45,7 +45,7 @@ const TABLES: [Table; 3] = [
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 10] = [
+pub(super) const KEYS: [Key; 12] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -87,6 +87,20 @@ pub(super) const KEYS: [Key; 10] = [
         takes: TIME,
         default: "\"1s\"",
         about: "Pause before a failed `stop` is repeated.",
+    },
+    Key {
+        table: "agents",
+        name: "stop-failed",
+        takes: "\"retry\", \"keep\" or \"reboot\" (\"fence\" will come with fencing)",
+        default: "\"retry\"",
+        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. \"retry\" stops it again every 30 s. \"keep\" leaves it as it is until somebody asks for its end again, by `hb-ctl` or by a second SIGTERM. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine.",
+    },
+    Key {
+        table: "agents",
+        name: "stop-failed-command",
+        takes: "a list of a program with its whole path and its arguments, such as [\"/sbin/reboot\", \"-nf\"]",
+        default: "[]",
+        about: "What is run each time when a group could not be stopped, with the group's name as `HB_GROUP`, for as long as a `stop` may take. With an empty list nothing is, but `/sbin/reboot -nf` if `stop-failed` is \"reboot\".",
     },
     Key {
         table: "addresses",

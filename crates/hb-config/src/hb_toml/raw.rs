@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::time::parse_time;
-use crate::checked::LeaseBy;
+use crate::checked::{LeaseBy, StopFailed};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +30,8 @@ pub(super) struct Agents {
     pub(super) kill_grace: Option<AgentTime>,
     pub(super) stop_retries: Option<Spanned<Retries>>,
     pub(super) stop_pause: Option<AgentTime>,
+    pub(super) stop_failed: Option<Policy>,
+    pub(super) stop_failed_command: Option<CommandLine>,
 }
 
 /// `[addresses]`
@@ -70,6 +72,37 @@ pub(super) struct AgentTime(pub(super) Duration);
 /// How often something is repeated; nothing: for ever.
 #[derive(Debug)]
 pub(super) struct Retries(pub(super) Option<u32>);
+
+/// What follows when a group cannot be stopped.
+#[derive(Debug)]
+pub(super) struct Policy(pub(super) StopFailed);
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "retry" => Ok(Self(StopFailed::Retry)),
+            "keep" => Ok(Self(StopFailed::Keep)),
+            "reboot" => Ok(Self(StopFailed::Reboot)),
+            other => Err(D::Error::invalid_value(Unexpected::Str(other), &"retry, keep or reboot")),
+        }
+    }
+}
+
+/// A program by its absolute path, and its arguments; may be empty.
+#[derive(Debug)]
+pub(super) struct CommandLine(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for CommandLine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<String>::deserialize(deserializer)?;
+        if words.first().is_none_or(|program| program.starts_with('/')) {
+            Ok(Self(words))
+        } else {
+            Err(D::Error::custom("a program is named by its absolute path"))
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for AgentTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -8,7 +8,7 @@ use toml::de::ValueDeserializer;
 
 use super::raw::Raw;
 use super::{HbToml, example, keys, read};
-use crate::checked::AgentLimits;
+use crate::checked::{AgentLimits, StopFailed};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::source::{FileKind, Source};
 
@@ -32,14 +32,14 @@ fn found(text: &str) -> Vec<(String, usize, usize, String)> {
 #[test]
 fn every_key_is_read() {
     let text = "[agents]\nstart-timeout = \"2min\"\nstop-timeout = \"90s\"\nstatus-timeout = \"500ms\"\nkill-grace = \"1.5s\"\n\
-                stop-retries = \"unlimited\"\nstop-pause = \"2 s\"\n[addresses]\nnative = false\n";
+                stop-retries = \"unlimited\"\nstop-pause = \"2 s\"\nstop-failed = \"keep\"\nstop-failed-command = [\"/x\", \"y\"]\n[addresses]\nnative = false\n";
     let (read, diagnostics) = read_text(text);
     assert_eq!(diagnostics, []);
     let shown = format!("{:?}", read.agents);
     assert_eq!(
         shown,
         "AgentLimits { start_timeout: 120s, stop_timeout: 90s, status_timeout: 500ms, kill_grace: 1.5s, stop_retries: None, \
-         stop_pause: 2s }"
+         stop_pause: 2s, stop_failed: Keep, stop_failed_command: [\"/x\", \"y\"] }"
     );
     assert!(!read.native_addresses);
     assert_eq!(read.stop_retries.map(|mark| mark.line), Some(6));
@@ -113,6 +113,27 @@ fn all_problems_are_found_in_one_run() {
         expected.map(|(code, line, column, hint)| (code.to_owned(), line, column, hint.to_owned()));
     assert_eq!(found(text), expected);
     assert_eq!(found("agents = 5\n")[0].3, "write its keys below a line `[agents]`");
+}
+
+#[test]
+fn a_program_is_named_by_its_whole_path() {
+    assert_eq!(
+        found("[agents]\nstop-failed-command = [\"reboot\"]\n")[0].3,
+        "for example `stop-failed-command = []`"
+    );
+    assert_eq!(found("[agents]\nstop-failed-command = \"/sbin/reboot\"\n")[0].0, "HB142");
+}
+
+#[test]
+fn a_failed_stop_has_a_policy() {
+    for (word, policy) in
+        [("retry", StopFailed::Retry), ("keep", StopFailed::Keep), ("reboot", StopFailed::Reboot)]
+    {
+        let (read, diagnostics) = read_text(&format!("[agents]\nstop-failed = \"{word}\"\n"));
+        assert_eq!((read.agents.stop_failed, diagnostics), (policy, vec![]));
+    }
+    let (_, refused) = read_text("[agents]\nstop-failed = \"fence\"\n");
+    assert!(refused[0].message.contains("will come with fencing"), "{}", refused[0].message);
 }
 
 #[test]

@@ -143,6 +143,8 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::Released { set: HoldSet::ALL },
         Event::GroupUp { group: WWW },
         Event::GroupFailed { group: WWW, reason: String::new() },
+        Event::Offering { group: WWW },
+        Event::OfferRefused { group: WWW },
         Event::TransitionComplete { hold: HoldSet::ALL },
         Event::FilesDiffer { node: CC2, theirs: String::new() },
         Event::FilesAgree { node: CC2 },

@@ -124,6 +124,7 @@ fn config() -> Config {
         first_epoch: Some(1000),
         pings: PingConfig::default(),
         membership: hb_engine::Membership::default(),
+        agents: hb_engine::AgentPolicy::default(),
         groups: vec![GroupConfig { key: "www".to_owned(), home: Some(NodeId(0)) }],
     }
 }
@@ -216,6 +217,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             failback,
             links: links.collect(),
             groups: groups.collect(),
+            agents: hb_engine::AgentPolicy::default(),
             files_digest: String::new(),
         };
         let mut change = Change {

@@ -120,9 +120,18 @@ fn scripts_are_limited_as_configured() {
         kill_grace: seconds(6),
         stop_retries: None,
         stop_pause: seconds(7),
+        stop_failed: StopFailed::Reboot,
+        stop_failed_command: vec!["/bin/fence".into()],
     };
     limit_agents(&mut config, &checked);
     let times = [config.start_timeout, config.stop_timeout, config.status_timeout, config.kill_grace];
     assert_eq!(times, [2, 3, 4, 6].map(seconds));
     assert_eq!((config.stop_retries, config.stop_pause), (None, seconds(7)));
+    assert_eq!(config.stop_failed, ["/bin/fence"]);
+    checked.agents.stop_failed_command.clear();
+    limit_agents(&mut config, &checked);
+    assert_eq!(config.stop_failed, ["/sbin/reboot", "-nf"]);
+    checked.agents.stop_failed = StopFailed::Keep;
+    limit_agents(&mut config, &checked);
+    assert_eq!((config.stop_failed, agent_policy(&checked).failed_stop), (vec![], FailedStop::Keep));
 }

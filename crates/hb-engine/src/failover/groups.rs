@@ -8,13 +8,15 @@ use alloc::vec::Vec;
 use core::hash::Hash as _;
 use core::time::Duration;
 
-use super::loans::{LoanJob, Place};
+mod exchange;
+mod jobs;
+mod offer;
+
+use super::loans::Place;
 use crate::config::{Config, GroupConfig};
 use crate::engine::Engine;
-use crate::event::Event;
 use crate::id::{GroupId, HoldSet, JobId, NodeId};
-use crate::io::{Action, Outcome, Output};
-use crate::reconfigure::GroupPlan;
+use crate::io::Action;
 use crate::snapshot::GroupState;
 use crate::time::Tick;
 
@@ -51,6 +53,10 @@ struct Group {
     residue: bool,
     job: Option<(JobId, Action)>,
     retry: Option<Tick>,
+    /// It could not be stopped and is left alone.
+    kept: bool,
+    /// Not offered to the other node before.
+    refused: Option<Tick>,
     /// Of its latest start.
     epoch: Option<u64>,
 }
@@ -92,6 +98,8 @@ impl Group {
             residue: false,
             job: None,
             retry: None,
+            kept: false,
+            refused: None,
             epoch: None,
         }
     }
@@ -187,7 +195,11 @@ impl Groups {
     }
 
     pub(crate) fn next_retry(&self) -> Option<Tick> {
-        self.list.iter().filter(|group| group.job.is_none()).filter_map(|group| group.retry).min()
+        self.list
+            .iter()
+            .filter(|group| group.job.is_none() && !group.kept)
+            .filter_map(|group| group.retry)
+            .min()
     }
 
     /// Adds the states to a hash (see `digest`).
@@ -195,7 +207,7 @@ impl Groups {
         for group in &self.list {
             (group.wanted, group.state, group.residue, group.job.is_some(), group.retry.is_some())
                 .hash(hasher);
-            (group.membership, group.loan).hash(hasher);
+            (group.membership, group.loan, group.refused.is_some(), group.kept).hash(hasher);
         }
     }
 
@@ -285,6 +297,13 @@ impl Engine {
         self.drive_groups();
     }
 
+    /// What could not be stopped is stopped again now.
+    pub(crate) fn stop_again(&mut self) {
+        let failed = |group: &&mut Group| !group.shall_run() && group.state == GroupState::Failed;
+        self.failover.groups.list.iter_mut().filter(failed).for_each(Group::wishes_changed);
+        self.drive_groups();
+    }
+
     /// Wants one group to run here, or not.
     pub(crate) fn want_group(&mut self, id: GroupId, up: bool) {
         let groups = &mut self.failover.groups.list;
@@ -319,140 +338,6 @@ impl Engine {
             }
         }
     }
-
-    /// Begins the next job of each group that is not as wanted.
-    pub(crate) fn drive_groups(&mut self) {
-        let now = self.now.tick;
-        let leaving = self.failover.groups.list.iter().any(Group::is_removed);
-        for index in 0..self.failover.groups.list.len() {
-            let Some(group) = self.failover.groups.list.get_mut(index) else { return };
-            if group.job.is_some() || group.retry.is_some_and(|retry| retry > now) {
-                continue;
-            }
-            match (group.shall_run(), group.state) {
-                (true, GroupState::Down | GroupState::Failed) => {
-                    // What already runs here stays: the other node gives back what it is not offered.
-                    if group.loan.borrowed {
-                        continue;
-                    }
-                    if leaving && group.membership == Membership::Added {
-                        continue;
-                    }
-                    group.membership = Membership::Member;
-                    group.state = GroupState::Starting;
-                    let epoch = self.next_epoch();
-                    if let Some(group) = self.failover.groups.list.get_mut(index) {
-                        group.epoch = epoch;
-                    }
-                    self.begin_job(index, Action::Start);
-                }
-                (false, GroupState::Up | GroupState::Failed) => {
-                    group.state = GroupState::Stopping;
-                    self.begin_job(index, Action::Stop);
-                }
-                (true, GroupState::Up)
-                | (false, GroupState::Down)
-                | (_, GroupState::Starting | GroupState::Stopping) => {}
-            }
-        }
-    }
-
-    fn begin_job(&mut self, index: usize, action: fn(GroupId) -> Action) {
-        let job = self.failover.groups.new_job();
-        let Some(group) = self.failover.groups.list.get_mut(index) else { return };
-        let action = action(group.id);
-        group.job = Some((job, action));
-        group.retry = None;
-        self.outputs.push_back(Output::Do { job, action });
-    }
-
-    /// A job ended; unknown numbers are ignored.
-    pub(crate) fn job_done(&mut self, job: JobId, outcome: Outcome) {
-        let found =
-            self.failover.groups.list.iter().position(|group| group.job.is_some_and(|(id, _)| id == job));
-        let Some(index) = found else { return };
-        let now = self.now.tick;
-        let Some(group) = self.failover.groups.list.get_mut(index) else { return };
-        let Some((_, action)) = group.job.take() else { return };
-        let event = match (action, outcome) {
-            (Action::Announce(_), _) => None,
-            (Action::Start(id), Outcome::Ok) => {
-                group.state = GroupState::Up;
-                group.residue = false;
-                Some(Event::GroupUp { group: id })
-            }
-            (Action::Stop(id), Outcome::Ok) => {
-                group.state = GroupState::Down;
-                group.residue = false;
-                Some(Event::GroupDown { group: id })
-            }
-            (Action::Start(id), Outcome::Failed { reason, residue }) => {
-                group.failed(residue, now);
-                Some(Event::GroupFailed { group: id, reason })
-            }
-            (Action::Stop(id), Outcome::Failed { reason, .. }) => {
-                group.failed(true, now);
-                Some(Event::GroupFailed { group: id, reason })
-            }
-        };
-        let failed_start = matches!((action, &event), (Action::Start(_), Some(Event::GroupFailed { .. })));
-        let came_back = matches!(action, Action::Start(_)) && core::mem::take(&mut group.loan.was_lent);
-        // Before it settles: a set that is released now is no longer held then.
-        let is_loan = matches!(action, Action::Stop(id) if self.is_loan(id));
-        if let Some(event) = event {
-            self.report(event);
-        }
-        self.answer_owed();
-        self.forget_gone_groups();
-        self.drive_groups();
-        self.settle();
-        self.loan_job_done(action, LoanJob { is_loan, failed_start, came_back });
-    }
-
-    /// Exchanges the groups for those of a new configuration, `wanted` telling which sets shall run here. What is in
-    /// both is not touched; see [`crate::Reconfiguration::groups`].
-    pub(crate) fn exchange_groups(&mut self, plan: Vec<GroupPlan>, wanted: HoldSet) {
-        let local = self.config.local;
-        let mut before: Vec<(Group, GroupConfig)> =
-            self.failover.groups.list.drain(..).zip(self.config.groups.drain(..)).collect();
-        let mut after = Vec::with_capacity(plan.len());
-        for GroupPlan { id, config } in plan {
-            let known = before.iter().position(|(group, _)| group.id == id && !group.is_removed());
-            if let Some(index) = known {
-                after.push(before.remove(index));
-                continue;
-            }
-            let set = set_of(&config, local);
-            let mut group = Group::new(id, set, Membership::Added);
-            group.wanted = wanted.contains(set);
-            after.push((group, config));
-        }
-        for (group, _) in &mut before {
-            group.membership = Membership::Removed;
-            if group.loan.place == Place::Lent {
-                // What comes in its place waits until the other node is rid of it.
-                group.loan.place = Place::Recalled(self.failover.loans.next_number());
-            }
-            if group.wanted {
-                group.want(false);
-            }
-        }
-        after.append(&mut before);
-        (self.failover.groups.list, self.config.groups) = after.into_iter().unzip();
-        self.forget_gone_groups();
-        self.drive_groups();
-        self.settle();
-    }
-
-    /// What left the configuration and is stopped need not be known any longer.
-    pub(crate) fn forget_gone_groups(&mut self) {
-        let list = core::mem::take(&mut self.failover.groups.list);
-        let configs = core::mem::take(&mut self.config.groups);
-        let stays = |(group, _): &(Group, GroupConfig)| {
-            !(group.is_removed() && group.is_gone() && !group.is_elsewhere())
-        };
-        (self.failover.groups.list, self.config.groups) = list.into_iter().zip(configs).filter(stays).unzip();
-    }
 }
 
 impl Group {
@@ -472,6 +357,7 @@ impl Group {
     /// What failed is tried anew, or is simply down.
     fn wishes_changed(&mut self) {
         self.retry = None;
+        self.kept = false;
         if self.state == GroupState::Failed && !self.residue {
             self.state = GroupState::Down;
         }

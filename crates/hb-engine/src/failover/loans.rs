@@ -59,6 +59,14 @@ pub(crate) struct LoanJob {
     pub(crate) came_back: bool,
 }
 
+/// Who wants a group moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Operator,
+    /// Nobody: it cannot be started where it is.
+    FailedStart,
+}
+
 impl Loans {
     /// Of a list that is to be another one from now on.
     pub(crate) const fn next_number(&mut self) -> u64 {
@@ -97,7 +105,7 @@ impl Engine {
             let why = if here { "the group is here" } else { "the group is not here" };
             return self.report(Event::StandbyRefused { why });
         }
-        self.ask_for_move(id, here);
+        self.ask_for_move(id, here, Asker::Operator);
     }
 
     /// Why no group can be moved now.
@@ -114,7 +122,7 @@ impl Engine {
     }
 
     /// The holder of its set shall see that a group runs here, or there.
-    fn ask_for_move(&mut self, id: GroupId, here: bool) {
+    fn ask_for_move(&mut self, id: GroupId, here: bool, asker: Asker) {
         let me = self.config.local;
         let to = if here { Some(me) } else { self.failover.partner_id };
         let (Some(key), Some(to)) = (self.group_keys(&[id]).pop(), to) else { return };
@@ -122,6 +130,9 @@ impl Engine {
         message.push_text("rsc_hold", "none");
         message.push_text(GROUP_FIELD, &key);
         message.push_text(TO_FIELD, &self.node(to).name);
+        if asker == Asker::FailedStart {
+            message.push_text(FAILED_FIELD, "1");
+        }
         self.send(message);
     }
 
@@ -132,12 +143,17 @@ impl Engine {
             && let (Some((id, set)), Some(to)) = (self.group_by_key(key), self.node_by_name(to))
             && self.failover.hold.contains(set)
         {
+            if message.has(FAILED_FIELD) {
+                self.refuse_offer(id);
+            } else {
+                self.failover.groups.forget_refusals();
+            }
             self.move_group(id, to == self.config.local);
         }
         true
     }
 
-    fn lend(&mut self, id: GroupId) {
+    pub(crate) fn lend(&mut self, id: GroupId) {
         if self.failover.groups.views().filter(|view| view.place != Place::Here).count() >= MOST_LENT {
             return self
                 .report(Event::StandbyRefused { why: "too many groups are on the other node already" });
@@ -191,7 +207,7 @@ impl Engine {
         }
         if job.failed_start && borrowed {
             // Its holder may try.
-            self.ask_for_move(id, false);
+            self.ask_for_move(id, false, Asker::FailedStart);
         }
     }
 
@@ -297,6 +313,7 @@ impl Engine {
         if self.now.tick.since(since) >= TAKEN_WITHIN.max(self.config.keepalive * 5) {
             self.failover.loans.untaken_since = None;
             for view in untaken {
+                self.refuse_offer(view.id);
                 self.recall(view.id);
             }
         }
@@ -307,6 +324,7 @@ impl Engine {
         let Loans { told, .. } = self.failover.loans;
         self.failover.loans = Loans { told: told + u64::from(told > 0), ..Loans::default() };
         self.failover.groups.end_loans();
+        self.failover.groups.forget_refusals();
     }
 
     /// The other node began a new run: what it had of ours comes back as soon as that run has said what it has; what we had
@@ -314,6 +332,7 @@ impl Engine {
     pub(crate) fn loans_of_an_earlier_run(&mut self) {
         self.failover.loans.newest = 0;
         self.failover.loans.answered = 0;
+        self.failover.groups.forget_refusals();
         let elsewhere = self.failover.groups.all_views().filter(|view| view.place != Place::Here);
         for id in elsewhere.map(|view| view.id).collect::<Vec<_>>() {
             self.failover.groups.place(id, Place::Recalled(0));
@@ -376,3 +395,5 @@ const LENT_FIELD: &str = "hb-lent";
 const BORROWED_FIELD: &str = "hb-borrowed";
 const GROUP_FIELD: &str = "hb-group";
 const TO_FIELD: &str = "hb-to";
+/// The group of a request cannot be started by who asks.
+const FAILED_FIELD: &str = "hb-failed";

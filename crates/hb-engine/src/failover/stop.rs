@@ -15,6 +15,8 @@ impl Engine {
             if !self.may_stop() {
                 self.report(Event::StopDelayed);
             }
+        } else {
+            self.stop_again();
         }
         self.retry_stop();
     }

@@ -82,6 +82,7 @@ pub(crate) fn config() -> Config {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
+        agents: crate::config::AgentPolicy::default(),
         groups: [group("L", 0), group("F", 1)].into(),
     }
 }

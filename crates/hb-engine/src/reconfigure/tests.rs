@@ -44,6 +44,7 @@ fn config() -> Config {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
+        agents: crate::config::AgentPolicy::default(),
     }
 }
 
@@ -88,6 +89,8 @@ impl Bench {
             status.push_text(name, value);
         }
         status.push_text("hb-files", files);
+        // It has read each of our lists, and runs nothing of them.
+        status.push_text("hb-borrowed", "ffffffff ");
         self.say(status);
     }
 
@@ -108,6 +111,7 @@ impl Bench {
             failback: config.failback,
             links: links.map(|(config, number)| LinkPlan { config, before: Some(LinkId(number)) }).collect(),
             groups: groups.map(|((id, _), config)| GroupPlan { id, config: config.clone() }).collect(),
+            agents: config.agents.clone(),
             files_digest: config.files_digest.clone(),
         }
     }

@@ -69,6 +69,7 @@ pub(crate) fn config(local: u16, failback: Failback) -> Config {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
+        agents: hb_engine::AgentPolicy::default(),
         groups: vec![group("10.0.0.1", 0), group("10.0.0.2", 1)],
     }
 }

@@ -132,5 +132,6 @@ fn config(recording: &Recording, node: usize, life: &Life) -> Config {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
+        agents: hb_engine::AgentPolicy::default(),
     }
 }

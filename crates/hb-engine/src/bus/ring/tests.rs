@@ -39,6 +39,7 @@ fn engine(count: u16, local: u16) -> Engine {
         first_epoch: None,
         pings: PingConfig::default(),
         membership: Membership::default(),
+        agents: crate::config::AgentPolicy::default(),
         groups: Vec::new(),
     };
     let mut engine = Engine::new(config, u64::from(local) + 1, stamp(Tick::from_nanos(0)));

@@ -1,0 +1,57 @@
+//! The groups of another configuration: what is in both is not touched, what left is stopped first.
+
+use alloc::vec::Vec;
+
+use super::super::loans::Place;
+use super::{Group, Membership, set_of};
+use crate::config::GroupConfig;
+use crate::engine::Engine;
+use crate::id::HoldSet;
+use crate::reconfigure::GroupPlan;
+
+impl Engine {
+    /// Exchanges the groups for those of a new configuration, `wanted` telling which sets shall run here. What is in
+    /// both is not touched; see [`crate::Reconfiguration::groups`].
+    pub(crate) fn exchange_groups(&mut self, plan: Vec<GroupPlan>, wanted: HoldSet) {
+        let local = self.config.local;
+        let mut before: Vec<(Group, GroupConfig)> =
+            self.failover.groups.list.drain(..).zip(self.config.groups.drain(..)).collect();
+        let mut after = Vec::with_capacity(plan.len());
+        for GroupPlan { id, config } in plan {
+            let known = before.iter().position(|(group, _)| group.id == id && !group.is_removed());
+            if let Some(index) = known {
+                after.push(before.remove(index));
+                continue;
+            }
+            let set = set_of(&config, local);
+            let mut group = Group::new(id, set, Membership::Added);
+            group.wanted = wanted.contains(set);
+            after.push((group, config));
+        }
+        for (group, _) in &mut before {
+            group.membership = Membership::Removed;
+            if group.loan.place == Place::Lent {
+                // What comes in its place waits until the other node is rid of it.
+                group.loan.place = Place::Recalled(self.failover.loans.next_number());
+            }
+            if group.wanted {
+                group.want(false);
+            }
+        }
+        after.append(&mut before);
+        (self.failover.groups.list, self.config.groups) = after.into_iter().unzip();
+        self.forget_gone_groups();
+        self.drive_groups();
+        self.settle();
+    }
+
+    /// What left the configuration and is stopped need not be known any longer.
+    pub(crate) fn forget_gone_groups(&mut self) {
+        let list = core::mem::take(&mut self.failover.groups.list);
+        let configs = core::mem::take(&mut self.config.groups);
+        let stays = |(group, _): &(Group, GroupConfig)| {
+            !(group.is_removed() && group.is_gone() && !group.is_elsewhere())
+        };
+        (self.failover.groups.list, self.config.groups) = list.into_iter().zip(configs).filter(stays).unzip();
+    }
+}

@@ -1,0 +1,143 @@
+//! A group whose script fails or hangs: the other groups go on, nobody is stuck, and no group runs twice.
+
+use std::time::Duration;
+
+use hb_client::GroupState;
+use tokio::time::Instant;
+
+use crate::pair::{Case, Failback, Pair, Who, play};
+use crate::scene::{Holds, LIMIT, Scene, files};
+
+/// Alone and as one of two groups of its node; `odd` is the script that fails.
+async fn build(case: Case, odd_alone: bool, hb_toml: &str) -> Scene {
+    let mut files = files(case);
+    let ours = case.ours();
+    let address = |who: Who| if who == Who::Alpha { "10.77.0.100/24/eth0" } else { "10.77.0.101/24/eth0" };
+    let [own, other] = [ours, ours.other()].map(|who| format!("{} {}", who.name(), address(who)));
+    files.haresources = if odd_alone {
+        format!("{own} odd\n{other}\n")
+    } else {
+        format!("{own}\n{} odd\n{other}\n", ours.name())
+    };
+    let scene = Scene::build_with(case, &files, |spec| spec).await;
+    for who in Who::BOTH {
+        scene.host(who).write("/etc/ha.d/resource.d/odd", SCRIPT, 0o755).unwrap();
+        if !case.runs_306(who) {
+            scene.host(who).write("/etc/ha.d/hb.toml", &format!("{LIMITS}{hb_toml}"), 0o644).unwrap();
+        }
+    }
+    scene
+}
+
+/// From now on the script does this on a host when it is asked to do that; with "works" it works.
+fn shall(scene: &Scene, who: Who, operation: &str, manner: &str) {
+    scene.host(who).write(&format!("/run/odd.{operation}"), manner, 0o644).unwrap();
+}
+
+fn calls(scene: &Scene, who: Who, operation: &str) -> usize {
+    let calls = scene.host(who).read("/var/log/odd").unwrap_or_default();
+    calls.lines().filter(|call| *call == operation).count()
+}
+
+/// Whether what the script starts runs on this host. It never runs on both.
+async fn runs(scene: &Scene, who: Who) -> bool {
+    let there = |who: Who| scene.host(who).read("/run/odd.runs").is_ok();
+    assert!(!(there(Who::Alpha) && there(Who::Beta)), "{}: it runs on both", scene.case);
+    there(who)
+}
+
+async fn until_it_runs(scene: &Scene, what: &str, who: Who, limit: Duration) -> Duration {
+    let begun = Instant::now();
+    scene.until(what, limit, async |scene: &Scene| runs(scene, who).await).await;
+    begun.elapsed()
+}
+
+async fn until_stable(scene: &Scene, limit: Duration) {
+    for who in Who::BOTH.into_iter().filter(|who| !scene.case.runs_306(*who)) {
+        scene.until("stable", limit, async |scene: &Scene| scene.status(who).await.stable).await;
+    }
+}
+
+/// `manner` is "fails" or "hangs".
+async fn start_goes_to_the_other_node(case: Case, manner: &str) {
+    let mut scene = build(case, case.pair != Pair::BothOurs, "").await;
+    let ours = case.ours();
+    shall(&scene, ours, "start", manner);
+    for who in Who::BOTH {
+        scene.start(who).await;
+    }
+    until_it_runs(&scene, "the other node has it", ours.other(), LIMIT).await;
+    until_stable(&scene, LIMIT).await;
+    if case.pair != Pair::BothOurs {
+        // The set goes with it: nothing of it could be started.
+        scene.reaches_for("the set moved", ours, Holds::Nothing, Holds::All).await;
+        return scene.ends().await;
+    }
+    // Only this group has moved, and comes back when it can.
+    scene.reaches("the others are at home", Holds::Local, Holds::Local).await;
+    let lent = async |scene: &Scene| {
+        scene.status(ours).await.groups.iter().any(|group| group.key == "odd" && group.lent)
+    };
+    scene.until("the status says where it is", LIMIT, lent).await;
+    assert_eq!(scene.node(ours).log().matches("odd cannot be started here").count(), 1, "{case}");
+    // The other node fails as well: it is given back, tried here, and stays at home.
+    shall(&scene, ours.other(), "start", manner);
+    scene.stop(ours.other()).await;
+    let failed = async |scene: &Scene| {
+        scene
+            .status(ours)
+            .await
+            .groups
+            .iter()
+            .any(|group| group.key == "odd" && group.state == GroupState::Failed)
+    };
+    scene.until("it fails at home", LIMIT, failed).await;
+    scene.start(ours.other()).await;
+    let told = async |scene: &Scene| scene.node(ours).log().contains("odd can be started on neither node");
+    scene.until("the refusal", LIMIT, told).await;
+    scene.until("it fails at home again", LIMIT, failed).await;
+    until_stable(&scene, LIMIT).await;
+    let tried = calls(&scene, ours.other(), "start");
+    scene.stays(Duration::from_secs(2), Holds::All, Holds::Nothing).await;
+    assert_eq!(calls(&scene, ours.other(), "start"), tried, "{case}: to and fro");
+    assert_eq!(scene.node(ours).log().matches("can be started on neither").count(), 1, "{case}");
+    // What is repaired is served again: where an operator wants it.
+    shall(&scene, ours.other(), "start", "works");
+    scene.ctl(ours, &["move", "odd", ours.other().name(), "--wait", "20"], 0).await;
+    until_it_runs(&scene, "repaired", ours.other(), LIMIT).await;
+    scene.ends().await;
+}
+
+macro_rules! failing {
+    ($($test:ident: $story:ident $pair:ident $manner:literal,)+) => { $(
+        #[tokio::test]
+        async fn $test() {
+            play(Case::new(stringify!($test), Pair::$pair, Failback::Off), async |case| $story(case, $manner).await).await;
+        }
+    )+ };
+}
+
+failing! {
+    a_failed_start_moves: start_goes_to_the_other_node BothOurs "fails",
+    a_failed_start_moves_to_306: start_goes_to_the_other_node BetaIs306 "fails",
+    a_hanging_start_moves: start_goes_to_the_other_node BothOurs "hangs",
+    a_hanging_start_moves_to_306: start_goes_to_the_other_node AlphaIs306 "hangs",
+}
+
+const LIMITS: &str = "[agents]\nstart-timeout = \"500ms\"\nstop-timeout = \"500ms\"\nstatus-timeout = \"300ms\"\nkill-grace = \"100ms\"\n\
+                      stop-retries = 1\nstop-pause = \"100ms\"\n";
+
+/// Does, or does not, what `/run/odd.OPERATION` says.
+const SCRIPT: &str = r#"#!/bin/sh
+echo "$1" >> /var/log/odd
+manner=$(cat "/run/odd.$1" 2>/dev/null)
+case $manner in
+fails) exit 4 ;;
+hangs) sleep 1000 ;;
+esac
+case $1 in
+start) touch /run/odd.runs ;;
+stop) rm -f /run/odd.runs ;;
+status) if [ -e /run/odd.runs ]; then echo running; else echo stopped; exit 3; fi ;;
+esac
+"#;
