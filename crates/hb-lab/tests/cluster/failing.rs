@@ -40,7 +40,7 @@ fn calls(scene: &Scene, who: Who, operation: &str) -> usize {
 }
 
 /// Whether what the script starts runs on this host. It never runs on both.
-async fn runs(scene: &Scene, who: Who) -> bool {
+fn runs(scene: &Scene, who: Who) -> bool {
     let there = |who: Who| scene.host(who).read("/run/odd.runs").is_ok();
     assert!(!(there(Who::Alpha) && there(Who::Beta)), "{}: it runs on both", scene.case);
     there(who)
@@ -48,7 +48,7 @@ async fn runs(scene: &Scene, who: Who) -> bool {
 
 async fn until_it_runs(scene: &Scene, what: &str, who: Who, limit: Duration) -> Duration {
     let begun = Instant::now();
-    scene.until(what, limit, async |scene: &Scene| runs(scene, who).await).await;
+    scene.until(what, limit, async |scene: &Scene| runs(scene, who)).await;
     begun.elapsed()
 }
 

@@ -31,6 +31,7 @@ mod command_line;
 mod crash;
 #[cfg(test)]
 mod delay;
+#[cfg(test)]
 mod failing;
 #[cfg(test)]
 mod frozen;
