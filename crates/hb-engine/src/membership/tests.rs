@@ -45,6 +45,7 @@ fn engine(autojoin: bool, deleted: &[&str]) -> Engine {
         files_digest: String::new(),
         first_epoch: None,
         membership,
+        agents: crate::AgentPolicy::default(),
         pings: crate::PingConfig::default(),
     };
     let mut engine = Engine::new(config, 1, at(0));
@@ -118,6 +119,7 @@ fn a_reload_counts_those_who_joined_in_ttl() {
             failback: Failback::On,
             links: vec![LinkPlan { config: engine.config.links[0].clone(), before: Some(LinkId(0)) }],
             groups: vec![],
+            agents: crate::AgentPolicy::default(),
             files_digest: String::new(),
         };
         engine.reconfigure(at(150), new);
