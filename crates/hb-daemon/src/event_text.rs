@@ -336,7 +336,7 @@ fn offering(group: &str) -> Line {
 
 fn offer_refused(group: &str) -> Line {
     let text = format!(
-        "Resource group {group} can be started on neither node: it is tried here every 30 s, and offered again in an hour"
+        "The other node cannot serve resource group {group}: it is tried here, and offered again in an hour"
     );
     burst("offers", Level::Error, text)
 }

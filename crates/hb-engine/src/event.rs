@@ -304,7 +304,7 @@ pub enum Event {
         /// Which.
         group: GroupId,
     },
-    /// error: the other node cannot start a group either, or does not take it. It is tried here, and offered again after an hour.
+    /// error: the other node cannot serve a group, or does not take it. It is tried here, and offered again after an hour.
     OfferRefused {
         /// Which.
         group: GroupId,

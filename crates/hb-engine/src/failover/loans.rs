@@ -63,8 +63,8 @@ pub(crate) struct LoanJob {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asker {
     Operator,
-    /// Nobody: it cannot be started where it is.
-    FailedStart,
+    /// Nobody: it cannot be started where it is, or serves nobody there.
+    CannotServe,
 }
 
 impl Loans {
@@ -130,7 +130,7 @@ impl Engine {
         message.push_text("rsc_hold", "none");
         message.push_text(GROUP_FIELD, &key);
         message.push_text(TO_FIELD, &self.node(to).name);
-        if asker == Asker::FailedStart {
+        if asker == Asker::CannotServe {
             message.push_text(FAILED_FIELD, "1");
         }
         self.send(message);
@@ -207,7 +207,7 @@ impl Engine {
         }
         if job.failed_start && borrowed {
             // Its holder may try.
-            self.ask_for_move(id, false, Asker::FailedStart);
+            self.ask_for_move(id, false, Asker::CannotServe);
         }
     }
 
@@ -362,7 +362,7 @@ impl Engine {
     /// The holder of their sets shall take them all.
     pub(crate) fn return_borrowed(&mut self) {
         for id in self.borrowed().collect::<Vec<_>>() {
-            self.ask_for_move(id, false);
+            self.ask_for_move(id, false, Asker::CannotServe);
         }
     }
 
@@ -395,5 +395,5 @@ const LENT_FIELD: &str = "hb-lent";
 const BORROWED_FIELD: &str = "hb-borrowed";
 const GROUP_FIELD: &str = "hb-group";
 const TO_FIELD: &str = "hb-to";
-/// The group of a request cannot be started by who asks.
+/// The group of a request cannot be served by who asks.
 const FAILED_FIELD: &str = "hb-failed";

@@ -93,14 +93,14 @@ async fn start_goes_to_the_other_node(case: Case, manner: &str) {
     };
     scene.until("it fails at home", LIMIT, failed).await;
     scene.start(ours.other()).await;
-    let told = async |scene: &Scene| scene.node(ours).log().contains("odd can be started on neither node");
+    let told = async |scene: &Scene| scene.node(ours).log().contains("cannot serve resource group odd");
     scene.until("the refusal", LIMIT, told).await;
     scene.until("it fails at home again", LIMIT, failed).await;
     until_stable(&scene, LIMIT).await;
     let tried = calls(&scene, ours.other(), "start");
     scene.stays(Duration::from_secs(2), Holds::All, Holds::Nothing).await;
     assert_eq!(calls(&scene, ours.other(), "start"), tried, "{case}: to and fro");
-    assert_eq!(scene.node(ours).log().matches("can be started on neither").count(), 1, "{case}");
+    assert_eq!(scene.node(ours).log().matches("cannot serve resource group").count(), 1, "{case}");
     // What is repaired is served again: where an operator wants it.
     shall(&scene, ours.other(), "start", "works");
     scene.ctl(ours, &["move", "odd", ours.other().name(), "--wait", "20"], 0).await;
