@@ -10,6 +10,7 @@ mod emulated;
 mod examples;
 mod fuzz;
 mod machine;
+mod pause;
 mod pppd;
 mod rules;
 mod simulation;
@@ -167,7 +168,7 @@ impl Done {
 }
 
 /// In this order: what is cheap and often wrong comes first.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     Step { name: "format", depths: ALL, perform: rules::format },
     Step { name: "sources", depths: ALL, perform: rules::sources },
     Step { name: "layers", depths: ALL, perform: rules::layers },
@@ -183,6 +184,7 @@ const STEPS: [Step; 15] = [
     Step { name: "cluster", depths: WHOLE, perform: cluster::perform },
     Step { name: "pppd", depths: &[Depth::Slow], perform: pppd::perform },
     Step { name: "watchdog", depths: &[Depth::Slow], perform: watchdog::perform },
+    Step { name: "pause", depths: &[Depth::Slow], perform: pause::perform },
 ];
 
 const ALL: &[Depth] = &[Depth::Fast, Depth::Full, Depth::Slow];
@@ -212,5 +214,6 @@ mod tests {
         assert!(!names(&TestOptions::default()).contains(&"check"));
         assert!(!names(&TestOptions::default()).contains(&"pppd"));
         assert!(!names(&TestOptions::default()).contains(&"watchdog"));
+        assert!(!names(&TestOptions::default()).contains(&"pause"));
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     build.args(["build", "-p", "hb-examples", "--bin", "one-medium"]);
     context.demand(&mut build, "pppd-build", minutes(15))?;
     let first_files = guest::pack(&kernel)?;
-    let machine = Machine { name: "pppd", kernel: &kernel, first_files, devices: &["-no-reboot"] };
+    let machine = Machine { name: "pppd", kernel: &kernel, first_files, words: "", devices: &["-no-reboot"] };
     let emulator = Emulator::start(&machine, context)?;
     emulator.until("guest is up", 1)?;
     let mut counts = Counts::default();

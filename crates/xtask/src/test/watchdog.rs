@@ -20,7 +20,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     context.demand(&mut build, "watchdog-build", minutes(15))?;
     let first_files = pack(context, &kernel)?;
     let devices = ["-device", "i6300esb", "-action", "watchdog=reset"];
-    let machine = Machine { name: "watchdog", kernel: &kernel, first_files, devices: &devices };
+    let machine = Machine { name: "watchdog", kernel: &kernel, first_files, words: "", devices: &devices };
     let emulator = Emulator::start(&machine, context)?;
     let shell = Shell::open(&emulator.line)?;
     let mut play = Play { emulator, shell, counts: Counts::default() };

@@ -43,9 +43,15 @@ impl Archive {
         Ok(())
     }
 
-    /// A program of this machine under that name, and the libraries that it needs.
+    /// A program of this machine under that name, and the libraries that it needs. Without what debuggers need: that is ten
+    /// times as long as the rest, and the machine has little memory.
     pub(in crate::test) fn program(&mut self, path: &Path, name: &str) -> Result<(), Error> {
-        let content = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let stripped = std::env::temp_dir().join(format!("hb-stripped-{}-{file}", std::process::id()));
+        command::answer(Command::new("strip").args(["--strip-debug", "-o"]).arg(&stripped).arg(path))?;
+        let content =
+            std::fs::read(&stripped).map_err(|source| Error::File { path: stripped.clone(), source })?;
+        std::fs::remove_file(&stripped).map_err(|source| Error::File { path: stripped, source })?;
         self.file(name, &content);
         for library in command::answer(Command::new("ldd").arg(path))?.split_whitespace() {
             if library.starts_with('/') {

@@ -20,6 +20,8 @@ pub(in crate::test) struct Machine<'a> {
     pub(in crate::test) kernel: &'a Kernel,
     /// The first file system.
     pub(in crate::test) first_files: Vec<u8>,
+    /// More words for the kernel, which the init script finds in /proc/cmdline.
+    pub(in crate::test) words: &'a str,
     /// More arguments of the emulator.
     pub(in crate::test) devices: &'a [&'a str],
 }
@@ -31,6 +33,7 @@ pub(in crate::test) struct Emulator {
     pub(in crate::test) console: PathBuf,
     /// Its serial line.
     pub(in crate::test) line: PathBuf,
+    monitor: Option<UnixStream>,
     events: Receiver<(Instant, String)>,
 }
 
@@ -55,7 +58,8 @@ impl Emulator {
         let mut command = Command::new("qemu-system-x86_64");
         command.args(["-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults"]);
         command.arg("-kernel").arg(&machine.kernel.image).arg("-initrd").arg(&first_files);
-        command.args(["-append", "console=ttyS0 quiet panic=1 rdinit=/init"]);
+        let append = format!("console=ttyS0 quiet panic=1 rdinit=/init {}", machine.words);
+        command.arg("-append").arg(append.trim_end());
         command.arg("-serial").arg(format!("file:{}", console.display())).args(["-serial", "pty"]);
         command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", monitor.display()));
         command.args(machine.devices);
@@ -63,23 +67,30 @@ impl Emulator {
         let process =
             process.map_err(|source| Error::Program { program: "qemu-system-x86_64".to_owned(), source })?;
         let (sender, events) = channel();
-        let mut emulator = Self { process, console, line: PathBuf::new(), events };
+        let mut emulator = Self { process, console, line: PathBuf::new(), monitor: None, events };
         let line = emulator.look(&words, "its serial line", |text| {
             let name = text.split_whitespace().find(|word| word.starts_with("/dev/"));
             name.map(PathBuf::from)
         })?;
         emulator.line = line;
-        let mut monitor = UnixStream::connect(&monitor).map_err(file_error(&monitor))?;
-        let opening = monitor.write_all(b"{\"execute\":\"qmp_capabilities\"}\n");
-        opening.map_err(|error| Failure::plain(format!("the emulator's monitor: {error}")))?;
+        let socket = UnixStream::connect(&monitor).map_err(file_error(&monitor))?;
+        emulator.monitor = Some(socket.try_clone().map_err(file_error(&monitor))?);
+        emulator.command("qmp_capabilities")?;
         thread::spawn(move || {
-            for line in BufReader::new(monitor).lines().map_while(Result::ok) {
+            for line in BufReader::new(socket).lines().map_while(Result::ok) {
                 if sender.send((Instant::now(), line)).is_err() {
                     break;
                 }
             }
         });
         Ok(emulator)
+    }
+
+    /// Lets it do something at once: `stop` and `cont` pause the whole machine with its clock, and let it go on.
+    pub(in crate::test) fn command(&mut self, name: &str) -> Result<(), Failure> {
+        let Some(monitor) = &mut self.monitor else { return Ok(()) };
+        let written = monitor.write_all(format!("{{\"execute\":\"{name}\"}}\n").as_bytes());
+        written.map_err(|error| Failure::plain(format!("the emulator's monitor: {error}")))
     }
 
     /// Waits until it has said this so many times.
