@@ -1,6 +1,7 @@
 //! From the checked configuration to what each part of the node is told.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hb_auth::InnerAuth;
 use hb_compress::Packing;
@@ -70,6 +71,12 @@ pub(crate) fn packing(checked: &Checked) -> Packing {
         method: settings.method,
         threshold: settings.traditional.then_some(threshold),
     }
+}
+
+/// How long a long message may keep a heartbeat waiting on a line: beside one that takes half the dead time, a heartbeat still
+/// comes in time.
+pub(crate) fn line_patience(checked: &Checked) -> Duration {
+    (checked.deadtime / 2).saturating_sub(checked.keepalive)
 }
 
 /// What the engine is told. `links` are the names of the open media.

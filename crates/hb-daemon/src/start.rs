@@ -265,9 +265,7 @@ fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
         told.line(level, &notice.to_string());
     };
     let keeper = Keeper::start(Arc::new(report), priority);
-    // Beside a message that takes half the dead time a heartbeat still comes in time.
-    let patience = (checked.deadtime / 2).saturating_sub(checked.keepalive);
-    let keeper = keeper.map(|keeper| keeper.with_patience(patience));
+    let keeper = keeper.inspect(|keeper| keeper.set_patience(mapping::line_patience(checked)));
     let is_short = checked.keepalive <= LONGEST_KEEPALIVE;
     let keeper = keeper.map(|keeper| if is_short { keeper.with_doorbells() } else { keeper });
     keeper.map_err(|error| failed(log, "cannot watch the network", &error))

@@ -18,6 +18,7 @@ use crate::error::OpenError;
 use crate::facts::Facts;
 use crate::medium::Medium;
 use crate::serial;
+use crate::serial::patience::Patience;
 use crate::slot::{Ends, Slot};
 use crate::sockets::Sockets;
 use crate::spec::MediumSpec;
@@ -83,7 +84,7 @@ pub struct Keeper {
     report: Reporter,
     priority: Option<i32>,
     doorbells: bool,
-    patience: Duration,
+    patience: Patience,
 }
 
 /// A [`Report`] as a field.
@@ -151,7 +152,13 @@ impl Keeper {
             report: Reporter(Report::clone(&report)),
         };
         thread::Builder::new().name("hb-media".to_owned()).stack_size(STACK).spawn(move || round.run())?;
-        Ok(Self { shared, report: Reporter(report), priority, doorbells: false, patience: serial::PATIENCE })
+        Ok(Self {
+            shared,
+            report: Reporter(report),
+            priority,
+            doorbells: false,
+            patience: Patience::default(),
+        })
     }
 
     /// Media that are opened from now on have a doorbell, where that is possible ([`Medium::doorbell`]).
@@ -161,12 +168,10 @@ impl Keeper {
         self
     }
 
-    /// A message keeps statuses waiting for that time at most on lines that are opened from now on; what would take longer is
+    /// A message keeps statuses waiting for that time at most on lines, from now on; what would take longer is
     /// not sent there, and told. Never less than a second.
-    #[must_use]
-    pub const fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
+    pub fn set_patience(&self, time: Duration) {
+        self.patience.set(time);
     }
 
     /// Opens a medium that is kept. With a cause beside it, it cannot be used yet.
@@ -175,7 +180,7 @@ impl Keeper {
     /// When there are no more descriptors or threads.
     pub fn open(&self, spec: &MediumSpec) -> io::Result<(Medium, Option<OpenError>)> {
         if spec.is_line() {
-            let (line, error) = serial::start(spec, self.priority, self.patience, &self.report.0)?;
+            let (line, error) = serial::start(spec, self.priority, self.patience.clone(), &self.report.0)?;
             return Ok((Medium::new(spec, Ends::Line(line), None), error));
         }
         let facts = Facts::of(spec);

@@ -13,6 +13,7 @@ use crate::doorbell;
 use crate::error::OpenError;
 use crate::keeper::Report;
 use crate::serial;
+use crate::serial::patience::Patience;
 use crate::slot::{Ends, Slot};
 use crate::sockets::Sockets;
 use crate::spec::MediumSpec;
@@ -50,7 +51,7 @@ impl Medium {
         if spec.is_line() {
             let silent: Report = Arc::new(|_| ());
             let failed = |source| OpenError::Other { action: "serve a serial line".to_owned(), source };
-            return match serial::start(spec, None, serial::PATIENCE, &silent).map_err(failed)? {
+            return match serial::start(spec, None, Patience::default(), &silent).map_err(failed)? {
                 (_, Some(error)) => Err(error),
                 (line, None) => Ok(Self::new(spec, Ends::Line(line), None)),
             };

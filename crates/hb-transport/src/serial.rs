@@ -7,6 +7,7 @@
 
 mod line;
 mod lock;
+pub(crate) mod patience;
 pub(crate) mod queue;
 pub(crate) mod talk;
 mod text;
@@ -16,7 +17,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -26,6 +26,7 @@ use crate::ppp::PppTalk;
 use crate::spec::MediumSpec;
 
 use line::{Line, Modes};
+use patience::Patience;
 use talk::Talk;
 use text::Text;
 use worker::Worker;
@@ -37,7 +38,7 @@ use worker::Worker;
 pub(crate) fn start(
     spec: &MediumSpec,
     priority: Option<i32>,
-    patience: Duration,
+    patience: Patience,
     report: &Report,
 ) -> io::Result<(OwnedFd, Option<OpenError>)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -76,16 +77,12 @@ pub(crate) fn start(
 /// The rates that 3.0.6 knows; a line can have any that its hardware has.
 pub const BAUD_RATES: [u32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
 
-/// How long one message may keep a status waiting, if nothing is said: short beside usual dead times.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
-
 /// A serial device and how it is set.
 struct Device {
     path: PathBuf,
     baud: u32,
     modes: Modes,
-    /// How long one message may keep a status waiting.
-    patience: Duration,
+    patience: Patience,
 }
 
 /// Bytes of the thread's stack: it may be locked into memory.

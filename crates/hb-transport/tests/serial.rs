@@ -118,7 +118,8 @@ fn a_message_of_more_than_a_second_goes_behind_a_status_and_one_of_too_many_is_t
     let master = socket.plug();
     let (sender, notices) = mpsc::channel::<Notice>();
     let report = Arc::new(move |notice| sender.send(notice).unwrap());
-    let keeper = Keeper::start(report, None).unwrap().with_patience(Duration::from_millis(1200));
+    let keeper = Keeper::start(report, None).unwrap();
+    keeper.set_patience(Duration::from_millis(1200));
     // 46 080 bytes a second.
     let (medium, error) = keeper.open(&socket.spec()).unwrap();
     assert!(error.is_none(), "{error:?}");
@@ -136,6 +137,14 @@ fn a_message_of_more_than_a_second_goes_behind_a_status_and_one_of_too_many_is_t
             assert_eq!(read(&master, long.len()), long.as_bytes());
         }
     }
+
+    // As after a reload with a longer dead time.
+    keeper.set_patience(Duration::from_millis(1500));
+    medium.try_send(too_long.as_bytes()).unwrap();
+    let status = b">>>\nt=status\nsrc=a\nseq=3\n<<<\n";
+    medium.try_send(status).unwrap();
+    assert_eq!(read(&master, status.len()), status);
+    assert_eq!(read(&master, too_long.len()), too_long.as_bytes());
 }
 
 #[test]

@@ -139,6 +139,7 @@ impl Office {
         let Plan { next, new_groups, lines, .. } = plan;
         let checked = &next.checked;
         let config = mapping::scripts(&reloader.options, checked);
+        let patience = mapping::line_patience(checked);
         (reloader.exchange)(ActuatorChange { config, groups: new_groups }).map_err(|text| busy(&text))?;
         reloader.job_ends.make_room(groups * 2 + 16);
         self.desk.change(Change {
@@ -157,6 +158,7 @@ impl Office {
         self.renew_background();
         // It answers after it has taken everything over.
         self.desk.status().await?;
+        reloader.keeper.set_patience(patience);
         let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
         Ok(lines.join("\n"))
     }

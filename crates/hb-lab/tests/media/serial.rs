@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hb_lab::Host;
+use hb_lab::{ClusterFiles, Host, Node};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::scene::{DEADTIME, FRONT, KEEPALIVE, Pair, SLACK, Scene};
+use crate::scene::{DEADTIME, FRONT, KEEPALIVE, LIMIT, Pair, SLACK, Scene, program};
 
 /// What both nodes call their end.
 pub(crate) const DEVICE: &str = "/run/ttyHB";
@@ -227,6 +227,38 @@ async fn noise_kills_nobody_both_ours() {
 #[tokio::test]
 async fn noise_kills_nobody_with_306() {
     alone(Pair::With306).await;
+}
+
+/// A list of nodes takes the line longer than the dead time allows, so nobody becomes active; a reload with a longer one
+/// counts for the open line.
+#[tokio::test]
+async fn a_reload_has_patience_for_longer_messages() {
+    let with_deadtime = |deadtime| {
+        let long = "with-a-name-so-long-that-the-list-of-all-of-them-takes-a-second-and-a-half";
+        let mut files = ClusterFiles::two_node().with_timing(Duration::from_millis(500), deadtime);
+        let absent: Vec<_> = (0..30).map(|absent| format!("absent{absent}-{long}")).collect();
+        files.ha_cf = files.ha_cf.replace("bcast eth0\n", LINE) + &format!("node {}\n", absent.join(" "));
+        files.haresources = String::new();
+        files.with("initdead", &format!("{}ms", deadtime.as_millis()))
+    };
+    let short = with_deadtime(Duration::from_secs(3));
+    let scene = Scene::build_of(Pair::Ours, &[short.clone(), short]).await;
+    let _cable = Cable::plug(&scene).await;
+    for node in [scene.alpha(), scene.beta()] {
+        node.start().await.unwrap();
+    }
+    let told = |node: &Node| node.log().contains("messages not sent, they are too long");
+    scene.until("a list was not sent", async |scene| told(scene.alpha()) || told(scene.beta())).await;
+
+    for node in [scene.alpha(), scene.beta()] {
+        with_deadtime(Duration::from_secs(9)).install(node.host()).unwrap();
+        let (hb_ctl, run_dir) = (program("hb-ctl"), "/var/run/heartbeat");
+        let argv = [hb_ctl.to_str().unwrap(), "reload", "--run-dir", run_dir];
+        let output = node.host().run(&argv, LIMIT).await.unwrap();
+        assert!(output.succeeded(), "{}", output.stderr);
+    }
+    scene.see_each_other(&[DEVICE]).await;
+    scene.ends_but_for_the_absent();
 }
 
 /// A line beside a broadcast: cut and pulled out it is told dead, the broadcast carries on, and it comes back.

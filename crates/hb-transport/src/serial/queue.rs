@@ -5,11 +5,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::patience::Patience;
+
 /// Messages on their way out, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct WriteQueue {
     baud: u32,
-    patience: Duration,
+    patience: Patience,
     /// The message that is being written, and how much of it was.
     current: Vec<u8>,
     written: usize,
@@ -25,6 +27,18 @@ pub(crate) struct WriteQueue {
     before: Kind,
     /// When the line has sent everything that was written to it.
     free_at: Option<Instant>,
+    /// Of each node the newest status that was taken.
+    newest: Vec<(Vec<u8>, Number)>,
+}
+
+/// Generation and number of a message: which of two is newer.
+type Number = (u64, u64);
+
+/// What makes a message a status, and whose newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status<'a> {
+    node: &'a [u8],
+    number: Number,
 }
 
 /// What a message means for the order.
@@ -51,7 +65,7 @@ pub(crate) struct TooLong {
 
 impl WriteQueue {
     /// `patience` is how long one message may keep a status waiting.
-    pub(super) const fn new(baud: u32, patience: Duration) -> Self {
+    pub(super) const fn new(baud: u32, patience: Patience) -> Self {
         Self {
             baud,
             patience,
@@ -64,33 +78,55 @@ impl WriteQueue {
             long: None,
             statuses_before_long: 0,
             free_at: None,
+            newest: Vec::new(),
         }
     }
 
-    /// Takes a message; `status_of` says whose status it is, if it is one. If more waits than the line can send in a second,
+    /// Takes a message; `status` says whose status it is, if it is one. If more waits than the line can send in a second,
     /// statuses go first that are older than another one of the same node, then, for a status, the oldest
     /// messages; what is no status is not taken if it does not fit even so. One message that is longer than all
-    /// that waits beside the others.
+    /// that waits beside the others. An old status that is sent again because it was lost is no sign of life, and a message
+    /// like others.
     ///
     /// # Errors
     ///
     /// If the message would keep a status waiting too long, however empty the line is.
-    pub(crate) fn push(&mut self, message: Vec<u8>, status_of: Option<&[u8]>) -> Result<(), TooLong> {
+    pub(crate) fn push(&mut self, message: Vec<u8>, status: Option<Status<'_>>) -> Result<(), TooLong> {
+        let status_of = status.filter(|status| self.is_newest(*status)).map(|status| status.node);
         if status_of.is_none() && message.len() > self.limit() {
             return self.push_long(message);
         }
-        if self.waiting_bytes + message.len() > self.limit() {
-            self.drop_old_statuses(status_of);
+        let is_full = self.waiting_bytes + message.len() > self.limit();
+        if is_full {
+            self.drop_old_statuses();
         }
         if let Some(node) = status_of {
-            while self.waiting_bytes + message.len() > self.limit() && self.drop_oldest() {}
-            self.waiting_bytes += message.len();
-            self.waiting.push_back(Waiting { bytes: message, status_of: Some(node.to_vec()) });
+            let is_old = |old: &&mut Waiting| is_full && old.status_of.as_deref() == Some(node);
+            match self.waiting.iter_mut().find(is_old) {
+                Some(old) => old.bytes = message,
+                None => self.waiting.push_back(Waiting { bytes: message, status_of: Some(node.to_vec()) }),
+            }
+            self.count();
+            while self.waiting_bytes > self.limit() && self.drop_oldest() {}
         } else if self.waiting_bytes + message.len() <= self.limit() {
             self.waiting_bytes += message.len();
             self.waiting.push_back(Waiting { bytes: message, status_of: None });
         }
         Ok(())
+    }
+
+    /// Whether none of the same node is newer; remembers it then.
+    fn is_newest(&mut self, status: Status<'_>) -> bool {
+        if let Some((_, number)) = self.newest.iter_mut().find(|(node, _)| node == status.node) {
+            let is_newest = status.number >= *number;
+            *number = status.number.max(*number);
+            return is_newest;
+        }
+        if self.newest.len() >= MOST_STATUSES {
+            self.newest.remove(0);
+        }
+        self.newest.push((status.node.to_vec(), status.number));
+        true
     }
 
     /// Only the first waits: the others are asked for again, as is this one while it is being written.
@@ -106,18 +142,16 @@ impl WriteQueue {
         Ok(())
     }
 
-    /// Of each node the newest status stays, of `new` none.
-    fn drop_old_statuses(&mut self, new: Option<&[u8]>) {
-        let mut seen: Vec<Vec<u8>> = new.map(<[u8]>::to_vec).into_iter().collect();
-        let mut kept = VecDeque::with_capacity(self.waiting.len());
-        while let Some(waiting) = self.waiting.pop_back() {
-            if let Some(node) = &waiting.status_of {
-                if seen.contains(node) {
-                    continue;
-                }
-                seen.push(node.clone());
+    /// Of each node the newest status stays, in the place of the oldest: at the end it would wait anew, and with each
+    /// heartbeat again, for ever.
+    fn drop_old_statuses(&mut self) {
+        let mut kept: VecDeque<Waiting> = VecDeque::with_capacity(self.waiting.len());
+        for waiting in self.waiting.drain(..) {
+            let is_newer = |old: &&mut Waiting| old.status_of.is_some() && old.status_of == waiting.status_of;
+            match kept.iter_mut().find(is_newer) {
+                Some(old) => *old = waiting,
+                None => kept.push_back(waiting),
             }
-            kept.push_front(waiting);
         }
         self.waiting = kept;
         self.count();
@@ -171,7 +205,10 @@ impl WriteQueue {
         let first_status = self.waiting.iter().position(|waiting| waiting.status_of.is_some());
         let is_long_due = self.before == Kind::Status
             && (first_status.is_none() || self.statuses_before_long >= MOST_STATUSES_BEFORE_LONG);
-        if is_long_due && let Some(long) = self.long.take() {
+        // What has become too long while it waited is told when it is asked for again.
+        let longest = self.longest();
+        let has_time = |long: &Vec<u8>| long.len() <= longest;
+        if is_long_due && let Some(long) = self.long.take().filter(has_time) {
             self.before = Kind::Long;
             return Some(long);
         }
@@ -213,7 +250,7 @@ impl WriteQueue {
 
     /// Bytes of the longest message: what the line sends in the time for which a status may wait.
     fn longest(&self) -> usize {
-        let bytes = self.patience.as_millis().saturating_mul(u128::from(self.baud / BITS_PER_BYTE)) / 1000;
+        let bytes = self.patience.millis().saturating_mul(u64::from(self.baud / BITS_PER_BYTE)) / 1000;
         usize::try_from(bytes).unwrap_or(usize::MAX).max(self.limit())
     }
 
@@ -227,11 +264,16 @@ impl WriteQueue {
     }
 }
 
-/// Whose status it is, if it is one: the type comes first, the name of the node somewhere behind it.
-pub(crate) fn status_of(message: &[u8]) -> Option<&[u8]> {
+/// Whose status it is, if it is one: the type comes first, the name of the node and the numbers somewhere behind it.
+pub(crate) fn status_of(message: &[u8]) -> Option<Status<'_>> {
     let fields = message.strip_prefix(b">>>\nt=status\n")?;
-    let name = fields.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"src="));
-    Some(name.unwrap_or_default())
+    let value = |name: &[u8]| fields.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name));
+    let number = |name| {
+        let text = value(name).and_then(|digits| str::from_utf8(digits).ok());
+        text.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    };
+    let node = value(b"src=").unwrap_or_default();
+    Some(Status { node, number: (number(b"hg="), number(b"seq=")) })
 }
 
 /// Bytes written at once, as 3.0.6 does.
@@ -251,10 +293,12 @@ const SMALLEST_LIMIT: usize = 2048;
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(5);
+    fn queue(baud: u32) -> WriteQueue {
+        WriteQueue::new(baud, Patience::new(Duration::from_secs(5)))
+    }
 
     fn status(number: u32) -> Vec<u8> {
-        let mut text = format!(">>>\nt=status\nsrc=wa1\nseq={number}\n").into_bytes();
+        let mut text = format!(">>>\nt=status\nsrc=wa1\nseq={number:x}\n").into_bytes();
         text.resize(250, b'x');
         text
     }
@@ -286,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_fits_goes_out_in_order_at_the_speed_of_the_line() {
-        let mut queue = WriteQueue::new(19200, PATIENCE);
+        let mut queue = queue(19200);
         let messages = [status(1), other(2), status(3), other(4)];
         for message in &messages {
             push(&mut queue, message);
@@ -299,7 +343,7 @@ mod tests {
 
     #[test]
     fn when_there_is_too_much_the_newest_status_goes_out() {
-        let mut queue = WriteQueue::new(9600, PATIENCE);
+        let mut queue = queue(9600);
         for number in 1..1000 {
             push(&mut queue, &status(number));
             assert!(queue.waiting_bytes <= queue.limit());
@@ -309,18 +353,18 @@ mod tests {
         for number in 0..100 {
             push(&mut queue, &other(number));
         }
-        push(&mut queue, &status(7));
+        push(&mut queue, &status(1007));
         for number in 100..200 {
             push(&mut queue, &other(number));
         }
         assert!(queue.waiting_bytes <= queue.limit());
         let (sent, _) = drain(&mut queue);
-        assert!(sent.windows(250).any(|window| window == status(7)));
+        assert!(sent.windows(250).any(|window| window == status(1007)));
     }
 
     #[test]
     fn a_message_that_was_begun_is_given_up_alone() {
-        let mut queue = WriteQueue::new(9600, PATIENCE);
+        let mut queue = queue(9600);
         push(&mut queue, &[b'a'; 1000]);
         push(&mut queue, &status(1));
         let now = Instant::now();
@@ -333,7 +377,7 @@ mod tests {
 
     #[test]
     fn what_is_urgent_goes_between_messages() {
-        let mut queue = WriteQueue::new(9600, PATIENCE);
+        let mut queue = queue(9600);
         push(&mut queue, &[b'a'; 100]);
         push(&mut queue, &[b'b'; 100]);
         let now = Instant::now();
@@ -353,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_long_message_goes_right_behind_a_status_and_a_status_right_behind_it() {
-        let mut queue = WriteQueue::new(19200, PATIENCE);
+        let mut queue = queue(19200);
         let long = [b'l'; 3000];
         push(&mut queue, &other(1));
         push(&mut queue, &long);
@@ -382,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_long_message_does_not_wait_for_ever() {
-        let mut queue = WriteQueue::new(19200, PATIENCE);
+        let mut queue = queue(19200);
         push(&mut queue, &[b'l'; 3000]);
         let mut sent = Vec::new();
         let mut now = Instant::now();
@@ -401,19 +445,84 @@ mod tests {
 
     #[test]
     fn what_would_keep_a_status_waiting_too_long_is_refused() {
-        let mut queue = WriteQueue::new(19200, Duration::from_secs(2));
+        let mut queue = WriteQueue::new(19200, Patience::new(Duration::from_secs(2)));
         assert_eq!(queue.push(vec![b'l'; 3841], None), Err(TooLong { limit: 3840 }));
         assert_eq!(queue.push(vec![b'l'; 3840], None), Ok(()));
-        let mut queue = WriteQueue::new(9600, Duration::ZERO);
+        let mut queue = WriteQueue::new(9600, Patience::new(Duration::ZERO));
         assert_eq!(queue.push(vec![b'l'; 2049], None), Err(TooLong { limit: 2048 }));
         assert_eq!(queue.push(vec![b'l'; 2048], None), Ok(()));
     }
 
     #[test]
+    fn a_line_with_always_too_much_to_send_carries_statuses_all_the_same() {
+        let mut queue = queue(9600);
+        let (begin, mut sent) = (Instant::now(), Vec::new());
+        let mut last_status = begin;
+        // A heartbeat each 200 ms, of which the line carries one, and more beside it than it can carry.
+        for millis in 0..30_000 {
+            let now = begin + Duration::from_millis(millis);
+            if millis % 200 == 0 {
+                push(&mut queue, &status(u32::try_from(millis).unwrap()));
+            }
+            if millis % 50 == 0 {
+                push(&mut queue, &other(7));
+                assert!(queue.waiting_bytes <= queue.limit());
+            }
+            if queue.due(now).is_some_and(|due| due <= now)
+                && let Some(piece) = queue.piece(now).map(<[u8]>::to_vec)
+            {
+                queue.wrote(piece.len(), now);
+                if piece.starts_with(b">>>\nt=status") {
+                    let waited = now - last_status;
+                    // What may wait takes the smallest line two seconds and an eighth.
+                    assert!(waited < Duration::from_millis(2500), "{waited:?} at {millis}");
+                    last_status = now;
+                }
+                sent.extend(piece);
+            }
+        }
+        assert!(begin + Duration::from_secs(30) < last_status + Duration::from_millis(2500));
+        assert!(sent.windows(250).any(|window| window == other(7)), "others have their turn");
+    }
+
+    #[test]
+    fn an_old_status_that_is_sent_again_does_not_replace_the_newest() {
+        let mut queue = queue(9600);
+        push(&mut queue, &status(500));
+        for number in 0..400 {
+            push(&mut queue, &status(number));
+        }
+        let (sent, _) = drain(&mut queue);
+        assert!(sent.starts_with(&status(500)));
+        // In a new run numbers begin anew.
+        push(&mut queue, b">>>\nt=status\nsrc=wa1\nseq=1\nhg=2\n");
+        for number in 0..400 {
+            push(&mut queue, &status(number));
+        }
+        assert!(drain(&mut queue).0.starts_with(b">>>\nt=status\nsrc=wa1\nseq=1\nhg=2\n"));
+    }
+
+    #[test]
+    fn patience_that_changes_counts_from_then_on() {
+        let patience = Patience::new(Duration::from_secs(2));
+        let mut queue = WriteQueue::new(19200, patience.clone());
+        queue.push(vec![b'l'; 3840], None).unwrap();
+        patience.set(Duration::from_millis(1500));
+        assert_eq!(queue.push(vec![b'm'; 2881], None), Err(TooLong { limit: 2880 }));
+        push(&mut queue, &status(1));
+        push(&mut queue, &other(2));
+        assert_eq!(drain(&mut queue).0, [status(1), other(2)].concat(), "what waited has become too long");
+        patience.set(Duration::from_secs(3));
+        push(&mut queue, &[b'n'; 5760]);
+        push(&mut queue, &status(3));
+        assert_eq!(drain(&mut queue).0, [status(3), vec![b'n'; 5760]].concat());
+    }
+
+    #[test]
     fn of_each_node_of_a_ring_the_newest_status_goes_out() {
-        let mut queue = WriteQueue::new(9600, PATIENCE);
+        let mut queue = queue(9600);
         let status = |node: u32, number: u32| {
-            let mut text = format!(">>>\nt=status\nsrc=node{node}\nseq={number}\n").into_bytes();
+            let mut text = format!(">>>\nt=status\nsrc=node{node}\nseq={number:x}\n").into_bytes();
             text.resize(250, b'x');
             text
         };

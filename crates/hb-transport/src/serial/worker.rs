@@ -42,7 +42,7 @@ impl Worker {
         mut talk: Box<dyn Talk>,
         tell: Tell,
     ) -> Self {
-        let mut queue = WriteQueue::new(device.baud, device.patience);
+        let mut queue = WriteQueue::new(device.baud, device.patience.clone());
         if line.is_some() {
             talk.begin(Instant::now(), &mut queue);
         }
@@ -122,7 +122,7 @@ impl Worker {
 
     fn lose(&mut self, source: io::Error) {
         self.line = None;
-        self.queue = WriteQueue::new(self.device.baud, self.device.patience);
+        self.queue = WriteQueue::new(self.device.baud, self.device.patience.clone());
         self.stuck_since = None;
         self.retry_at = Instant::now() + RETRY;
         let action = format!("use {}", self.device.path.display());
