@@ -9,6 +9,17 @@ use crate::output::Failure;
 /// Runs the lab.
 pub(crate) fn lab(arguments: Lab) -> Done {
     let Lab { faults, keepalive, deadtime, runs, json, peers, hb_node, files, ipv6 } = arguments;
-    let options = LabOptions { faults, keepalive, deadtime, runs, json, peers, hb_node, files, ipv6 };
+    let options = LabOptions {
+        faults,
+        keepalive,
+        deadtime,
+        runs,
+        json,
+        peers,
+        hb_node,
+        files,
+        ipv6,
+        ..LabOptions::default()
+    };
     hb_lab::lab(options).map_err(|error| Failure::of(&error))
 }

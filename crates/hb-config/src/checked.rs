@@ -265,6 +265,9 @@ pub struct LeaseSettings {
     pub by: LeaseBy,
     /// Groups whose addresses are not, each by its first resource as `haresources` spells it. Default none.
     pub except: Vec<String>,
+    /// Groups whose addresses are on the standby as well, closed, so that services can bind them there; named likewise.
+    /// Default none.
+    pub staged: Vec<String>,
 }
 
 /// What ends a lease that nobody renews.
@@ -278,7 +281,7 @@ pub enum LeaseBy {
 
 impl Default for LeaseSettings {
     fn default() -> Self {
-        Self { enabled: true, by: LeaseBy::Nftables, except: Vec::new() }
+        Self { enabled: true, by: LeaseBy::Nftables, except: Vec::new(), staged: Vec::new() }
     }
 }
 

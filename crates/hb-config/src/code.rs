@@ -370,6 +370,9 @@ codes! {
     SaidTwice "HB143" "hb.toml and ha.cf disagree"
         "The same thing is set in both files, with different values. What hb.toml says counts."
         HbToml "[agents]\nstop-retries = 5   # and in ha.cf: env STOPRETRYMAX=3"
+    NotStaged "HB144" "group cannot be staged"
+        "A staged address is on both nodes, and only a table of nf_tables keeps the one that does not hold it mute. So its group must be leased by that, exist, and have an address that can stand on the loopback interface. Where IPsrcaddr makes a floating address the source of what a node sends, the other one would not even take its heartbeats."
+        HbToml "[lease]\nby = \"lifetime\"\nstaged = [\"10.77.0.100/24/eth0\"]"
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod keys;
 mod raw;
+mod staged;
 mod time;
 mod walk;
 
@@ -25,6 +26,7 @@ use crate::suggest::nearest;
 
 pub use keys::{example, manual_page};
 use raw::Raw;
+pub(crate) use staged::check_staged;
 use walk::{Offence, Problem};
 
 /// What the file says, defaults filled in.
@@ -35,6 +37,8 @@ pub(crate) struct HbToml {
     pub(crate) stop_retries: Option<Mark>,
     pub(crate) native_addresses: bool,
     pub(crate) lease: LeaseSettings,
+    /// Where each of `lease.staged` stands, in their order.
+    staged: Vec<Mark>,
 }
 
 impl Default for HbToml {
@@ -44,6 +48,7 @@ impl Default for HbToml {
             stop_retries: None,
             native_addresses: true,
             lease: LeaseSettings::default(),
+            staged: Vec::new(),
         }
     }
 }
@@ -142,7 +147,9 @@ impl Reading<'_> {
     fn checked(&self, raw: Raw) -> HbToml {
         let agents = raw.agents;
         let default = AgentLimits::default();
+        let staged = raw.lease.staged.unwrap_or_default();
         HbToml {
+            staged: staged.iter().map(|given| self.lines.mark(given.span())).collect(),
             stop_retries: agents.stop_retries.as_ref().map(|given| self.lines.mark(given.span())),
             agents: AgentLimits {
                 start_timeout: agents.start_timeout.map_or(default.start_timeout, |time| time.0),
@@ -159,6 +166,7 @@ impl Reading<'_> {
                 enabled: raw.lease.enabled.unwrap_or(true),
                 by: raw.lease.by.map_or(LeaseBy::Nftables, |by| by.0),
                 except: raw.lease.except.unwrap_or_default(),
+                staged: staged.into_iter().map(toml::Spanned::into_inner).collect(),
             },
         }
     }

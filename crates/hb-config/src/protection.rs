@@ -57,8 +57,13 @@ pub fn protection(checked: &Checked) -> Vec<String> {
          killed loses its addresses before the other node takes them; not covered: cut links, a paused virtual machine, \
          programs on this machine"
     );
-    std::iter::once(lease).chain(unleased(checked)).collect()
+    let staged =
+        checked.lease.staged.iter().map(|key| format!("group {key} is staged: {STAGED}, with Linux 6.9"));
+    std::iter::once(lease).chain(unleased(checked)).chain(staged).collect()
 }
+
+/// What it means for a group that it is staged, in words.
+pub const STAGED: &str = "services can bind its addresses on the standby, which answers nobody for them";
 
 /// The groups that a lease does not protect although others are, and why; a line each.
 #[must_use]

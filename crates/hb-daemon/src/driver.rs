@@ -146,8 +146,14 @@ impl Node {
         let failfast = Arc::new(Failfast::default());
         let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
-        let config =
-            ActuatorConfig { lifetimes: leasing.lifetimes(), ..scripts_of(options, &start, priority) };
+        for line in leasing.staged_words(&start.checked.lease.staged) {
+            log.line(if leasing.stage().is_some() { Level::Info } else { Level::Warn }, &line);
+        }
+        let config = ActuatorConfig {
+            lifetimes: leasing.lifetimes(),
+            stage: leasing.stage(),
+            ..scripts_of(options, &start, priority)
+        };
         let actuator = Arc::new(Actuator::start(config, report).map_err(StartFailure::from)?);
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);

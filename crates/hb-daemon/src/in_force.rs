@@ -173,6 +173,9 @@ impl InForce {
         if now.agents != read.agents {
             tell.info("limits of scripts changed: in force from the next run of each on".to_owned());
         }
+        if now.lease.staged != read.lease.staged {
+            tell.info("lease.staged changed: addresses are staged accordingly".to_owned());
+        }
         if now.clients != read.clients {
             tell.info("respawn or failfast changed: programs are ended and started accordingly".to_owned());
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hb_config::{Checked, LeaseBy};
 use hb_resource::GroupSpec;
-use hb_resource::lease::{self, Keeper, Lease, Lifetimes, Notice, Renewal};
+use hb_resource::lease::{self, Keeper, Lease, Lifetimes, Notice, Ownership, Renewal, Stage};
 
 use crate::heart::{self, Hands, LeaseCounts, ToHeart};
 use crate::log::{Level, Log};
@@ -26,6 +26,8 @@ pub(crate) struct Leasing {
     problem: Option<String>,
     /// Groups that are not leased, by their keys.
     except: Vec<String>,
+    /// By what staged addresses are closed.
+    stage: Option<Stage>,
 }
 
 impl Leasing {
@@ -47,8 +49,9 @@ impl Leasing {
             (true, LeaseBy::Nftables) => Self::try_open(checked, groups, inbox, log),
         };
         match opened {
-            Ok((keeper, hands)) => {
-                (Self { keeper: Arc::new(Mutex::new(Some(keeper))), except, ..Self::default() }, Some(hands))
+            Ok((keeper, hands, stage)) => {
+                let keeper = Arc::new(Mutex::new(Some(keeper)));
+                (Self { keeper, except, stage, ..Self::default() }, Some(hands))
             }
             Err(reason) => {
                 // What a crashed run has left would be renewed by nobody.
@@ -100,12 +103,31 @@ impl Leasing {
         self.lifetimes.clone()
     }
 
+    /// By what staged addresses are closed, where that can be had.
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.stage.clone()
+    }
+
+    /// What becomes of the groups that hb.toml wants staged, a line each.
+    pub(crate) fn staged_words(&self, staged: &[String]) -> Vec<String> {
+        let what = match (&self.stage, &self.problem) {
+            (Some(_), _) => format!("is staged: {}", hb_config::STAGED),
+            (None, Some(problem)) => format!("is not staged, for want of a lease in the kernel: {problem}"),
+            (None, None) => {
+                "is not staged: only where the table of the lease cannot be removed by others, from \
+                             Linux 6.9 on, does a staged address stay mute"
+                    .to_owned()
+            }
+        };
+        staged.iter().map(|key| format!("group {key} {what}")).collect()
+    }
+
     fn try_open(
         checked: &Checked,
         groups: &[GroupSpec],
         inbox: Arc<Mailbox<ToHeart>>,
         log: &Log,
-    ) -> Result<(Keeper, Hands), String> {
+    ) -> Result<(Keeper, Hands, Option<Stage>), String> {
         let length = lease::length(checked.keepalive, checked.deadtime).map_err(|error| chain(&error))?;
         let told = log.clone();
         let tell = move |notice| match notice {
@@ -120,13 +142,18 @@ impl Leasing {
                 told.line(Level::Error, &text);
             }
         };
-        let lease =
-            Lease::open(leased(&checked.lease.except, groups.iter()), length, planted(log), Box::new(tell))
-                .map_err(|error| chain(&error))?;
-        let Lease { latch, keeper } = lease;
+        let lease = Lease::open(
+            leased(&checked.lease.except, groups.iter()),
+            length,
+            planted(log),
+            Ownership::Wanted,
+            Box::new(tell),
+        )
+        .map_err(|error| chain(&error))?;
+        let Lease { latch, keeper, stage } = lease;
         let lengthener = keeper.lengthener().map_err(|error| chain(&error))?;
         log.line(Level::Info, &format!("Lease of the floating addresses: {} ms", length.as_millis()));
-        Ok((keeper, Hands { steps: Box::new((latch, lengthener)), length }))
+        Ok((keeper, Hands { steps: Box::new((latch, lengthener)), length }, stage))
     }
 
     /// Gates the addresses of these groups as well. They are gated when this returns without an error.

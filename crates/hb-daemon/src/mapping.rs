@@ -1,5 +1,6 @@
 //! From the checked configuration to what each part of the node is told.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -188,10 +189,11 @@ pub(crate) fn group_spec(group: &hb_config::Group) -> GroupSpec {
     GroupSpec { key: key(group), resources: group.resources.iter().map(resource).collect() }
 }
 
-/// Limits, directories and environment of scripts; without groups and guard.
+/// Limits, directories and environment of scripts, and what is staged; without groups and guard.
 pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
     let mut config = ActuatorConfig::new(Vec::new());
     limit_agents(&mut config, checked);
+    config.staged = staged(checked);
     config.agent_dirs =
         vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
     config.environment = environment::of_scripts(checked, &options.config_dir, std::env::vars_os());
@@ -203,6 +205,12 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
     config.guard_lock = Some(options.guard_lock());
     config.guard_log = log::afterwards::words(&host, &log_targets(checked));
     config
+}
+
+/// The addresses of the groups that hb.toml wants staged.
+fn staged(checked: &Checked) -> BTreeSet<IpAddr> {
+    let groups = groups(checked).into_iter().filter(|group| checked.lease.staged.contains(&group.key));
+    groups.flat_map(|group| group.addresses().map(|one| one.address).collect::<Vec<_>>()).collect()
 }
 
 /// The programs that run beside the node. One whose user is gone since the files were checked is left out.

@@ -1,7 +1,7 @@
 //! The service that a test cluster keeps available: a UDP responder that says whose host it runs on.
 //!
 //! It is bound to the floating addresses all the time, whether the host holds them or not; so whether it
-//! answers depends only on whether packets for the address reach it.
+//! answers depends only on whether packets for the address reach it. Or it is one of the many that can be bound only to what is there.
 
 use std::ffi::OsStr;
 use std::io;
@@ -21,6 +21,8 @@ pub(crate) struct EchoSpec {
     pub(crate) node: String,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) port: u16,
+    /// Whether it binds addresses that are not there.
+    pub(crate) binds_freely: bool,
 }
 
 /// Answers until it is killed.
@@ -32,7 +34,7 @@ pub(crate) fn run(argument: &OsStr) -> Result<(), String> {
     let sockets = spec
         .addresses
         .iter()
-        .map(|address| open(SocketAddr::new(*address, spec.port)))
+        .map(|address| open(SocketAddr::new(*address, spec.port), spec.binds_freely))
         .collect::<io::Result<Vec<_>>>()
         .map_err(chain("bind the echo's sockets"))?;
     loop {
@@ -49,12 +51,12 @@ pub(crate) fn run(argument: &OsStr) -> Result<(), String> {
     }
 }
 
-fn open(address: SocketAddr) -> io::Result<Socket> {
+fn open(address: SocketAddr, binds_freely: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        socket.set_freebind_v6(true)?;
+        socket.set_freebind_v6(binds_freely)?;
     } else {
-        socket.set_freebind_v4(true)?;
+        socket.set_freebind_v4(binds_freely)?;
     }
     socket.set_nonblocking(true)?;
     roomy(&socket);

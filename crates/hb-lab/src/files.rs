@@ -18,6 +18,8 @@ pub struct ClusterFiles {
     pub haresources: String,
     /// Text of `authkeys`.
     pub authkeys: String,
+    /// Text of `hb.toml`, which 3.0.6 does not read; empty: there is none.
+    pub hb_toml: String,
 }
 
 /// An address that a cluster keeps available.
@@ -37,6 +39,7 @@ impl ClusterFiles {
             ha_cf: include_str!("../../../examples/conf/two-node/ha.cf").to_owned(),
             haresources: include_str!("../../../examples/conf/two-node/haresources").to_owned(),
             authkeys: include_str!("../../../examples/conf/two-node/authkeys").to_owned(),
+            hb_toml: String::new(),
         }
     }
 
@@ -49,7 +52,12 @@ impl ClusterFiles {
             let path = directory.join(name);
             std::fs::read_to_string(&path).map_err(LabError::file("read", path))
         };
-        Ok(Self { ha_cf: read("ha.cf")?, haresources: read("haresources")?, authkeys: read("authkeys")? })
+        Ok(Self {
+            ha_cf: read("ha.cf")?,
+            haresources: read("haresources")?,
+            authkeys: read("authkeys")?,
+            hb_toml: String::new(),
+        })
     }
 
     /// With an IPv6 address for each node instead of the resources, written as 3.0.6 needs it.
@@ -58,6 +66,14 @@ impl ClusterFiles {
         let haresources = "alpha IPv6addr::fd00:a4d:0:0:0:0:0:100/64/eth0\n\
                            beta IPv6addr::fd00:a4d:0:0:0:0:0:101/64/eth0\n";
         Self { haresources: haresources.to_owned(), ..self }
+    }
+
+    /// With the addresses of all groups staged.
+    #[must_use]
+    pub fn staged(self) -> Self {
+        let lines = self.haresources.lines().filter(|line| !line.starts_with('#'));
+        let keys: Vec<_> = lines.filter_map(|line| line.split_whitespace().nth(1)).collect();
+        Self { hb_toml: format!("[lease]\nstaged = {keys:?}\n"), ..self }
     }
 
     /// Without the groups whose home is not alpha.
@@ -129,6 +145,9 @@ impl ClusterFiles {
     pub fn install(&self, host: &Host) -> Result<(), LabError> {
         host.write("/etc/ha.d/ha.cf", &self.ha_cf, 0o644)?;
         host.write("/etc/ha.d/haresources", &self.haresources, 0o644)?;
+        if !self.hb_toml.is_empty() {
+            host.write("/etc/ha.d/hb.toml", &self.hb_toml, 0o644)?;
+        }
         host.write("/etc/ha.d/authkeys", &self.authkeys, 0o600)
     }
 }
@@ -144,6 +163,7 @@ mod tests {
             haresources: "# all\nalpha 10.77.0.100/24/eth0 www\nbeta IPaddr::10.77.0.101\nbeta www\n"
                 .to_owned(),
             authkeys: "auth 1\n1 crc\n".to_owned(),
+            hb_toml: String::new(),
         }
     }
 

@@ -110,6 +110,8 @@ async fn build(options: &LabOptions, agent: Agent, fault: Fault) -> Result<Clust
     // The agent `IPv6addr` of a 3.0.6 node asks whether an address is there, and takes any ICMPv6 packet for the answer, such
     // as alpha's announcement when both start: it then never puts its own one up.
     let files = if options.ipv6 && options.peers != Peers::Ours { files.of_alpha() } else { files };
+    // The last change: it names the groups that there are.
+    let files = if options.staged { files.staged() } else { files };
     let cluster = Cluster::build(agent, options.programs()?, files).await?;
     if let Some(point) = fault.stop_point() {
         cluster.beta().stop_at(point);

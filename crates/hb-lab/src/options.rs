@@ -61,6 +61,8 @@ pub struct LabOptions {
     pub files: Option<PathBuf>,
     /// IPv6 addresses float instead of those of the files.
     pub ipv6: bool,
+    /// The addresses are staged: on both nodes, behind a gate on the one that does not hold them.
+    pub staged: bool,
 }
 
 impl Default for LabOptions {
@@ -75,6 +77,7 @@ impl Default for LabOptions {
             hb_node: None,
             files: None,
             ipv6: false,
+            staged: false,
         }
     }
 }

@@ -166,7 +166,24 @@ impl Probe {
 /// # Errors
 /// When it cannot be started there.
 pub async fn start_echo(host: &Host, addresses: &[IpAddr], port: u16) -> Result<Process, LabError> {
-    let spec = EchoSpec { node: host.name().to_owned(), addresses: addresses.to_vec(), port };
+    spawn_echo(host, addresses, port, true).await
+}
+
+/// As [`start_echo`], but it ends at once if one of the addresses is not on the host, as most services do.
+///
+/// # Errors
+/// As [`start_echo`].
+pub async fn start_bound_echo(host: &Host, addresses: &[IpAddr], port: u16) -> Result<Process, LabError> {
+    spawn_echo(host, addresses, port, false).await
+}
+
+async fn spawn_echo(
+    host: &Host,
+    addresses: &[IpAddr],
+    port: u16,
+    binds_freely: bool,
+) -> Result<Process, LabError> {
+    let spec = EchoSpec { node: host.name().to_owned(), addresses: addresses.to_vec(), port, binds_freely };
     spawn(host, "echo", &[json(&spec)?]).await
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //! All queues are bounded. Which job comes when is decided by the owner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 use std::sync::mpsc as std_mpsc;
@@ -66,8 +66,8 @@ impl JobAction {
 /// Another configuration for a running actuator.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Limits, directories and environment of scripts from the next run on. Its groups, guard and priority are not
-    /// looked at.
+    /// Limits, directories and environment of scripts from the next run on, and which addresses are staged. Its groups,
+    /// guard and priority are not looked at.
     pub config: ActuatorConfig,
     /// New groups by the index under which jobs will name them. Who uses the index of an earlier group again has
     /// stopped that one.
@@ -297,8 +297,9 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
             report.note(Level::Warning, text);
         })
         .ok();
-    let addresses = Addresses::new(netlink).with_lifetimes(config.lifetimes.clone());
-    let tools = Tools { addresses: Rc::new(addresses), announcer, agents, report, ours };
+    let addresses = Addresses::new(netlink).with_lifetimes(config.lifetimes.clone()).keeping_copies();
+    let stage = config.stage.clone();
+    let tools = Tools { addresses: Rc::new(addresses), announcer, agents, report, ours, stage };
     Ok(Prepared { config, tools, keeper, claims })
 }
 
@@ -312,6 +313,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
     for (index, spec) in config.groups.iter().enumerate() {
         queues.insert(index, employ(index, spec.clone(), &tools, &mut workers));
     }
+    tools.restage(&config.staged).await;
     loop {
         let order = tokio::select! {
             biased;
@@ -337,10 +339,12 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
                 });
             }
             Order::Disarm(done) => {
+                tools.restage(&BTreeSet::new()).await;
                 tools.agents.renounce().await;
                 let _ = done.send(());
             }
             Order::Change(change) => {
+                tools.restage(&change.config.staged).await;
                 tools.agents.reconfigure(change.config);
                 for (index, spec) in change.groups {
                     tools.open_announcer(&spec);

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::lease::{Lifetimes, set_lifetime};
-use crate::netlink::{Held, Link, Netlink, NetlinkError, new_address};
+use crate::netlink::{Held, LOOPBACK, Link, Netlink, NetlinkError, new_address, staged_copy};
 use crate::placement::{Placement, PlacementError, Route, free_label, network, place};
 use crate::spec::AddressSpec;
 
@@ -47,11 +47,36 @@ pub(crate) struct Addresses {
     /// Held from reading the tables to the change, so that two groups never pick the same label.
     turn: Mutex<()>,
     lifetimes: Option<Lifetimes>,
+    /// Whether copies of staged addresses stay when the addresses go.
+    keeps_copies: bool,
 }
 
 impl Addresses {
     pub(crate) fn new(netlink: Netlink) -> Self {
-        Self { netlink, turn: Mutex::new(()), lifetimes: None }
+        Self { netlink, turn: Mutex::new(()), lifetimes: None, keeps_copies: false }
+    }
+
+    /// What is taken down from now on leaves the copy of a staged address where it is: somebody else closes that.
+    pub(crate) fn keeping_copies(self) -> Self {
+        Self { keeps_copies: true, ..self }
+    }
+
+    /// Puts the copy of a staged address up; its gate is closed already.
+    pub(crate) async fn stage(&self, address: IpAddr) -> Result<(), AddressError> {
+        within_limit(async { Ok(self.netlink.add(staged_copy(address)).await?) }).await
+    }
+
+    /// Takes the copies of these staged addresses away; of all without a word which.
+    pub(crate) async fn unstage(&self, only: Option<IpAddr>) -> Result<(), AddressError> {
+        within_limit(async {
+            let held = self.netlink.addresses().await?;
+            let is_meant = |held: &Held| only.is_none_or(|only| held.address() == Some(only));
+            for copy in held.iter().filter(|held| held.is_staged() && is_meant(held)) {
+                self.netlink.delete(copy).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Some of what is put up from now on has a lifetime.
@@ -68,9 +93,12 @@ impl Addresses {
             // Asked side by side, so that both answers come back in one go: this is the way of a takeover.
             let (found, held) = tokio::try_join!(self.find_place(spec, &routes), self.addresses())?;
             let (link, placement) = found;
-            let was_there = held
-                .iter()
-                .any(|held| held.address() == Some(spec.address) && held.interface() == placement.interface);
+            let is_it = |held: &Held| {
+                held.address() == Some(spec.address)
+                    && held.interface() == placement.interface
+                    && !held.is_staged()
+            };
+            let was_there = held.iter().any(is_it);
             if !was_there {
                 let taken: Vec<&str> = held.iter().filter_map(Held::label).collect();
                 // The label is for ifconfig's aliases, which IPv6 has not.
@@ -107,7 +135,8 @@ impl Addresses {
             let named = self.named_index(spec).await?;
             let held = self.netlink.addresses().await?;
             let mut removed = Vec::new();
-            for victim in held.iter().filter(|held| belongs(held, spec, named)) {
+            let stays = |held: &Held| self.keeps_copies && held.is_staged();
+            for victim in held.iter().filter(|held| belongs(held, spec, named) && !stays(held)) {
                 self.delete(victim, &held).await?;
                 removed.push(victim.interface());
             }
@@ -121,7 +150,7 @@ impl Addresses {
         within_limit(async {
             let mut links = Vec::new();
             for held in self.netlink.addresses().await? {
-                if held.address() == Some(address) {
+                if held.address() == Some(address) && !held.is_staged() {
                     links.extend(self.netlink.link_by_index(held.interface()).await?);
                 }
             }
@@ -130,7 +159,7 @@ impl Addresses {
         .await
     }
 
-    /// Removes what an earlier life left: addresses with our mark, and those that a spec describes. Returns each
+    /// Removes what an earlier life left: addresses with our mark, copies of staged ones, and those that a spec describes. Returns each
     /// address with the index of its interface.
     pub(crate) async fn clean_up(&self, specs: &[&AddressSpec]) -> Result<Vec<(IpAddr, u32)>, AddressError> {
         within_limit(async {
@@ -141,7 +170,9 @@ impl Addresses {
             }
             let held = self.netlink.addresses().await?;
             let is_leftover = |held: &&Held| {
-                held.is_marked() || wanted.iter().any(|(spec, named)| belongs(held, spec, *named))
+                held.is_marked()
+                    || held.is_staged()
+                    || wanted.iter().any(|(spec, named)| belongs(held, spec, *named))
             };
             let mut removed = Vec::new();
             for victim in held.iter().filter(is_leftover) {
@@ -214,14 +245,15 @@ enum Named {
 
 /// Whether a held address is the one that a spec means. On the named interface it is, whoever put it there; elsewhere
 /// when it carries our mark, unless each interface may have that address for itself; and where no interface is named, on all but loopback, which load balancers use for
-/// addresses that others announce.
+/// addresses that others announce. The copy of a staged address is it everywhere.
 fn belongs(held: &Held, spec: &AddressSpec, named: Named) -> bool {
     let here = match named {
         Named::Any => held.interface() != LOOPBACK,
         Named::Gone => false,
         Named::Index(index) => held.interface() == index,
     };
-    let is_ours = held.is_marked() && (named == Named::Any || !is_of_one_link(spec.address));
+    let is_ours =
+        held.is_staged() || held.is_marked() && (named == Named::Any || !is_of_one_link(spec.address));
     held.address() == Some(spec.address) && (here || is_ours)
 }
 
@@ -281,9 +313,6 @@ impl Drop for Promotion {
         let _ = std::fs::write(&self.file, &self.before);
     }
 }
-
-/// Index of the loopback interface, the same in every network namespace.
-const LOOPBACK: u32 = 1;
 
 /// The kernel answers in microseconds; beyond this the socket is broken.
 const LIMIT: Duration = Duration::from_secs(5);

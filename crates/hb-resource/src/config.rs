@@ -1,13 +1,15 @@
 //! What an actuator needs to know before it starts.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Operation;
-use crate::lease::Lifetimes;
+use crate::lease::{Lifetimes, Stage};
 use crate::spec::GroupSpec;
 
 /// Everything that the actuator is told; it reads no file and no environment of its own.
@@ -60,6 +62,13 @@ pub struct ActuatorConfig {
     /// Which addresses have a lifetime. `None`: none. Not known to the guard, which only takes addresses away.
     #[serde(skip)]
     pub lifetimes: Option<Lifetimes>,
+    /// By what staged addresses are closed. `None`: none is staged, whatever `staged` says. Not known to the guard, as
+    /// above.
+    #[serde(skip)]
+    pub stage: Option<Stage>,
+    /// The addresses that are staged: here, and closed, while their groups are not.
+    #[serde(skip)]
+    pub staged: BTreeSet<IpAddr>,
 }
 
 /// A program that runs beside the node: it is started again when it ends (failover.md 8.4).
@@ -104,6 +113,8 @@ impl ActuatorConfig {
             guard_log: String::new(),
             realtime_priority: None,
             lifetimes: None,
+            stage: None,
+            staged: BTreeSet::new(),
         }
     }
 

@@ -4,12 +4,15 @@
 //! to be repeated. Resources that vanish later are noticed by nobody yet; a watch over them would live beside this.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::address::{Addresses, Up, is_of_one_link};
 use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
 use crate::guard::will::Holding;
+use crate::lease::{Answer, Stage};
 use crate::report::{Failure, Level, Reporter};
 use crate::sentinel::{Claim, Ours};
 use crate::spec::{AddressSpec, GroupSpec, Means, ResourceSpec};
@@ -25,6 +28,8 @@ pub(crate) struct Tools {
     pub(crate) report: Reporter,
     /// What the sentinel watches over.
     pub(crate) ours: Ours,
+    /// By what staged addresses are closed, if any can be.
+    pub(crate) stage: Option<Stage>,
 }
 
 impl Tools {
@@ -44,6 +49,35 @@ impl Tools {
 }
 
 impl Tools {
+    /// Stages these addresses and no others. What cannot be staged is told, and put up at a takeover as without that.
+    pub(crate) async fn restage(&self, wanted: &BTreeSet<IpAddr>) {
+        let Some(stage) = &self.stage else { return };
+        let staged = stage.staged();
+        for address in staged.difference(wanted) {
+            match self.addresses.unstage(Some(*address)).await {
+                Ok(()) => stage.remove(*address),
+                // Closed it does no harm.
+                Err(error) => self.report.note(Level::Error, format!("{address} stays staged: {error}")),
+            }
+        }
+        for address in wanted.difference(&staged) {
+            let closed = match stage.add(*address) {
+                Answer::Granted => self.addresses.stage(*address).await.map_err(|error| error.to_string()),
+                Answer::Refused => Err("its gate does not close".to_owned()),
+            };
+            match closed {
+                Ok(()) => self.report.note(Level::Info, format!("Address {address} is staged")),
+                Err(error) => {
+                    self.report.note(Level::Error, format!("Address {address} is not staged: {error}"));
+                    // It stays closed if nobody knows whether the copy is there.
+                    if self.addresses.unstage(Some(*address)).await.is_ok() {
+                        stage.remove(*address);
+                    }
+                }
+            }
+        }
+    }
+
     /// Says that somebody else claims one of our addresses, and announces it again if it is still here.
     pub(crate) async fn defend(self, claim: Claim) {
         let Claim { address, mac, interface } = claim;
@@ -165,6 +199,9 @@ impl Group {
     }
 
     async fn put_up(&mut self, spec: &AddressSpec) -> Result<(), String> {
+        if self.tools.stage.as_ref().is_some_and(|stage| stage.open(spec.address) != Answer::Granted) {
+            return Err(format!("the gate of the staged address {} does not open", spec.address));
+        }
         StopPoint::BeforeAddress.pass();
         let Up { link, was_there } =
             self.tools.addresses.put_up(spec).await.map_err(|error| error.to_string())?;
@@ -191,9 +228,23 @@ impl Group {
     async fn take_down(&self, spec: &AddressSpec) -> Result<(), String> {
         // Whoever claims it from here on may be right.
         self.tools.ours.remove(spec.address);
+        if self.tools.stage.as_ref().is_some_and(|stage| stage.close(spec.address) != Answer::Granted) {
+            self.unstage(spec).await?;
+        }
         let removed = self.tools.addresses.take_down(spec).await.map_err(|error| error.to_string())?;
         let done = if removed.is_empty() { "was not here" } else { "removed" };
         self.note(Level::Info, format!("Address {} {done}", spec.address));
+        Ok(())
+    }
+
+    /// A copy that cannot be closed must not stay.
+    async fn unstage(&self, spec: &AddressSpec) -> Result<(), String> {
+        let address = spec.address;
+        self.tools.addresses.unstage(Some(address)).await.map_err(|error| error.to_string())?;
+        if let Some(stage) = &self.tools.stage {
+            stage.remove(address);
+        }
+        self.note(Level::Error, format!("Address {address} is staged no longer: its gate does not close"));
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 //! - [`Lease::open`]: builds the table; removed by [`Keeper::finish`]
 //! - [`Latch`]: the steps, for the heart
 //! - [`Keeper`]: keeps the table as it shall be
+//! - [`Stage`]: addresses that are here, closed, before they are held
 //! - [`length()`]: how long a lease may be
 //! - [`Lifetimes`], [`Renewer`]: what is left where there is no `nf_tables`: addresses that the kernel removes
 //!
@@ -17,6 +18,7 @@ mod latch;
 mod length;
 mod lifetime;
 mod netfilter;
+mod stage;
 mod table;
 
 use std::collections::BTreeSet;
@@ -33,6 +35,9 @@ pub use length::{MARGIN, NoRoom, length, shortest_deadtime};
 pub(crate) use lifetime::set_lifetime;
 pub use lifetime::{Lifetimes, Renewer};
 use netfilter::Netfilter;
+use rustix::io::Errno;
+use stage::Records;
+pub use stage::Stage;
 use table::Plan;
 
 /// How a lease is renewed. All but the first are mutants that the tests must catch, and for nothing else.
@@ -72,6 +77,19 @@ pub struct Lease {
     pub latch: Latch,
     /// For whoever ends it.
     pub keeper: Keeper,
+    /// For whoever puts addresses up, where nobody else can touch the table: a staged address that others could open
+    /// would be worse than none.
+    pub stage: Option<Stage>,
+}
+
+/// Whether others may touch the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ownership {
+    /// Not as long as this process lives, where the kernel has that (Linux 6.9).
+    #[default]
+    Wanted,
+    /// They may, as on older kernels; for tests.
+    Waived,
 }
 
 impl Lease {
@@ -86,16 +104,30 @@ impl Lease {
         addresses: BTreeSet<IpAddr>,
         length: Duration,
         renewal: Renewal,
+        ownership: Ownership,
         tell: Box<dyn Fn(Notice) + Send>,
     ) -> Result<Self, LeaseError> {
         let refused = |what| move |source| LeaseError::Refused { what, source };
         let mark = random_mark().map_err(refused("draw a number"))?;
         let is_unconditional = renewal == Renewal::Always;
-        let plan =
-            Plan { addresses, interfaces: Vec::new(), length, mark, is_engaged: false, is_unconditional };
-        let keeper = Keeper::start(plan, tell).map_err(refused("make a table of nf_tables"))?;
-        let latch = match Latch::open(mark, keeper.engaged()) {
-            Ok(latch) => latch,
+        let plan = Plan {
+            addresses,
+            interfaces: Vec::new(),
+            length,
+            mark,
+            is_engaged: false,
+            is_unconditional,
+            is_owned: ownership == Ownership::Wanted,
+        };
+        let records = Records::default();
+        let keeper = Keeper::start(plan, Records::clone(&records), tell)
+            .map_err(refused("make a table of nf_tables"))?;
+        let hands = Latch::open(mark, keeper.engaged()).and_then(|latch| {
+            let stage = keeper.is_owner().then(|| Stage::open_doors(mark, records)).transpose()?;
+            Ok((latch, stage))
+        });
+        let (latch, stage) = match hands {
+            Ok(hands) => hands,
             Err(source) => {
                 keeper.finish();
                 return Err(LeaseError::Refused { what: "mark a packet", source });
@@ -109,17 +141,31 @@ impl Lease {
         if renewal == Renewal::ByATimer {
             latch.renew_by_a_timer(mark).map_err(refused("start a thread"))?;
         }
-        Ok(Self { latch, keeper })
+        Ok(Self { latch, keeper, stage })
     }
 }
 
-/// Takes away the table that another process left, if there is one.
+/// Takes away the table that another process left, if there is one. Waits a little for the end of a process that owns it.
 ///
 /// # Errors
 /// The kernel's answer.
 pub fn remove() -> io::Result<()> {
-    Netfilter::open()?.perform(Plan::remove())
+    let netfilter = Netfilter::open()?;
+    let mut result = netfilter.perform(Plan::remove());
+    for _ in 0..ATTEMPTS {
+        let is_owned = |error: &io::Error| Errno::from_io_error(error) == Some(Errno::PERM);
+        if !result.as_ref().is_err_and(is_owned) {
+            break;
+        }
+        std::thread::sleep(AGAIN);
+        result = netfilter.perform(Plan::remove());
+    }
+    result
 }
+
+/// How often, and after which pause, a table is tried again whose owner is just dying.
+const ATTEMPTS: u32 = 10;
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Another one in each run, and none that others use by chance.
 fn random_mark() -> io::Result<u32> {

@@ -45,7 +45,7 @@ pub use config::{
 pub use guard::protocol::ProtocolError;
 pub use guard::will::{Farewell, Route};
 pub use hook::Hook;
-pub use netlink::ADDRESS_MARK;
+pub use netlink::{ADDRESS_MARK, STAGED_MARK};
 pub use ocf::OcfSpec;
 pub use report::{Failure, Level, Report};
 pub use spec::{AddressSpec, AddressSpecError, GroupSpec, ResourceSpec};

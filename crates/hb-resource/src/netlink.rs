@@ -13,7 +13,7 @@ use rtnetlink::packet_core::{
     NetlinkPayload,
 };
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteHeader, RouteMessage};
@@ -35,6 +35,9 @@ pub(crate) use rows::{Held, Link};
 /// The origin (`IFA_PROTO`, Linux 5.18) that our addresses carry, so that leftovers can be told: `H`. The kernel uses
 /// 1 to 3 for its own; older kernels drop the mark.
 pub const ADDRESS_MARK: u8 = 0x48;
+
+/// The origin of the copies of staged addresses: `h`.
+pub const STAGED_MARK: u8 = 0x68;
 
 /// The kernel refused, or could not be asked.
 #[derive(Debug, Error)]
@@ -276,6 +279,26 @@ pub(crate) fn new_address(address: IpAddr, place: Placement, label: Option<&str>
     message.attributes.extend(label.map(|label| AddressAttribute::Label(label.to_owned())));
     message
 }
+
+/// The copy of a staged address: on the loopback interface, for this machine only, so that no packet is ever sent from it of
+/// the kernel's own choice, nothing is asked or told on any network, and no route comes with it.
+pub(crate) fn staged_copy(address: IpAddr) -> AddressMessage {
+    let prefix = if address.is_ipv4() { 32 } else { 128 };
+    let place = Placement { interface: LOOPBACK, prefix, broadcast: None };
+    let mut message = new_address(address, place, None);
+    message.header.scope = AddressScope::Host;
+    message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Protocol(_)));
+    message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(STAGED_MARK)));
+    if address.is_ipv6() {
+        message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Flags(_)));
+        let flags = AddressFlags::Nodad | AddressFlags::Noprefixroute;
+        message.attributes.push(AddressAttribute::Flags(flags));
+    }
+    message
+}
+
+/// Index of the loopback interface, the same in every network namespace.
+pub(crate) const LOOPBACK: u32 = 1;
 
 fn tolerate(answer: Result<(), NetlinkError>, errors: &[Errno]) -> Result<(), NetlinkError> {
     match answer {

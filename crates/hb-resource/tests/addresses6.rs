@@ -13,7 +13,7 @@ mod recorder;
 use std::net::{Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hb_resource::lease::{Answer, Lease, Renewal};
+use hb_resource::lease::{Answer, Lease, Ownership, Renewal};
 use hb_resource::{ActuatorConfig, GroupSpec, JobAction, REPEAT_AFTER, ResourceSpec, cleanup};
 use hb_sys::packet::{ETHERTYPE_IPV6, PacketSocket};
 use network::{Network, in_own_network};
@@ -266,7 +266,8 @@ fn neighbour_discovery_is_answered_only_while_the_lease_lives() {
         while !is_answered(network) && Instant::now() < until {}
         let length = Duration::from_millis(200);
         let addresses = [FLOATING.into()].into();
-        let lease = Lease::open(addresses, length, Renewal::WhileItLives, Box::new(|_| {})).unwrap();
+        let wanted = Ownership::Wanted;
+        let lease = Lease::open(addresses, length, Renewal::WhileItLives, wanted, Box::new(|_| {})).unwrap();
         assert!(is_answered(network), "nothing is gated before the first step");
         assert_eq!(lease.latch.arm(), Answer::Granted);
         assert!(!is_answered(network), "armed is not acquired");

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use hb_resource::lease::{Answer, Lease, Notice, Renewal, remove};
+use hb_resource::lease::{Answer, Lease, Notice, Ownership, Renewal, remove};
 use hb_sys::packet::{ETHERTYPE_ARP, PacketSocket};
 use network::{Network, in_own_network};
 
@@ -27,9 +27,19 @@ fn prepare(network: &Network) {
 }
 
 fn open(renewal: Renewal) -> (Lease, Receiver<Notice>) {
+    open_as(renewal, Ownership::Wanted)
+}
+
+fn open_as(renewal: Renewal, ownership: Ownership) -> (Lease, Receiver<Notice>) {
     let (sender, notices) = channel();
     let tell = Box::new(move |notice| sender.send(notice).unwrap_or_default());
-    (Lease::open([FLOATING.into()].into(), LENGTH, renewal, tell).unwrap(), notices)
+    (Lease::open([FLOATING.into()].into(), LENGTH, renewal, ownership, tell).unwrap(), notices)
+}
+
+fn nft(arguments: &[&str]) -> String {
+    let output = Command::new("nft").args(arguments).output().expect("nft (package nftables) runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn acquire(lease: &Lease) {
@@ -128,7 +138,7 @@ fn the_mutant_renews_what_has_run_out() {
 fn a_removed_table_comes_back_and_new_interfaces_are_gated() {
     in_own_network("a_removed_table_comes_back_and_new_interfaces_are_gated", |network| {
         prepare(network);
-        let (lease, notices) = open(Renewal::WhileItLives);
+        let (lease, notices) = open_as(Renewal::WhileItLives, Ownership::Waived);
         acquire(&lease);
         let begin = Instant::now();
         remove().unwrap();
@@ -169,17 +179,12 @@ fn a_removed_table_comes_back_and_new_interfaces_are_gated() {
 #[test]
 fn other_tables_are_not_touched() {
     in_own_network("other_tables_are_not_touched", |network| {
-        let nft = |arguments: &[&str]| {
-            let output = Command::new("nft").args(arguments).output().expect("nft (package nftables) runs");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
         prepare(network);
         nft(&["add", "table", "inet", "theirs"]);
         nft(&["add", "chain", "inet", "theirs", "input", "{ type filter hook input priority 0; }"]);
         nft(&["add", "rule", "inet", "theirs", "input", "tcp", "dport", "9", "drop"]);
         let before = nft(&["list", "ruleset"]);
-        let (lease, notices) = open(Renewal::WhileItLives);
+        let (lease, notices) = open_as(Renewal::WhileItLives, Ownership::Waived);
         acquire(&lease);
         let ours = nft(&["list", "table", "netdev", "hb-lease"]);
         assert!(ours.contains("10.79.0.100") && ours.contains("\"e0\""), "{ours}");
@@ -200,13 +205,88 @@ fn other_tables_are_not_touched() {
 }
 
 #[test]
+fn nobody_else_can_take_the_table_away() {
+    in_own_network("nobody_else_can_take_the_table_away", |network| {
+        prepare(network);
+        let (lease, notices) = open(Renewal::WhileItLives);
+        assert!(lease.keeper.is_owner(), "Linux 6.9 or newer");
+        acquire(&lease);
+        nft(&["add", "table", "inet", "theirs"]);
+        nft(&["flush", "ruleset"]);
+        assert!(!nft(&["list", "tables"]).contains("theirs"), "theirs has gone");
+        assert_eq!(remove().unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+        acquire(&lease);
+        assert!(is_answered(network), "ours has not");
+        assert!(notices.try_recv().is_err());
+        assert_eq!(lease.keeper.rebuilt(), 0);
+        assert_eq!(lease.latch.release(), Answer::Granted);
+        lease.keeper.finish();
+        assert_eq!(nft(&["list", "ruleset"]), "", "nothing of ours is left");
+    });
+}
+
+/// The kernel would answer for it: it is on an interface.
+#[test]
+fn a_staged_address_is_mute_until_it_is_opened() {
+    in_own_network("a_staged_address_is_mute_until_it_is_opened", |network| {
+        prepare(network);
+        let (lease, _) = open(Renewal::WhileItLives);
+        let stage = lease.stage.as_ref().unwrap();
+        assert!(is_answered(network));
+        assert_eq!(stage.add(FLOATING.into()), Answer::Granted);
+        assert!(!is_answered(network), "nothing is held");
+        acquire(&lease);
+        assert!(!is_answered(network), "another group is held");
+        assert_eq!(stage.open(FLOATING.into()), Answer::Granted);
+        assert!(is_answered(network));
+        nft(&["flush", "ruleset"]);
+        assert_eq!(lease.latch.renew(), Answer::Granted);
+        assert_eq!(stage.close(FLOATING.into()), Answer::Granted);
+        assert!(!is_answered(network));
+        nft(&["flush", "ruleset"]);
+        network.veth("e1", "p1");
+        network.add_address("e1", "10.79.0.100/24");
+        assert!(!is_answered(network));
+        assert_eq!(lease.latch.release(), Answer::Granted);
+        assert!(!is_answered(network), "a standby forwards, and is mute");
+        // It is not taken away before the address is.
+        lease.keeper.finish();
+        assert!(!is_answered(network));
+        assert!(nft(&["list", "ruleset"]).contains("table netdev hb-lease"));
+    });
+}
+
+#[test]
+fn a_table_that_is_built_anew_knows_what_is_staged() {
+    in_own_network("a_table_that_is_built_anew_knows_what_is_staged", |network| {
+        prepare(network);
+        let (lease, _) = open(Renewal::WhileItLives);
+        let stage = lease.stage.as_ref().unwrap();
+        let others: Vec<_> = (1..4).map(|last| Ipv4Addr::new(10, 79, 0, last).into()).collect();
+        for address in &others {
+            assert_eq!(stage.add(*address), Answer::Granted);
+        }
+        let six = "fd00:79::100".parse().unwrap();
+        assert_eq!((stage.add(six), stage.open(others[0])), (Answer::Granted, Answer::Granted));
+        stage.remove(others[1]);
+        let closed = |set| nft(&["list", "set", "netdev", "hb-lease", set]);
+        assert!(closed("closed6").contains("fd00:79::100"));
+        for (address, is_closed) in [("10.79.0.1", false), ("10.79.0.2", false), ("10.79.0.3", true)] {
+            assert_eq!(closed("closed").contains(address), is_closed, "{address}");
+        }
+        assert_eq!(stage.staged().len(), 3);
+    });
+}
+
+#[test]
 fn what_a_renewal_costs() {
     in_own_network("what_a_renewal_costs", |network| {
         prepare(network);
         let many =
             (0..500_u32).map(|number| Ipv4Addr::from_bits(FLOATING.to_bits() + number).into()).collect();
         let begin = Instant::now();
-        let lease = Lease::open(many, LENGTH, Renewal::WhileItLives, Box::new(|_| {})).unwrap();
+        let lease =
+            Lease::open(many, LENGTH, Renewal::WhileItLives, Ownership::Wanted, Box::new(|_| {})).unwrap();
         println!("measured, a table for 500 addresses is made in {} us", begin.elapsed().as_micros());
         acquire(&lease);
         let mut times: Vec<_> = (0..2000)

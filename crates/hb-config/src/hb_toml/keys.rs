@@ -45,7 +45,7 @@ const TABLES: [Table; 3] = [
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 12] = [
+pub(super) const KEYS: [Key; 13] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -129,6 +129,13 @@ pub(super) const KEYS: [Key; 12] = [
         takes: "a list of groups such as [\"192.168.1.53/24/eth0\"]",
         default: "[]",
         about: "Groups whose addresses are not leased, each by its first resource as haresources spells it: a heart that hangs keeps answering for them. For groups that something else protects. Read at the start only.",
+    },
+    Key {
+        table: "lease",
+        name: "staged",
+        takes: "a list of groups such as [\"192.168.1.53/24/eth0\"]",
+        default: "[]",
+        about: "Groups whose addresses are on the standby as well, on its loopback interface and behind a closed gate, each by its first resource as haresources spells it: services can bind them there before a takeover, and nobody is answered. It needs the lease by nf_tables, and Linux 6.9; `hb-ctl status` says whether it is in force. Programs on the standby itself reach its own copy, and it takes no packet from such an address.",
     },
 ];
 

@@ -48,6 +48,7 @@ pub(super) struct Lease {
     pub(super) enabled: Option<bool>,
     pub(super) by: Option<By>,
     pub(super) except: Option<Vec<String>>,
+    pub(super) staged: Option<Vec<Spanned<String>>>,
 }
 
 /// What holds a lease.

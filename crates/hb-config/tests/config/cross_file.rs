@@ -274,3 +274,47 @@ fn fencing_types_are_those_of_cluster_glue() {
         assert_eq!(refused(&format!("{line}\n")), expected, "{line}");
     }
 }
+
+#[test]
+fn only_what_a_table_can_keep_mute_is_staged() {
+    let text = |settings: &str, key: &str| format!("[lease]\n{settings}\nstaged = [\"{key}\"]\n");
+    let errors = |haresources: &str, hb_toml: &str| {
+        let mut host = host("", haresources);
+        host.file("/etc/init.d/www", b"", 0o755);
+        host.file(&format!("{DIR}/resource.d/IPsrcaddr"), b"", 0o755);
+        host.file(&format!("{DIR}/hb.toml"), hb_toml.as_bytes(), 0o644);
+        let found = load(Path::new(DIR), &host).diagnostics;
+        let found = found.into_iter().filter(|found| found.code.id() == "HB144");
+        found.map(|found| found.message).collect::<Vec<_>>()
+    };
+    let good = "cc1 10.81.0.9 www\ncc2 www2\n";
+    assert_eq!(errors(good, &text("", "10.81.0.9")), Vec::<String>::new());
+    for (haresources, settings, key, why) in [
+        (good, "enabled = false", "10.81.0.9", "the lease is switched off"),
+        (good, "by = \"lifetime\"", "10.81.0.9", "a lifetime does not keep an address mute"),
+        (good, "except = [\"10.81.0.9\"]", "10.81.0.9", "it is excepted from the lease"),
+        (good, "", "10.81.0.8", "it is the first resource of no group"),
+        (good, "", "www2", "it has no address that hb puts up itself"),
+        (
+            "cc1 10.81.0.9\ncc1 IPsrcaddr::10.81.0.9\n",
+            "",
+            "10.81.0.9",
+            "the source of packets is a floating address (IPsrcaddr)",
+        ),
+        (
+            "cc1 IPv6addr::fe80::9/64/eth0\n",
+            "",
+            "IPv6addr::fe80::9/64/eth0",
+            "it has a link-local address, or one of the loopback interface",
+        ),
+        (
+            "cc1 127.0.0.9/32/lo\n",
+            "",
+            "127.0.0.9/32/lo",
+            "it has a link-local address, or one of the loopback interface",
+        ),
+    ] {
+        let expected = format!("`{key}` cannot be staged: {why}");
+        assert_eq!(errors(haresources, &text(settings, key)), [expected], "{haresources}{settings}");
+    }
+}

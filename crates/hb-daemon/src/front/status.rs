@@ -26,6 +26,8 @@ pub(crate) struct Background {
     pub(crate) protection: Vec<String>,
     /// The groups that are not leased where others are, in words.
     pub(crate) unleased: Vec<String>,
+    /// What becomes of the groups that shall be staged, in words.
+    pub(crate) staged: Vec<String>,
     /// The lease of the addresses, which is protection as well.
     pub(crate) leasing: Leasing,
 }
@@ -38,6 +40,7 @@ impl Background {
             not_in_force: checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
             protection: mapping::protection(checked, &in_force.link_names()),
             unleased: hb_config::unleased(checked),
+            staged: leasing.staged_words(&checked.lease.staged),
             leasing,
         }
     }
@@ -74,6 +77,7 @@ pub(super) fn status(
         not_in_force: background.not_in_force.clone(),
         protection: [
             background.leasing.words(lease, &background.unleased),
+            background.staged.clone(),
             watchdog.words(),
             background.protection.clone(),
         ]

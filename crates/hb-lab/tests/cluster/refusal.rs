@@ -91,6 +91,7 @@ fn good() -> ClusterFiles {
             .to_owned(),
         haresources: "alpha 10.77.0.100/24/eth0\n".to_owned(),
         authkeys: "auth 1\n1 sha1 secret\n".to_owned(),
+        hb_toml: String::new(),
     }
 }
 

@@ -21,3 +21,5 @@ mod mutants;
 mod programs;
 #[cfg(test)]
 mod sentinel;
+#[cfg(test)]
+mod staged;

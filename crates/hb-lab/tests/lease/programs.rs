@@ -31,17 +31,20 @@ pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measure
 
 /// Makes these faults one after the other, for a floating address of this family.
 pub(crate) async fn series_of(family: Family, faults: &[Fault], peers: Peers) -> Vec<Measurement> {
+    series_by(LabOptions { ipv6: family == Family::Ipv6, peers, ..LabOptions::default() }, faults).await
+}
+
+/// As [`series_of`], by other options as well; times and programs are those of all these tests.
+pub(crate) async fn series_by(options: LabOptions, faults: &[Fault]) -> Vec<Measurement> {
     let options = LabOptions {
-        ipv6: family == Family::Ipv6,
         keepalive: Some(KEEPALIVE),
         deadtime: Some(DEADTIME),
-        peers,
         hb_node: Some(program()),
-        ..LabOptions::default()
+        ..options
     };
     let agent = agent();
     let tell = |measurement: &Measurement| println!("measured, {measurement:?}");
-    if peers == Peers::Ours {
+    if options.peers == Peers::Ours {
         return measure_series(&options, agent, faults, tell).await.unwrap();
     }
     let mut all = Vec::new();

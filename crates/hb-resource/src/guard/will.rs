@@ -112,8 +112,8 @@ impl Will {
         self.held.is_empty() && self.farewell.packet.is_empty()
     }
 
-    /// Takes away all addresses of the groups that may be up. What fails is told and tried again by
-    /// [`Will::execute`].
+    /// Takes away all addresses of the groups that may be up, with their copies if they are staged. What fails is told and
+    /// tried again by [`Will::execute`].
     pub(crate) async fn take_addresses(&self, addresses: &Addresses, report: &Reporter) {
         for spec in self.held.values().flat_map(|holding| holding.spec.addresses()) {
             match addresses.take_down(spec).await {
@@ -127,9 +127,16 @@ impl Will {
     /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left.
     pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) {
         let Self { config, held, farewell, clients: _ } = self;
+        let copies = Rc::clone(&addresses);
         let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
-        let tools =
-            Tools { addresses, announcer: None, agents, report: report.clone(), ours: Ours::default() };
+        let tools = Tools {
+            addresses,
+            announcer: None,
+            agents,
+            report: report.clone(),
+            ours: Ours::default(),
+            stage: None,
+        };
         let mut stops = JoinSet::new();
         for (number, holding) in held {
             let mut group = Group::started(number, holding, tools.clone());
@@ -139,18 +146,32 @@ impl Will {
         while let Some(stopped) = stops.join_next().await {
             released &= stopped.unwrap_or(false);
         }
-        if !released {
+        if released {
+            farewell.send(&report);
+        } else {
             let text = "Not everything could be stopped: the other nodes are not told that it is";
+            report.note(Level::Critical, text);
+        }
+        // What is staged and not held: it is closed.
+        if let Err(error) = copies.unstage(None).await {
+            let text = format!("Staged addresses cannot be removed, so their gate stays: {error}");
             return report.note(Level::Critical, text);
         }
-        for route in &farewell.routes {
-            if let Err(error) = route.send(&farewell.packet) {
+        if released {
+            // Nothing is left that it could gate, and it takes the kernel some milliseconds. What stays, the next run removes.
+            let _ = lease::remove();
+        }
+    }
+}
+
+impl Farewell {
+    fn send(&self, report: &Reporter) {
+        for route in &self.routes {
+            if let Err(error) = route.send(&self.packet) {
                 let text = format!("No farewell to {}: {error}", route.destination);
                 report.note(Level::Warning, text);
             }
         }
-        // Nothing is left that it could gate, and it takes the kernel some milliseconds. What stays, the next run removes.
-        let _ = lease::remove();
     }
 }
 

@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::netfilter::{Netfilter, Transaction, drain, watch_interfaces, watch_rules};
+use super::stage::Records;
 use super::table::{Plan, TABLE};
 
 /// What the keeper tells.
@@ -33,6 +34,7 @@ pub enum Notice {
 /// The running keeper.
 #[derive(Debug)]
 pub struct Keeper {
+    is_owner: bool,
     shared: Arc<Shared>,
     bell: UnixDatagram,
     thread: Option<JoinHandle<()>>,
@@ -63,8 +65,8 @@ struct Addresses {
 }
 
 impl Keeper {
-    /// Builds the table and begins to watch it.
-    pub(super) fn start(plan: Plan, tell: Box<dyn Fn(Notice) + Send>) -> io::Result<Self> {
+    /// Builds the table and begins to watch it. Where the kernel knows no tables that outlive their owner it is nobody's.
+    pub(super) fn start(plan: Plan, records: Records, tell: Box<dyn Fn(Notice) + Send>) -> io::Result<Self> {
         let (ours, bell) = UnixDatagram::pair()?;
         ours.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
@@ -88,14 +90,21 @@ impl Keeper {
             interfaces,
             bell,
             shared: Arc::clone(&shared),
+            records,
             tell,
         };
-        work.build()?;
+        if work.plan.is_owned && work.build().is_err() {
+            work.plan.is_owned = false;
+        }
+        if !work.plan.is_owned {
+            work.build()?;
+        }
+        let is_owner = work.plan.is_owned;
         let thread = std::thread::Builder::new()
             .name("hb-lease".to_owned())
             .stack_size(STACK_SIZE)
             .spawn(move || work.watch())?;
-        Ok(Self { shared, bell: ours, thread: Some(thread) })
+        Ok(Self { is_owner, shared, bell: ours, thread: Some(thread) })
     }
 
     /// Gates these addresses as well, and waits for it. Whether they are gated when it returns; if not after `limit`, they will
@@ -107,6 +116,12 @@ impl Keeper {
         let is_open = |shared: &mut Addresses| !shared.wanted.is_subset(&shared.gated);
         let waited = self.shared.changed.wait_timeout_while(shared, limit, is_open);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Whether nobody else can change the table or take it away, as long as this process lives.
+    #[must_use]
+    pub const fn is_owner(&self) -> bool {
+        self.is_owner
     }
 
     pub(super) fn engaged(&self) -> Arc<AtomicBool> {
@@ -133,7 +148,7 @@ impl Keeper {
         self.shared.is_in_force.load(Ordering::Relaxed)
     }
 
-    /// Takes the table away and ends. The addresses must be gone.
+    /// Takes the table away and ends. The addresses must be gone; as long as some are staged, it stays.
     pub fn finish(mut self) {
         self.shared.is_ended.store(true, Ordering::Relaxed);
         self.ring();
@@ -170,6 +185,7 @@ struct Work {
     interfaces: OwnedFd,
     bell: UnixDatagram,
     shared: Arc<Shared>,
+    records: Records,
     tell: Box<dyn Fn(Notice) + Send>,
 }
 
@@ -177,7 +193,10 @@ impl Work {
     fn build(&mut self) -> io::Result<()> {
         self.plan.interfaces = gated()?;
         self.plan.is_engaged = self.shared.is_engaged.load(Ordering::Relaxed);
-        self.netfilter.perform(self.plan.build())?;
+        // Held until it is done: nothing is opened or closed meanwhile.
+        let record = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        self.netfilter.perform(self.plan.build(&record.closed()))?;
+        drop(record);
         drain(&self.rules);
         drain(&self.interfaces);
         Ok(())
@@ -188,8 +207,11 @@ impl Work {
         loop {
             self.wait(again);
             if self.shared.is_ended.load(Ordering::Relaxed) {
-                // Left behind it would gate nothing that is here.
-                let _ = self.netfilter.perform(Plan::remove());
+                let is_staging = self.records.lock().unwrap_or_else(PoisonError::into_inner).is_staging();
+                if !is_staging {
+                    // Left behind it would gate nothing that is here.
+                    let _ = self.netfilter.perform(Plan::remove());
+                }
                 return;
             }
             let result = self.obey().and_then(|()| self.inspect());
@@ -323,6 +345,7 @@ mod tests {
             mark: 1,
             is_engaged: false,
             is_unconditional: false,
+            is_owned: false,
         };
         let addresses = Addresses { wanted: BTreeSet::new(), gated: BTreeSet::new() };
         let shared = Shared {
@@ -341,6 +364,7 @@ mod tests {
             interfaces: nobody(),
             bell,
             shared: Arc::new(shared),
+            records: Records::default(),
             tell: Box::new(|_| {}),
         };
         (work, ours)

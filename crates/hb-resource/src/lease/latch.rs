@@ -29,7 +29,10 @@ pub enum Answer {
 /// The sockets, one for each step, with the marks of this run.
 #[derive(Debug)]
 pub struct Latch {
-    sockets: [UdpSocket; Step::ALL.len()],
+    renew: UdpSocket,
+    arm: UdpSocket,
+    acquire: UdpSocket,
+    release: UdpSocket,
     /// For a table that is built again.
     is_engaged: Arc<AtomicBool>,
 }
@@ -37,38 +40,36 @@ pub struct Latch {
 impl Latch {
     /// `mark` is the first of the marks.
     pub(super) fn open(mark: u32, is_engaged: Arc<AtomicBool>) -> io::Result<Self> {
-        let open = |step: Step| {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-            socket.connect(socket.local_addr()?)?;
-            socket.set_nonblocking(true)?;
-            report_drops(&socket)?;
-            SockRef::from(&socket).set_mark(mark.wrapping_add(step as u32))?;
-            Ok::<_, io::Error>(socket)
-        };
-        let [renew, arm, acquire, release] = Step::ALL;
-        Ok(Self { sockets: [open(renew)?, open(arm)?, open(acquire)?, open(release)?], is_engaged })
+        let open = |step| step_socket(mark, step);
+        Ok(Self {
+            renew: open(Step::Renew)?,
+            arm: open(Step::Arm)?,
+            acquire: open(Step::Acquire)?,
+            release: open(Step::Release)?,
+            is_engaged,
+        })
     }
 
     /// Lets the lease live on for its length from now; refused when it lives no longer.
     pub fn renew(&self) -> Answer {
-        self.ask(Step::Renew)
+        ask(&self.renew, &[])
     }
 
     /// First step of an acquisition. From here on the addresses are gated, whether the second step comes or not.
     pub fn arm(&self) -> Answer {
         self.is_engaged.store(true, Ordering::Relaxed);
-        self.ask(Step::Arm)
+        ask(&self.arm, &[])
     }
 
     /// Second step, not later than 50 ms after the first.
     pub fn acquire(&self) -> Answer {
-        self.ask(Step::Acquire)
+        ask(&self.acquire, &[])
     }
 
     /// None of the addresses is on this machine any more: nothing is gated.
     pub fn release(&self) -> Answer {
         self.is_engaged.store(false, Ordering::Relaxed);
-        self.ask(Step::Release)
+        ask(&self.release, &[])
     }
 
     /// A mutant: see [`super::Renewal::ByATimer`].
@@ -82,19 +83,23 @@ impl Latch {
         };
         std::thread::Builder::new().spawn(renew).map(drop)
     }
+}
 
-    fn ask(&self, step: Step) -> Answer {
-        let [renew, arm, acquire, release] = &self.sockets;
-        let socket = match step {
-            Step::Renew => renew,
-            Step::Arm => arm,
-            Step::Acquire => acquire,
-            Step::Release => release,
-        };
-        match socket.send(&[]) {
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => Answer::Granted,
-            // Whatever else came of it, it was not granted.
-            Ok(_) | Err(_) => Answer::Refused,
-        }
+/// A socket that talks to itself, with the mark of this step; `mark` is the first one.
+pub(super) fn step_socket(mark: u32, step: Step) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(socket.local_addr()?)?;
+    socket.set_nonblocking(true)?;
+    report_drops(&socket)?;
+    SockRef::from(&socket).set_mark(mark.wrapping_add(step as u32))?;
+    Ok(socket)
+}
+
+/// Asks for the step of a socket.
+pub(super) fn ask(socket: &UdpSocket, what: &[u8]) -> Answer {
+    match socket.send(what) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => Answer::Granted,
+        // Whatever else came of it, it was not granted.
+        Ok(_) | Err(_) => Answer::Refused,
     }
 }

@@ -7,13 +7,17 @@
 //!   set engaged   { type mark }                 # has 1 while this node holds any of them
 //!   set lease     { type mark; timeout }        # has 1 while the lease lives
 //!   set arm       { type mark; timeout }        # has 1 for 50 ms after the first step of an acquisition
+//!   set closed    { type ipv4_addr }            # what is staged here and not held
+//!   set closed6   { type ipv6_addr }
 //!   chain grant { egress of lo
 //!     mark RENEW:   if lease has 1,  put 1 into lease for its length; drop
 //!     mark ARM:     put 1 into engaged and, for 50 ms, into arm; drop
 //!     mark ACQUIRE: if arm has 1, put 1 into lease for its length; drop
-//!     mark RELEASE: take 1 out of engaged and lease; drop }
+//!     mark RELEASE: take 1 out of engaged and lease; drop
+//!     mark OPEN, CLOSE: take the address in the datagram out of closed or closed6, or put it there; drop }
 //!   chain in-N, out-N { ingress and egress of interface N: jump to inward or outward }
 //!   chain inward, outward {
+//!     as below for those in closed and closed6: drop
 //!     if lease has 1, or engaged has not: return
 //!     packets, ARP to (outward: from) one of the addresses: drop
 //!     neighbour solicitation for (outward: advertisement of) one of them: drop } }
@@ -22,6 +26,9 @@
 //! An announcement of another node (ARP from one of the addresses, an advertisement) passes inward: whoever has lost the
 //! address must hear where it is. What asks whether somebody has an IPv6 address (duplicate address detection) is a
 //! solicitation: behind a closed gate it is not answered, so that another node can have the address.
+//!
+//! The table is owned by the socket that made it, where the kernel knows tables that outlive their owner (Linux 6.9): until that
+//! is closed nobody else can change or remove it, `nft flush ruleset` passes it by, and after that it stays as it is.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -42,6 +49,8 @@ pub(super) struct Plan {
     pub(super) is_engaged: bool,
     /// For tests of the tests: a renewal is granted whether the lease lives or not.
     pub(super) is_unconditional: bool,
+    /// Whether nobody else may touch the table.
+    pub(super) is_owned: bool,
 }
 
 /// What a mark asks for; its place behind the first mark.
@@ -51,25 +60,39 @@ pub(super) enum Step {
     Arm = 1,
     Acquire = 2,
     Release = 3,
+    OpenFour = 4,
+    CloseFour = 5,
+    OpenSix = 6,
+    CloseSix = 7,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 4] = [Self::Renew, Self::Arm, Self::Acquire, Self::Release];
+    /// Those of the heart.
+    pub(super) const TENURE: [Self; 4] = [Self::Renew, Self::Arm, Self::Acquire, Self::Release];
+    /// Those for staged addresses, which the datagram names.
+    pub(super) const DOORS: [Self; 4] = [Self::OpenFour, Self::CloseFour, Self::OpenSix, Self::CloseSix];
 }
 
 impl Plan {
-    /// The whole table anew; what was there under its name goes.
-    pub(super) fn build(&self) -> Transaction {
+    /// The whole table anew, with these addresses closed; what was there under its name goes.
+    pub(super) fn build(&self, closed: &BTreeSet<IpAddr>) -> Transaction {
         let mut transaction = Self::remove();
         transaction.add(Kind::NewTable, CREATE, |table| {
             table.text(TABLE_NAME, TABLE);
+            if self.is_owned {
+                table.number(TABLE_FLAGS, OWNED_AND_PERSISTENT);
+            }
         });
         new_set(&mut transaction, ADDRESSES, (IPV4_ADDRESS, 4), 0);
         new_set(&mut transaction, ADDRESSES6, (IPV6_ADDRESS, 16), 0);
+        for (name, kind) in [(CLOSED, (IPV4_ADDRESS, 4)), (CLOSED6, (IPV6_ADDRESS, 16))] {
+            new_set(&mut transaction, name, kind, SET_DYNAMIC);
+        }
         new_set(&mut transaction, ENGAGED, (MARK, 4), SET_DYNAMIC);
         new_set(&mut transaction, LEASE, (MARK, 4), SET_DYNAMIC | SET_TIMEOUT);
         new_set(&mut transaction, ARM, (MARK, 4), SET_DYNAMIC | SET_TIMEOUT);
         change_addresses(&mut transaction, Kind::NewElement, &self.addresses);
+        change_sets(&mut transaction, Kind::NewElement, closed, [CLOSED, CLOSED6]);
         if self.is_engaged {
             change_elements(&mut transaction, Kind::NewElement, ENGAGED, &[&ONE[..]]);
         }
@@ -144,16 +167,22 @@ impl Plan {
     }
 
     fn grant(&self, transaction: &mut Transaction) {
-        for step in Step::ALL {
+        for step in Step::TENURE.into_iter().chain(Step::DOORS) {
             let mark = self.mark.wrapping_add(step as u32);
             new_rule(transaction, GRANT, |rule| {
-                let rule = rule.meta(META_MARK).is(&mark.to_ne_bytes()).load(&ONE);
+                let rule = rule.meta(META_MARK).is(&mark.to_ne_bytes());
+                // The heart's steps say nothing.
+                let rule = if Step::TENURE.contains(&step) { rule.load(&ONE) } else { rule };
                 match step {
                     Step::Renew if self.is_unconditional => rule.put(LEASE, Some(self.length)),
                     Step::Renew => rule.contains(LEASE).put(LEASE, Some(self.length)),
                     Step::Arm => rule.put(ENGAGED, None).put(ARM, Some(ARMED)),
                     Step::Acquire => rule.contains(ARM).put(LEASE, Some(self.length)),
                     Step::Release => rule.take(LEASE).take(ENGAGED),
+                    Step::OpenFour => rule.network(DATAGRAM, 4).take(CLOSED),
+                    Step::CloseFour => rule.network(DATAGRAM, 4).put(CLOSED, None),
+                    Step::OpenSix => rule.network(DATAGRAM, 16).take(CLOSED6),
+                    Step::CloseSix => rule.network(DATAGRAM, 16).put(CLOSED6, None),
                 }
                 .verdict(DROP, None)
             });
@@ -184,30 +213,38 @@ impl Way {
 }
 
 fn gate(transaction: &mut Transaction, chain: &str, way: Way) {
+    // What is staged is closed for announcements as well: who has a copy of an address need not hear where it is.
+    let staged = Way { hears_others: false, ..way };
+    drop_addresses(transaction, chain, staged, [CLOSED, CLOSED6]);
     new_rule(transaction, chain, |rule| rule.load(&ONE).contains(LEASE).verdict(RETURN, None));
     new_rule(transaction, chain, |rule| rule.load(&ONE).lacks(ENGAGED).verdict(RETURN, None));
+    drop_addresses(transaction, chain, way, [ADDRESSES, ADDRESSES6]);
+}
+
+/// The sets of IPv4 and of IPv6 addresses.
+fn drop_addresses(transaction: &mut Transaction, chain: &str, way: Way, [four, six]: [&str; 2]) {
     new_rule(transaction, chain, |rule| {
         rule.meta(META_PROTOCOL)
             .is(&[0x08, 0x00])
             .network(way.ip, 4)
-            .contains(ADDRESSES)
+            .contains(four)
             .count()
             .verdict(DROP, None)
     });
     new_rule(transaction, chain, |rule| {
-        let rule = rule.meta(META_PROTOCOL).is(&[0x08, 0x06]).network(way.arp, 4).contains(ADDRESSES);
-        let rule = if way.hears_others { rule.network(ARP_SENDER, 4).lacks(ADDRESSES) } else { rule };
+        let rule = rule.meta(META_PROTOCOL).is(&[0x08, 0x06]).network(way.arp, 4).contains(four);
+        let rule = if way.hears_others { rule.network(ARP_SENDER, 4).lacks(four) } else { rule };
         rule.count().verdict(DROP, None)
     });
     new_rule(transaction, chain, |rule| {
-        let rule = rule.meta(META_PROTOCOL).is(&IPV6).network(way.ipv6, 16).contains(ADDRESSES6);
+        let rule = rule.meta(META_PROTOCOL).is(&IPV6).network(way.ipv6, 16).contains(six);
         rule.count().verdict(DROP, None)
     });
     // To a group that is made from the end of the address, so the address of the packet says nothing.
     new_rule(transaction, chain, |rule| {
         let rule = rule.meta(META_PROTOCOL).is(&IPV6).network(NEXT_HEADER, 1).is(&[ICMPV6]);
         let rule = rule.network(ICMPV6_TYPE, 1).is(&[way.discovery]);
-        rule.network(DISCOVERY_TARGET, 16).contains(ADDRESSES6).count().verdict(DROP, None)
+        rule.network(DISCOVERY_TARGET, 16).contains(six).count().verdict(DROP, None)
     });
 }
 
@@ -218,14 +255,24 @@ fn new_set(transaction: &mut Transaction, name: &str, kind: (u32, u32), flags: u
         // Nothing refers to sets by these numbers, but the kernel wants one.
         set.number(10, 1);
         if flags & SET_DYNAMIC != 0 {
+            let elements = if kind.0 == MARK { ELEMENTS } else { ADDRESS_ELEMENTS };
             set.nest(9, |description| {
-                description.number(1, ELEMENTS);
+                description.number(1, elements);
             });
         }
     });
 }
 
 fn change_addresses(transaction: &mut Transaction, kind: Kind, addresses: &BTreeSet<IpAddr>) {
+    change_sets(transaction, kind, addresses, [ADDRESSES, ADDRESSES6]);
+}
+
+fn change_sets(
+    transaction: &mut Transaction,
+    kind: Kind,
+    addresses: &BTreeSet<IpAddr>,
+    [set4, set6]: [&str; 2],
+) {
     let (mut four, mut six) = (Vec::new(), Vec::new());
     for address in addresses {
         match address {
@@ -233,8 +280,8 @@ fn change_addresses(transaction: &mut Transaction, kind: Kind, addresses: &BTree
             IpAddr::V6(address) => six.push(address.octets()),
         }
     }
-    change_keys(transaction, kind, ADDRESSES, &four);
-    change_keys(transaction, kind, ADDRESSES6, &six);
+    change_keys(transaction, kind, set4, &four);
+    change_keys(transaction, kind, set6, &six);
 }
 
 fn change_keys<const N: usize>(transaction: &mut Transaction, kind: Kind, set: &str, keys: &[[u8; N]]) {
@@ -375,7 +422,7 @@ impl Rule<'_, '_> {
 /// The name of our table; no other is touched.
 pub(super) const TABLE: &str = "hb-lease";
 /// How many marks there are.
-pub(super) const MARKS: u32 = 4;
+pub(super) const MARKS: u32 = 8;
 /// How long after the first step of an acquisition the second one is granted.
 pub(super) const ARMED: Duration = Duration::from_millis(50);
 
@@ -384,6 +431,8 @@ const ADDRESSES6: &str = "addresses6";
 const ENGAGED: &str = "engaged";
 const LEASE: &str = "lease";
 const ARM: &str = "arm";
+const CLOSED: &str = "closed";
+const CLOSED6: &str = "closed6";
 const GRANT: &str = "grant";
 const INWARD: &str = "inward";
 const OUTWARD: &str = "outward";
@@ -393,14 +442,18 @@ const LOOPBACK: &str = "lo";
 const ONE: [u8; 4] = 1_u32.to_ne_bytes();
 /// Room in them; one would do.
 const ELEMENTS: u32 = 16;
+/// Room in the sets of closed addresses.
+const ADDRESS_ELEMENTS: u32 = 0xffff;
 const KEYS_IN_MESSAGE: usize = 1000;
 /// Before all others.
 const PRIORITY: i32 = -500;
-const GRANT_RULES: usize = 4;
-const GATE_RULES: usize = 6;
+const GRANT_RULES: usize = Step::TENURE.len() + Step::DOORS.len();
+const GATE_RULES: usize = 10;
 /// Offsets of the protocol addresses of sender and target in an ARP message for IPv4 over Ethernet.
 const ARP_SENDER: u32 = 14;
 const ARP_TARGET: u32 = 24;
+/// Offset of the content of a UDP datagram in an IPv4 packet without options.
+const DATAGRAM: u32 = 28;
 /// The Ethernet type of IPv6.
 const IPV6: [u8; 2] = [0x86, 0xdd];
 /// Offsets in an IPv6 packet; messages of neighbour discovery follow its header at once (RFC 4861 section 4).
@@ -413,6 +466,8 @@ const ADVERTISEMENT: u8 = 136;
 
 // Numbers of the kernel (`linux/netfilter/nf_tables.h`).
 const TABLE_NAME: u16 = 1;
+const TABLE_FLAGS: u16 = 2;
+const OWNED_AND_PERSISTENT: u32 = 2 | 4;
 const CHAIN_TABLE: u16 = 1;
 const CHAIN_NAME: u16 = 3;
 const SET_TIMEOUT: u32 = 0x10;

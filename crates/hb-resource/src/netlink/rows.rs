@@ -13,7 +13,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, Lin
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType};
 
 use crate::arp::Mac;
-use crate::netlink::ADDRESS_MARK;
+use crate::netlink::{ADDRESS_MARK, STAGED_MARK};
 use crate::placement::Route;
 
 /// A network interface.
@@ -67,7 +67,16 @@ impl Held {
     }
 
     pub(crate) fn is_marked(&self) -> bool {
-        self.message.attributes.contains(&AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_MARK)))
+        self.is_from(ADDRESS_MARK)
+    }
+
+    /// Whether it is the copy of a staged address.
+    pub(crate) fn is_staged(&self) -> bool {
+        self.is_from(STAGED_MARK)
+    }
+
+    fn is_from(&self, origin: u8) -> bool {
+        self.message.attributes.contains(&AddressAttribute::Protocol(AddressProtocol::Other(origin)))
     }
 
     /// Whether the kernel removes it together with the primary address of its network. For IPv6 the flag means another

@@ -82,6 +82,7 @@ fn numbers_become_names() {
         not_in_force: vec!["watchdog".to_owned()],
         protection: vec!["none".to_owned()],
         unleased: Vec::new(),
+        staged: Vec::new(),
         leasing: Leasing::default(),
     };
     let log = LogCounts { dropped: 8, unwritten: 9 };
