@@ -281,8 +281,8 @@ fn only_what_a_table_can_keep_mute_is_staged() {
     let errors = |haresources: &str, hb_toml: &str| {
         let mut host = host("", haresources);
         host.file("/etc/init.d/www", b"", 0o755);
-        host.file(&format!("{DIR}/resource.d/IPsrcaddr"), b"", 0o755);
-        host.file(&format!("{DIR}/hb.toml"), hb_toml.as_bytes(), 0o644);
+        host.file(format!("{DIR}/resource.d/IPsrcaddr"), b"", 0o755);
+        host.file(format!("{DIR}/hb.toml"), hb_toml.as_bytes(), 0o644);
         let found = load(Path::new(DIR), &host).diagnostics;
         let found = found.into_iter().filter(|found| found.code.id() == "HB144");
         found.map(|found| found.message).collect::<Vec<_>>()
