@@ -102,6 +102,7 @@ fn files(media: &str) -> ClusterFiles {
         ha_cf: format!("{media}{HA_CF}"),
         haresources: HARESOURCES.to_owned(),
         authkeys: "auth 1\n1 crc\n".to_owned(),
+        hb_toml: String::new(),
     }
 }
 
