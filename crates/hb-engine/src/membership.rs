@@ -189,13 +189,15 @@ impl Engine {
         }
     }
 
-    /// A list of nodes, as an answer to ours (`wire.md` 9.6).
+    /// A list of nodes, as an answer to ours (`wire.md` 9.6). One that we did not ask for brings back nobody who was deleted.
     pub(crate) fn receive_lists(&mut self, message: &Message) {
         let Some(list) = message.text("nodelist").filter(|_| self.has_changing_members()) else { return };
         let deleted = message.text("delnodelist").unwrap_or_default();
         let mut changed = false;
+        let asked = self.local.ask_again.is_some();
         for name in list.split_whitespace() {
-            if self.may_add(name).is_ok() {
+            let is_deleted = self.config.membership.deleted.iter().any(|record| record.name == name);
+            if self.may_add(name).is_ok() && (asked || !is_deleted) {
                 self.forget_deletion(name);
                 self.add(name);
                 changed = true;

@@ -242,6 +242,20 @@ fn lists_add_and_remove_and_are_answered_with_what_was_deleted() {
 }
 
 #[test]
+fn a_list_that_nobody_asked_for_brings_back_nobody() {
+    let mut engine = engine(false, &["c"]);
+    give(&mut engine, 100, from("b", "status", 1, &[("st", "up")]));
+    give(&mut engine, 200, from("b", "repnodes", 2, &[("nodelist", "a b "), ("delnodelist", "c ")]));
+    give(&mut engine, 300, from("b", "repnodes", 3, &[("nodelist", "a b c d ")]));
+    assert_eq!(
+        (names(&engine), deleted(&engine)),
+        (vec!["a".into(), "b".into(), "d".into()], vec!["c".into()])
+    );
+    give(&mut engine, 400, from("b", "addnode", 4, &[("nodelist", "c")]));
+    assert_eq!(names(&engine), ["a", "b", "d", "c"]);
+}
+
+#[test]
 fn weight_site_and_uuid_are_kept() {
     let mut engine = engine(false, &[]);
     let member = |engine: &Engine| engine.membership().members[1].clone();
