@@ -26,7 +26,23 @@ pub(crate) fn runs() -> u32 {
 /// Makes a fault some times, between two of ours or with the real 3.0.6 as the node that takes over.
 pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measurement> {
     let faults: Vec<_> = (0..runs).map(|_| fault).collect();
-    series_of(Family::Ipv4, &faults, peers).await
+    let peers = if is_with_heartbeat() { Peers::HeartbeatTakesOver } else { peers };
+    series_of(family(), &faults, peers).await
+}
+
+/// `HB_LEASE_FAMILY=6` plays the same faults for a floating IPv6 address.
+fn family() -> Family {
+    match env::var("HB_LEASE_FAMILY").as_deref() {
+        Ok("6") => Family::Ipv6,
+        Ok("4") | Err(_) => Family::Ipv4,
+        Ok(other) => panic!("HB_LEASE_FAMILY is 4 or 6, not {other}"),
+    }
+}
+
+/// `HB_LEASE_PEER=heartbeat` plays the same faults with the real 3.0.6 as the node that takes over, where it can: it has no stop
+/// points.
+pub(crate) fn is_with_heartbeat() -> bool {
+    env::var("HB_LEASE_PEER").is_ok_and(|peer| peer == "heartbeat")
 }
 
 /// Makes these faults one after the other, for a floating address of this family.
