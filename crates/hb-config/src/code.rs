@@ -146,7 +146,7 @@ codes! {
         "When a network fails, the peer is declared dead before the ping node is, so ipfail compares ping nodes too late. If `ping` stands before `node`, ipfail of 3.0.6 then does nothing at all. deadping should not be above deadtime."
         HaCf "deadtime 10\ndeadping 20"
     NoRoomForLease "HB036" "dead time is too short for a lease"
-        "The kernel answers for floating addresses only while the node renews a lease, which must end before the other node takes over, even if a heartbeat was lost. That needs a deadtime of four keepalives and 30 ms. With less the addresses are not leased: a node that hangs keeps answering for them."
+        "The kernel answers for floating addresses only while the node renews a lease, which must end before the other node takes over, even if a heartbeat was lost. That needs a deadtime of four keepalives and 30 ms; where hb.toml asks for lifetimes of addresses (`by = \"lifetime\"`), of two keepalives, 1.23 s, and a lifetime: whole seconds, at least two keepalives. With less the addresses are not leased: a node that hangs keeps answering for them."
         HaCf "keepalive 2\ndeadtime 6"
 
     NoNodes "HB040" "no nodes"

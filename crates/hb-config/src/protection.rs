@@ -9,9 +9,11 @@ use crate::checked::{Checked, LeaseBy, ResourceKind};
 /// For the timers of the kernel (`hb_resource::lease::MARGIN`), in milliseconds.
 pub(crate) const LEASE_MARGIN: u64 = 30;
 
-/// The kernel removes addresses up to a second after the end of their lifetime, and they are renewed up to 200 ms after
-/// the heart asked for it.
-const LATE: Duration = Duration::from_millis(LEASE_MARGIN + 1000 + 200);
+/// How long after the heart asked for it addresses are still renewed; later they are not.
+pub const RENEWED_WITHIN: Duration = Duration::from_millis(200);
+
+/// The kernel removes addresses up to a second after the end of their lifetime.
+const LATE: Duration = Duration::from_millis(LEASE_MARGIN + 1000).saturating_add(RENEWED_WITHIN);
 
 /// The lifetime of addresses for this keepalive and the shortest dead time of those who judge this node: whole seconds, at
 /// least two keepalives, and gone before that dead time is over although all of that is late and a heartbeat was lost.

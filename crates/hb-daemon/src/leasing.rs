@@ -75,7 +75,8 @@ impl Leasing {
         let begun = heart::lifetime(checked.keepalive, checked.deadtime)
             .map_err(|error| chain(&error))
             .and_then(|length| {
-                let begun = Lifetimes::begin(leased(&self.except, groups.iter()), length);
+                let leased = leased(&self.except, groups.iter());
+                let begun = Lifetimes::begin(leased, length, hb_config::RENEWED_WITHIN);
                 begun.map(|hands| (hands, length)).map_err(|error| error.to_string())
             });
         let reason = self.problem.clone().unwrap_or_default();

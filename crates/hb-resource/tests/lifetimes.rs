@@ -18,6 +18,7 @@ use hb_resource::{ActuatorConfig, GroupSpec, JobAction, ResourceSpec};
 use network::{Network, in_own_network};
 use recorder::Recorder;
 
+const PATIENCE: Duration = Duration::from_millis(200);
 const LIFETIME: Duration = Duration::from_secs(1);
 /// The first of them is renewed first.
 const FLOATING: [&str; 2] = ["10.79.0.100/24/e0", "10.79.0.101/24/e1"];
@@ -27,7 +28,7 @@ fn started(network: &Network) -> (Recorder, Renewer) {
     network.veth("e0", "p0");
     network.veth("e1", "p1");
     let address = |text: &str| text.split('/').next().unwrap().parse::<IpAddr>().unwrap();
-    let (lifetimes, renewer) = Lifetimes::begin(FLOATING.map(address).into(), LIFETIME).unwrap();
+    let (lifetimes, renewer) = Lifetimes::begin(FLOATING.map(address).into(), LIFETIME, PATIENCE).unwrap();
     assert_eq!(renewer.acquire(), Answer::Granted);
     let resources = FLOATING.map(|text| ResourceSpec::Address(text.parse().unwrap())).into();
     let group = GroupSpec { key: "group".into(), resources };

@@ -52,6 +52,8 @@ struct Shared {
     count: AtomicUsize,
     /// When all of them were there, asked for by an acquisition.
     restored: AtomicU64,
+    /// What was asked for longer ago is not done.
+    patience: Duration,
     /// To the thread.
     bell: UnixDatagram,
 }
@@ -67,11 +69,16 @@ enum Ask {
 }
 
 impl Lifetimes {
-    /// Both hands; from now on these addresses get a lifetime when they are put up.
+    /// Both hands; from now on these addresses get a lifetime when they are put up. What the heart asked for longer ago
+    /// than `patience` is not done; the length must allow for it.
     ///
     /// # Errors
     /// If the kernel cannot be reached, or there can be no more threads.
-    pub fn begin(leased: BTreeSet<IpAddr>, length: Duration) -> io::Result<(Self, Renewer)> {
+    pub fn begin(
+        leased: BTreeSet<IpAddr>,
+        length: Duration,
+        patience: Duration,
+    ) -> io::Result<(Self, Renewer)> {
         let (ours, theirs) = UnixDatagram::pair()?;
         ours.set_nonblocking(true)?;
         let shared = Arc::new(Shared {
@@ -80,6 +87,7 @@ impl Lifetimes {
             held: Mutex::default(),
             count: AtomicUsize::new(0),
             restored: AtomicU64::new(0),
+            patience,
             bell: ours,
         });
         let work = Work {
@@ -146,13 +154,14 @@ impl Renewer {
     }
 
     /// Begins to hold addresses, or puts up again what is gone: refused until that is done, so to be asked again soon,
-    /// at least every 200 ms.
+    /// before the patience ends.
     pub fn acquire(&self) -> Answer {
         self.shared.seconds.store(self.length.load(Ordering::Relaxed), Ordering::Relaxed);
         let now = monotonic();
         let wanted = Some(self.wanted.load(Ordering::Relaxed)).filter(|wanted| *wanted > 0).unwrap_or(now);
         let restored = self.shared.restored.load(Ordering::Relaxed);
-        let is_fresh = restored >= wanted && Duration::from_nanos(now.saturating_sub(restored)) <= FRESH;
+        let is_fresh =
+            restored >= wanted && Duration::from_nanos(now.saturating_sub(restored)) <= self.shared.patience;
         if self.shared.count.load(Ordering::Relaxed) > 0 && !is_fresh {
             self.wanted.store(wanted, Ordering::Relaxed);
             self.shared.ask(Ask::Restore, now);
@@ -227,7 +236,7 @@ impl Work {
             return self.settle();
         }
         let age = Duration::from_nanos(monotonic().saturating_sub(time));
-        if age > FRESH || kind == Ask::Settle as u8 {
+        if age > self.shared.patience || kind == Ask::Settle as u8 {
             return;
         }
         if self.renew_all() && kind == Ask::Restore as u8 {
@@ -308,8 +317,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the heart asked for longer ago is not done. `hb_config::length_of_life` allows for it.
-const FRESH: Duration = Duration::from_millis(200);
 /// Pause before addresses without a lease are tried again.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -323,7 +330,8 @@ mod tests {
 
     #[test]
     fn who_asks_too_late_is_refused() {
-        let (lifetimes, renewer) = Lifetimes::begin(BTreeSet::new(), Duration::from_secs(1)).unwrap();
+        let (lifetimes, renewer) =
+            Lifetimes::begin(BTreeSet::new(), Duration::from_secs(1), ms(200)).unwrap();
         assert_eq!(renewer.renew(), Answer::Refused, "not acquired yet");
         assert_eq!(renewer.acquire(), Answer::Granted);
         assert_eq!(renewer.renew(), Answer::Granted);
