@@ -295,6 +295,7 @@ fn keep_in(options: &Options, log: &Log) -> Keep {
 fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {
     let mut config = mapping::scripts(options, &start.checked);
     config.groups.clone_from(&start.groups);
+    config.left_behind.clone_from(&start.left_behind);
     config.guard_command.clone_from(&options.guard_command);
     config.guard_command.extend((!options.foreground).then(|| GUARD_IN_BACKGROUND.into()));
     config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));

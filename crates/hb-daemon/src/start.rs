@@ -1,6 +1,7 @@
 //! Everything that must be in place before the heart beats, in this order: configuration, single instance, identity,
 //! leftovers of an earlier life, media. Each error is told in the log and ends the start.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, chown};
@@ -38,6 +39,8 @@ pub(crate) struct Start {
     pub(crate) epochs: Epochs,
     /// What the actuator works on.
     pub(crate) groups: Vec<GroupSpec>,
+    /// The groups, by their keys, of which an earlier run may have left services.
+    pub(crate) left_behind: BTreeSet<String>,
     /// The media, of which at least one is open, if this is not the only node.
     pub(crate) media: Vec<Medium>,
     /// Those who ask the ping members.
@@ -69,6 +72,12 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     log.line(Level::Info, &format!("Configuration validated. Starting heartbeat {version} (hb)"));
 
     wait_for_guard(options, log, writer)?;
+    let left_behind = hb_resource::guard::left_behind(&options.guard_lock());
+    for key in &left_behind {
+        let text =
+            format!("group {key} may still run: heart and guard of an earlier run were killed under it");
+        log.line(Level::Warn, &text);
+    }
     let (uuid, generation) = identity(options, &checked, log)?;
     let epochs = epoch::begin(&options.state_dir, clock::wall_seconds())
         .map_err(|error| failed(log, "cannot keep the epoch", &error))?;
@@ -78,7 +87,19 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     let keeper = keep_media(&checked, log)?;
     let media = open_media(&checked, &keeper, log)?;
     let pingers = open_pingers(&checked, log)?;
-    Ok(Start { checked, pid_file, uuid, membership, generation, epochs, groups, media, pingers, keeper })
+    Ok(Start {
+        checked,
+        pid_file,
+        uuid,
+        membership,
+        generation,
+        epochs,
+        groups,
+        left_behind,
+        media,
+        pingers,
+        keeper,
+    })
 }
 
 /// A guard that outlived its daemon may be stopping what that daemon had started; nothing may be started beside it.

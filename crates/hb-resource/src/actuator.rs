@@ -311,7 +311,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
     let mut hooks = HookQueue::new(&tools);
     let mut queues = BTreeMap::new();
     for (index, spec) in config.groups.iter().enumerate() {
-        queues.insert(index, employ(index, spec.clone(), &tools, &mut workers));
+        queues.insert(index, employ(index, spec.clone(), &config, &tools, &mut workers));
     }
     tools.restage(&config.staged).await;
     loop {
@@ -349,7 +349,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
                 for (index, spec) in change.groups {
                     tools.open_announcer(&spec);
                     // A worker that was there under this number ends when its queue goes.
-                    queues.insert(index, employ(index, spec, &tools, &mut workers));
+                    queues.insert(index, employ(index, spec, &config, &tools, &mut workers));
                 }
             }
         }
@@ -379,9 +379,18 @@ impl Claims {
 }
 
 /// A worker for a group, and the way to it.
-fn employ(index: usize, spec: GroupSpec, tools: &Tools, workers: &mut JoinSet<()>) -> mpsc::Sender<Job> {
+fn employ(
+    index: usize,
+    spec: GroupSpec,
+    config: &ActuatorConfig,
+    tools: &Tools,
+    workers: &mut JoinSet<()>,
+) -> mpsc::Sender<Job> {
     let (queue, inbox) = mpsc::channel(GROUP_QUEUE);
-    workers.spawn_local(work(Group::new(index, spec, tools.clone()), inbox, tools.report.clone()));
+    let is_left = config.left_behind.contains(&spec.key);
+    let group = Group::new(index, spec, tools.clone());
+    let group = if is_left { group.left_behind() } else { group };
+    workers.spawn_local(work(group, inbox, tools.report.clone()));
     queue
 }
 

@@ -4,7 +4,7 @@
 //! must be able to give the group away, but what it has started does not end when its program or disk vanishes.
 //!
 //! The runs themselves are the guard's, what is run is `command`'s. Chosen differences to 3.0.6: every run has a time limit, and the stop of a
-//! script that does not exist succeeds at once, because nothing can run that cannot be started.
+//! script that does not exist succeeds at once, unless it was started here and has vanished since: what it started may run.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -167,6 +167,10 @@ impl Agents {
             let ended = self.perform(script, Operation::Stop).await?;
             match ended.ending {
                 Ending::Exit(0) => return Ok(()),
+                Ending::NotFound if script.was_started.get() => {
+                    let failure = self.describe(script, Operation::Stop, &Ending::NotFound);
+                    return Err(format!("{failure} any more, but it was started and may run"));
+                }
                 Ending::NotFound => {
                     let text = format!("There is no {}, so there is nothing to stop", script.agent);
                     self.report.note(Level::Info, text);

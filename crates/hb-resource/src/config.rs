@@ -54,6 +54,8 @@ pub struct ActuatorConfig {
     pub guard_command: Vec<OsString>,
     /// A file that the guard holds locked as long as it lives ([`crate::guard::is_held`]).
     pub guard_lock: Option<PathBuf>,
+    /// The groups, by their keys, of which an earlier life may have left something: [`crate::guard::left_behind`].
+    pub left_behind: BTreeSet<String>,
     /// Given to the guard's own reports (see [`crate::guard::run`]) as it is: where they go, say.
     pub guard_log: String,
     /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
@@ -110,6 +112,7 @@ impl ActuatorConfig {
             stop_failed: Vec::new(),
             guard_command: Vec::new(),
             guard_lock: None,
+            left_behind: BTreeSet::new(),
             guard_log: String::new(),
             realtime_priority: None,
             lifetimes: None,

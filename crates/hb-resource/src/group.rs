@@ -118,6 +118,12 @@ impl Group {
         Self { number, spec, tools, announcements: Vec::new(), epoch: None, was_started }
     }
 
+    /// Something of it may be up since an earlier life.
+    pub(crate) fn left_behind(self) -> Self {
+        let was_started = vec![Cell::new(true); self.spec.resources.len()];
+        Self { was_started, ..self }
+    }
+
     /// A group that may be up since this start.
     pub(crate) fn started(number: usize, holding: Holding, tools: Tools) -> Self {
         let was_started = vec![Cell::new(true); holding.spec.resources.len()];

@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
 use clients::Clients;
-pub use lock::is_held;
+pub use lock::{is_held, left_behind};
 use protocol::{Answer, Lines, Order, ProtocolError, line};
 use will::Will;
 
@@ -100,7 +100,11 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
             }
             Ok(Some(Order::Will(bequest))) => {
                 let concerns_clients = bequest.concerns_clients();
+                let concerns_groups = bequest.concerns_groups();
                 will.add(bequest);
+                if let Some(file) = locked.as_ref().filter(|_| concerns_groups) {
+                    lock::record(file, will.groups());
+                }
                 if concerns_clients {
                     clients.want(will.clients());
                 }
@@ -128,7 +132,11 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     if !will.is_empty() {
         let addresses =
             addresses.map_err(|source| GuardError::Setup { what: "open a netlink socket", source })?;
-        will.execute(addresses, report).await;
+        if will.execute(addresses, report).await
+            && let Some(file) = &locked
+        {
+            lock::record(file, std::iter::empty());
+        }
     }
     // After the resources, as in an orderly stop.
     clients.end().await;

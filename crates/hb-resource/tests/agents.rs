@@ -270,7 +270,30 @@ fn what_is_not_installed_counts_as_stopped_unless_it_was_started() {
     scripts.write("www", "exit 5");
     let failure = node.outcome_of(JobAction::Stop(0)).expect_err("it may run");
     assert!(failure.residue && failure.reason.contains("was started and may run"), "{failure:?}");
+    std::fs::remove_file(scripts.path("www")).unwrap();
+    let failure = node.outcome_of(JobAction::Stop(0)).expect_err("it may run");
+    assert!(failure.residue && failure.reason.contains("was started and may run"), "{failure:?}");
     scripts.write("www", "exit 0");
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()), "{}", node.notes());
+    std::fs::remove_file(scripts.path("www")).unwrap();
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()), "nothing of it is left: {}", node.notes());
+    node.finish();
+}
+
+/// Heart and guard of an earlier life were killed: nobody knows whether its services run.
+#[test]
+fn what_an_earlier_life_left_is_not_stopped_by_what_is_missing() {
+    let scripts = Scripts::new();
+    scripts.write("www", "exit 5");
+    let mut config = config(&scripts, &[&["www"], &["db"]]);
+    config.left_behind = ["www".to_owned()].into();
+    let mut node = Recorder::start(config);
+    let failure = node.outcome_of(JobAction::Stop(0)).expect_err("it may run");
+    assert!(failure.residue && failure.reason.contains("may run"), "{failure:?}");
+    assert_eq!(node.perform(JobAction::Stop(1)), Ok(()), "of this one nothing was left: {}", node.notes());
+    scripts.write("www", "exit 0");
+    assert_eq!(node.perform(JobAction::Stop(0)), Ok(()), "{}", node.notes());
+    scripts.write("www", "exit 5");
     assert_eq!(node.perform(JobAction::Stop(0)), Ok(()), "{}", node.notes());
     node.finish();
 }

@@ -1,9 +1,11 @@
 //! A file that each guard holds locked as long as it lives: a daemon that starts knows by it that an earlier one's
-//! guard still ends what that began.
+//! guard still ends what that began. It holds the names of the groups that may be up: what is left when heart and guard are
+//! killed together is told to the next start.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -14,6 +16,29 @@ pub(super) fn hold(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     flock(&file, FlockOperation::LockShared)?;
     Ok(file)
+}
+
+/// Writes which groups may be up, by their keys. The file lives in memory and no disk is waited for; what cannot be written
+/// is told to nobody, as if the guard had died before.
+pub(super) fn record<'a>(file: &File, groups: impl Iterator<Item = &'a str>) {
+    let lines = boot_id().into_iter().chain(groups.map(str::to_owned));
+    let text: String = lines.flat_map(|line| [line, "\n".to_owned()]).collect();
+    let _ = file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0));
+}
+
+/// The groups that may still be up, by their keys: a guard of an earlier daemon was killed, since the machine was started,
+/// before it had released them.
+#[must_use]
+pub fn left_behind(path: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut lines = text.lines().map(str::to_owned);
+    let is_of_this_boot = lines.next().is_some_and(|line| boot_id() == Some(line));
+    lines.filter(|_| is_of_this_boot).collect()
+}
+
+fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
 }
 
 /// Whether a guard of this or an earlier daemon still lives that holds `path` locked
@@ -48,7 +73,15 @@ mod tests {
         assert!(is_held(&path).unwrap());
         drop(second);
         assert!(!is_held(&path).unwrap());
+        let file = hold(&path).unwrap();
+        assert_eq!(left_behind(&path), BTreeSet::new());
+        record(&file, ["www", "10.0.0.1/24"].into_iter());
+        record(&file, ["db"].into_iter());
+        assert_eq!(left_behind(&path), BTreeSet::from(["db".to_owned()]));
+        std::fs::write(&path, "another boot\ndb\n").unwrap();
+        assert_eq!(left_behind(&path), BTreeSet::new());
         std::fs::remove_file(&path).unwrap();
+        assert_eq!(left_behind(&path), BTreeSet::new());
         assert!(is_held(Path::new("/nonexistent/lock")).is_err());
     }
 }

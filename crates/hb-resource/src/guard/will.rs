@@ -80,6 +80,15 @@ pub(crate) enum Bequest {
 }
 
 impl Bequest {
+    /// Whether it says which groups may be up, or that none is.
+    pub(crate) fn concerns_groups(&self) -> bool {
+        match self {
+            Self::Held(..) | Self::Released(_) | Self::Nothing => true,
+            Self::All(will) => !will.held.is_empty(),
+            Self::Config(_) | Self::Farewell(_) | Self::Clients(_) => false,
+        }
+    }
+
     /// Whether it may change which programs run beside the node, or how.
     pub(crate) fn concerns_clients(&self) -> bool {
         match self {
@@ -100,6 +109,11 @@ impl Will {
             Bequest::Clients(run) => self.clients = run,
             Bequest::Nothing => *self = Self::default(),
         }
+    }
+
+    /// The groups of which something may be up, by their keys.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.held.values().map(|holding| holding.spec.key.as_str())
     }
 
     /// By what the programs beside the node run, if they shall.
@@ -124,8 +138,9 @@ impl Will {
         }
     }
 
-    /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left.
-    pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) {
+    /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left. Returns whether
+    /// that is so.
+    pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) -> bool {
         let Self { config, held, farewell, clients: _ } = self;
         let copies = Rc::clone(&addresses);
         let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
@@ -155,12 +170,12 @@ impl Will {
         // What is staged and not held: it is closed.
         if let Err(error) = copies.unstage(None).await {
             let text = format!("Staged addresses cannot be removed, so their gate stays: {error}");
-            return report.note(Level::Critical, text);
-        }
-        if released {
+            report.note(Level::Critical, text);
+        } else if released {
             // Nothing is left that it could gate, and it takes the kernel some milliseconds. What stays, the next run removes.
             let _ = lease::remove();
         }
+        released
     }
 }
 
