@@ -39,6 +39,7 @@ use tokio::runtime::Runtime;
 use crate::failfast::Failfast;
 use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, Told, opener};
+use crate::identity::hosts::HostCache;
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
@@ -191,7 +192,7 @@ impl Node {
             inbox,
             Arc::clone(&outbox),
             epochs,
-            keep_in(options, log),
+            keep_in(options, log)?,
             errands_of(Arc::clone(&actuator), log),
         )?;
         let scheduling = start_heart(heart, outbox, priority, observer, log)?;
@@ -283,13 +284,9 @@ fn give_up(exit: Exit, writer: &mut Writer, background: Option<Notifier>) -> Exi
 }
 
 /// Keeps the host cache in the state directory.
-fn keep_in(options: &Options, log: &Log) -> Keep {
-    let (state_dir, log) = (options.state_dir.clone(), log.clone());
-    Box::new(move |members| {
-        if let Err(error) = hosts::write(&state_dir, members) {
-            log.line(Level::Error, &format!("cannot write the host cache: {error}"));
-        }
-    })
+fn keep_in(options: &Options, log: &Log) -> io::Result<Keep> {
+    let cache = HostCache::keep(&options.state_dir, log.clone())?;
+    Ok(Box::new(move |members| cache.put(members)))
 }
 
 fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {

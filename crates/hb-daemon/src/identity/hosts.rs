@@ -6,10 +6,14 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use hb_engine::{DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership};
 
 use super::replace::replace;
+use crate::log::{Level, Log};
 
 /// What the files in `state_dir` know; files that are not there know nothing.
 ///
@@ -31,6 +35,56 @@ pub(crate) fn read(state_dir: &Path) -> io::Result<Membership> {
 pub(crate) fn write(state_dir: &Path, membership: &Membership) -> io::Result<()> {
     replace(&state_dir.join(MEMBERS), text(&membership.members).as_bytes())?;
     replace(&state_dir.join(DELETED), text(&membership.deleted).as_bytes())
+}
+
+/// Writes both files by a thread of its own, because a disk may take its time: of what comes meanwhile only the newest.
+/// Dropping it waits until the last was written.
+#[derive(Debug)]
+pub(crate) struct HostCache {
+    newest: Arc<Mutex<Option<Membership>>>,
+    bell: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HostCache {
+    /// Starts the thread; what cannot be written is told in the log.
+    ///
+    /// # Errors
+    /// If there can be no more threads.
+    pub(crate) fn keep(state_dir: &Path, log: Log) -> io::Result<Self> {
+        let newest: Arc<Mutex<Option<Membership>>> = Arc::default();
+        let (bell, rings) = sync_channel(1);
+        let (state_dir, inside) = (state_dir.to_owned(), Arc::clone(&newest));
+        let run = move || {
+            while rings.recv().is_ok() {
+                let taken = inside.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(Err(error)) = taken.map(|membership| write(&state_dir, &membership)) {
+                    log.line(Level::Error, &format!("cannot write the host cache: {error}"));
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("hb-hosts".to_owned()).stack_size(crate::STACK_SIZE);
+        Ok(Self { newest, bell: Some(bell), thread: Some(thread.spawn(run)?) })
+    }
+
+    /// What the files should say now; never waits for them.
+    pub(crate) fn put(&self, membership: &Membership) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(membership.clone());
+        if let Some(bell) = &self.bell {
+            // If it rings already, the thread will find this.
+            let _ = bell.try_send(());
+        }
+    }
+}
+
+impl Drop for HostCache {
+    fn drop(&mut self) {
+        self.bell = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has ended the process.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// The nodes of the file, without those that were deleted, and those that joined, up to the most that there can be. `own` is one
@@ -113,6 +167,25 @@ mod tests {
         let read = records(&format!("a\t{uuid}\nb\t{uuid}\t7\nc\n\td\nd\tnonsense\t1\n e\t{uuid}\n"));
         let names: Vec<_> = read.iter().map(|record| (record.name.as_str(), record.weight)).collect();
         assert_eq!(names, [("a", 100), ("b", 7)]);
+    }
+
+    #[test]
+    fn the_newest_of_many_is_written_before_the_end() {
+        let dir = std::env::temp_dir().join(format!("hb-host-cache-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (log, lines) = crate::log::for_tests();
+        let cache = HostCache::keep(&dir, log.clone()).unwrap();
+        for number in 0..200 {
+            let members = vec![MemberRecord::new(&format!("node{number}"))];
+            cache.put(&Membership { autojoin: true, members, deleted: vec![] });
+        }
+        drop(cache);
+        assert_eq!(read(&dir).unwrap().members[0].name, "node199");
+        std::fs::remove_dir_all(&dir).unwrap();
+        let cache = HostCache::keep(&dir, log).unwrap();
+        cache.put(&Membership::default());
+        drop(cache);
+        assert!(lines()[0].1.starts_with("cannot write the host cache"));
     }
 
     #[test]
