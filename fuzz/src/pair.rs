@@ -336,6 +336,7 @@ impl Pair {
                         );
                     }
                 }
+                Output::Check { .. } => {}
                 Output::Report(Event::NodeDead { .. }) => self.nodes[node].rules.declared_dead(other_lives),
                 Output::Report(Event::Stopped) => ended = true,
                 Output::Report(_) => {}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hb_client::{GroupState, NodeKind, Status};
+use hb_client::{GroupState, MonitorStatus, NodeKind, Status};
 
 /// Everything worth seeing, the node itself first.
 pub(crate) fn table(status: &Status) -> String {
@@ -76,7 +76,7 @@ fn nodes(status: &Status) -> Vec<Vec<String>> {
 }
 
 fn groups(status: &Status) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["GROUP", "HOME", "HERE", "EPOCH"])];
+    let mut rows = vec![row(["GROUP", "HOME", "HERE", "EPOCH", ""])];
     for group in &status.groups {
         let state = match group.state {
             GroupState::Down if group.lent => "lent",
@@ -88,9 +88,20 @@ fn groups(status: &Status) -> Vec<Vec<String>> {
         };
         let home = group.home.clone().unwrap_or_else(|| "-".to_owned());
         let epoch = group.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
-        rows.push(row([group.key.clone(), home, state.to_owned(), epoch]));
+        let monitor = group.monitor.as_ref().map(monitored).unwrap_or_default();
+        rows.push(row([group.key.clone(), home, state.to_owned(), epoch, monitor]));
     }
     rows
+}
+
+fn monitored(monitor: &MonitorStatus) -> String {
+    let MonitorStatus { failures, restarts, problem } = monitor;
+    match problem {
+        Some(problem) => {
+            format!("monitored: {failures} failed, {restarts} restarts of late, last: {problem}")
+        }
+        None => "monitored".to_owned(),
+    }
 }
 
 fn media(status: &Status) -> Vec<Vec<String>> {

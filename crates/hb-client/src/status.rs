@@ -121,6 +121,21 @@ pub struct GroupStatus {
     /// there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
+    /// What looking at it has found (`hb.toml`, `[monitor]`); absent if the node that answers does not look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<MonitorStatus>,
+}
+
+/// What looking at a resource group has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorStatus {
+    /// Checks that failed since the node started.
+    pub failures: u32,
+    /// How often it was started again of late.
+    pub restarts: u32,
+    /// What the last failed check said; absent if none failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// What a resource group does on a node.

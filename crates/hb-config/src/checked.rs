@@ -66,6 +66,8 @@ pub struct Checked {
     pub agents: AgentLimits,
     /// The lease of the floating addresses: `hb.toml`, table `lease`.
     pub lease: LeaseSettings,
+    /// `[monitor]` of `hb.toml`; `None`: groups are not looked at.
+    pub monitor: Option<MonitorSettings>,
     /// Resource groups in the order of `haresources`, each with at least one resource.
     pub groups: Vec<Group>,
     /// Variables of `env` for children, named `HA_NAME` as children see them, in the order of the file.
@@ -243,6 +245,25 @@ pub struct AgentLimits {
     /// Program, by its absolute path, and arguments that are run when a group cannot be stopped; default none, but for
     /// [`StopFailed::Reboot`] a reboot.
     pub stop_failed_command: Vec<String>,
+}
+
+/// How groups are looked at while they run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorSettings {
+    /// Pause between two checks of a group.
+    pub interval: Duration,
+    /// Longest run of a `status` for a check. Default 20 s.
+    pub timeout: Duration,
+    /// Failed checks in a row after which a group has failed, at least 1. Default 1.
+    pub failures: u32,
+    /// How often it is then started again where it is, within this time. Default 3 times ...
+    pub restarts: u32,
+    /// ... within ten minutes.
+    pub within: Duration,
+    /// Whether it is offered to the other node after that. Default yes.
+    pub moves: bool,
+    /// The first resources of the groups that are looked at; empty, the default: all.
+    pub groups: Vec<String>,
 }
 
 /// What follows when a group cannot be stopped (`failover.md` 2.6). The other node never gets it before it is gone.

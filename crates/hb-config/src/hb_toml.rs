@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::checked::{AgentLimits, LeaseBy, LeaseSettings};
+use crate::checked::{AgentLimits, LeaseBy, LeaseSettings, MonitorSettings};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
@@ -39,6 +39,7 @@ pub(crate) struct HbToml {
     pub(crate) lease: LeaseSettings,
     /// Where each of `lease.staged` stands, in their order.
     staged: Vec<Mark>,
+    pub(crate) monitor: Option<MonitorSettings>,
 }
 
 impl Default for HbToml {
@@ -49,6 +50,7 @@ impl Default for HbToml {
             native_addresses: true,
             lease: LeaseSettings::default(),
             staged: Vec::new(),
+            monitor: None,
         }
     }
 }
@@ -117,6 +119,20 @@ pub(crate) fn compare(hb_toml: &HbToml, source: &Source, draft: &Draft, ha_cf: &
     }
 }
 
+/// Nothing if nobody wants anything looked at.
+fn monitor(raw: raw::Monitor) -> Option<MonitorSettings> {
+    let default = AgentLimits::default();
+    Some(MonitorSettings {
+        interval: raw.interval?.0?,
+        timeout: raw.timeout.map_or(default.status_timeout, |time| time.0),
+        failures: raw.failures.map_or(1, |number| number.0),
+        restarts: raw.restarts.map_or(3, |number| number.0),
+        within: raw.within.map_or(Duration::from_secs(600), |time| time.0),
+        moves: raw.then.is_none_or(|then| then.0),
+        groups: raw.groups.unwrap_or_default(),
+    })
+}
+
 struct Reading<'a> {
     source: &'a Source,
     lines: Lines,
@@ -168,6 +184,7 @@ impl Reading<'_> {
                 except: raw.lease.except.unwrap_or_default(),
                 staged: staged.into_iter().map(toml::Spanned::into_inner).collect(),
             },
+            monitor: monitor(raw.monitor),
         }
     }
 

@@ -41,8 +41,8 @@ mod wrap;
 
 pub use checked::{
     AddressSpec, AgentLimits, Autojoin, Checked, Client, Compression, Facility, Failback, GenerationMethod,
-    Group, LeaseBy, LeaseSettings, LogConfig, Medium, Notice, OcfAgent, PingKind, Resource, ResourceKind,
-    StopFailed, UuidFrom,
+    Group, LeaseBy, LeaseSettings, LogConfig, Medium, MonitorSettings, Notice, OcfAgent, PingKind, Resource,
+    ResourceKind, StopFailed, UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

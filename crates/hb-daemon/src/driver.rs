@@ -38,7 +38,7 @@ use tokio::runtime::Runtime;
 
 use crate::failfast::Failfast;
 use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
-use crate::heart::{FromHeart, Heart, JobEnd, Leave, Parts, Submit, Told, opener};
+use crate::heart::{FromHeart, Heart, JobEnd, Leave, Order, Parts, Submit, Told, opener};
 use crate::identity::hosts::HostCache;
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
@@ -143,7 +143,7 @@ impl Node {
         let inbox = Arc::new(Mailbox::new(MAILBOX)?);
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
         // At most one unfinished job for each group: there is always room.
-        let job_ends = Arc::new(Mailbox::new(start.groups.len() * 2 + 16)?);
+        let job_ends = Arc::new(Mailbox::new(start.groups.len() * 3 + 16)?);
         let failfast = Arc::new(Failfast::default());
         let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
@@ -372,11 +372,12 @@ fn exchange_with(
 }
 
 fn submit_to(actuator: Arc<Actuator>) -> Submit {
-    Box::new(move |JobId(id), action, epoch| {
-        let action = match action {
-            Action::Start(group) => JobAction::Start(usize::from(group.0)),
-            Action::Stop(group) => JobAction::Stop(usize::from(group.0)),
-            Action::Announce(group) => JobAction::Announce(usize::from(group.0)),
+    Box::new(move |JobId(id), order| {
+        let (action, epoch) = match order {
+            Order::Do(Action::Start(group), epoch) => (JobAction::Start(usize::from(group.0)), epoch),
+            Order::Do(Action::Stop(group), _) => (JobAction::Stop(usize::from(group.0)), None),
+            Order::Do(Action::Announce(group), _) => (JobAction::Announce(usize::from(group.0)), None),
+            Order::Check(group) => (JobAction::Check(usize::from(group.0)), None),
         };
         actuator.submit(Job { id, action, epoch }).map_err(|error| error.to_string())
     })

@@ -141,6 +141,10 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
             format!("Resource group {} down mono_ns={mono_ns}", group(which)),
         ),
         Event::GroupFailed { group: which, reason } => group_failed(group(which), reason, mono_ns),
+        Event::CheckFailed { group: which, reason } => check_failed(group(which), reason),
+        Event::Restarting { group: which } => {
+            burst("restarts", Level::Warn, format!("Resource group {} is started again", group(which)))
+        }
         Event::Offering { group: which } => offering(group(which)),
         Event::OfferRefused { group: which } => offer_refused(group(which)),
         Event::TransitionComplete { hold } => transition_complete(*hold),
@@ -327,6 +331,10 @@ fn group_failed(group: &str, reason: &str, mono_ns: u64) -> Line {
 
 fn standby_begins(giver: &str, set: HoldSet) -> Line {
     burst("standby requests", Level::Info, format!("{giver} wants to go standby [{set}]"))
+}
+
+fn check_failed(group: &str, reason: &str) -> Line {
+    burst("failed checks", Level::Warn, format!("Resource group {group} has failed: {reason}"))
 }
 
 fn offering(group: &str) -> Line {

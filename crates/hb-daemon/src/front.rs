@@ -88,11 +88,11 @@ struct Office {
 }
 
 impl Office {
-    /// Asks for the orderly stop; once is enough.
+    /// Asks for the orderly stop. Once is enough; asked again, groups that could not be stopped are tried anew.
     fn stop(&self) -> Result<(), desk::Busy> {
         if self.desk.is_stopping() {
             self.log.line(Level::Info, "Heartbeat shutdown already underway.");
-            return Ok(());
+            return self.desk.stop();
         }
         self.desk.stop()?;
         self.failfast.stop_begins();

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use hb_auth::KeyRing;
 use hb_compress::{Budget, Packing};
-use hb_engine::{Action, Engine, Input, JobId, Now, Tick};
+use hb_engine::{Action, Engine, GroupId, Input, JobId, Now, Tick};
 use hb_transport::Pinger;
 
 use crate::clock;
@@ -70,8 +70,16 @@ use voice::Voice;
 use waiter::{Ready, Waiter};
 use watchdog::Keeping;
 
-/// Begins a job without waiting, or says why it cannot be begun. A start comes with its epoch.
-pub(crate) type Submit = Box<dyn FnMut(JobId, Action, Option<u64>) -> Result<(), String> + Send>;
+/// Begins a job or a check without waiting, or says why it cannot be begun.
+pub(crate) type Submit = Box<dyn FnMut(JobId, Order) -> Result<(), String> + Send>;
+
+/// What the actuator shall do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Order {
+    /// A start comes with its epoch.
+    Do(Action, Option<u64>),
+    Check(GroupId),
+}
 
 /// What a heart is made of.
 pub(crate) struct Parts<P> {

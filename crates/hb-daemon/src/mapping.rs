@@ -8,8 +8,8 @@ use hb_auth::InnerAuth;
 use hb_compress::Packing;
 use hb_config::{Checked, Medium, PingKind, ResourceKind, StopFailed};
 use hb_engine::{
-    AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, NodeConfig, NodeId,
-    PingConfig, Reconfiguration,
+    AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, MonitorPolicy,
+    NodeConfig, NodeId, PingConfig, Reconfiguration,
 };
 use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, GroupSpec, OcfSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
@@ -141,7 +141,18 @@ fn agent_policy(checked: &Checked) -> AgentPolicy {
         StopFailed::Retry | StopFailed::Reboot => FailedStop::Retry,
         StopFailed::Keep => FailedStop::Keep,
     };
-    AgentPolicy { failed_stop }
+    AgentPolicy { failed_stop, monitor: checked.monitor.as_ref().map(monitor_policy) }
+}
+
+fn monitor_policy(monitor: &hb_config::MonitorSettings) -> MonitorPolicy {
+    MonitorPolicy {
+        interval: monitor.interval,
+        failures: monitor.failures,
+        restarts: monitor.restarts,
+        within: monitor.within,
+        moves: monitor.moves,
+        only: monitor.groups.clone(),
+    }
 }
 
 /// A group for the engine.
@@ -238,6 +249,10 @@ pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
     config.start_timeout = agents.start_timeout;
     config.stop_timeout = agents.stop_timeout;
     config.status_timeout = agents.status_timeout;
+    if let Some(monitor) = &checked.monitor {
+        config.monitor_timeout = monitor.timeout;
+        config.monitor_interval = monitor.interval;
+    }
     config.kill_grace = agents.kill_grace;
     config.stop_retries = agents.stop_retries;
     config.stop_pause = agents.stop_pause;
@@ -276,7 +291,16 @@ pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
             words.push("one medium only: when it fails, the other node looks dead".to_owned());
         }
     }
-    words.push("resources are not monitored: a service that dies after its start is not noticed".to_owned());
+    let unwatched = match &checked.monitor {
+        None => Some("resources are"),
+        Some(monitor) if !monitor.groups.is_empty() => Some("some groups are"),
+        Some(_) => None,
+    };
+    words.extend(unwatched.map(|what| {
+        format!(
+            "{what} not monitored: a service that dies after its start is not noticed (hb.toml, [monitor])"
+        )
+    }));
     words
 }
 

@@ -57,6 +57,25 @@ pub struct Config {
 pub struct AgentPolicy {
     /// Whether a group that could not be stopped is stopped again by itself.
     pub failed_stop: FailedStop,
+    /// Whether what runs is looked at; `None`: never.
+    pub monitor: Option<MonitorPolicy>,
+}
+
+/// How often groups that run are looked at, and what follows when one has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorPolicy {
+    /// From the end of a check, or of a start, to the next check.
+    pub interval: Duration,
+    /// Failed checks in a row after which a group has failed; at least 1.
+    pub failures: u32,
+    /// How often a group that has failed is started again where it is, within this time ...
+    pub restarts: u32,
+    /// ... before more is done.
+    pub within: Duration,
+    /// Whether it is then offered to the other node. Otherwise it only waits for 30 s.
+    pub moves: bool,
+    /// The keys of the groups that are looked at; empty: all.
+    pub only: Vec<String>,
 }
 
 /// Whether a group that could not be stopped is stopped again by itself. The other node does not get it in either case.

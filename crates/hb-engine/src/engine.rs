@@ -209,6 +209,7 @@ impl Engine {
                 state,
                 lent: view.place == Place::Lent && view.there,
                 epoch: self.failover.groups.epoch_of(group),
+                monitor: self.failover.groups.monitor_of(group),
             })
             .collect()
     }
@@ -234,6 +235,7 @@ impl Engine {
         }
         self.ipfail_wait_over();
         self.drive_groups();
+        self.begin_checks();
         self.linger_over();
     }
 

@@ -299,6 +299,18 @@ pub enum Event {
         /// Which.
         group: GroupId,
     },
+    /// warn: a group that should run does not, or nobody can tell.
+    CheckFailed {
+        /// Which.
+        group: GroupId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// warn: a group that has failed is started again where it is.
+    Restarting {
+        /// Which.
+        group: GroupId,
+    },
     /// warn: a group cannot be started here; the other node shall try.
     Offering {
         /// Which.

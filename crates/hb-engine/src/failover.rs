@@ -289,7 +289,7 @@ impl Failover {
             again,
             local,
             linger,
-            self.groups.next_retry(),
+            self.groups.next_deadline(),
             self.ipfail.next_deadline(),
         ]
         .into_iter()

@@ -30,7 +30,7 @@ pub enum Input {
         /// Which.
         ping: PingId,
     },
-    /// The job of an earlier [`Output::Do`] ended, or its end is unknown.
+    /// The job of an earlier [`Output::Do`], or an [`Output::Check`], ended, or its end is unknown.
     Done {
         /// Which job.
         job: JobId,
@@ -91,6 +91,15 @@ pub enum Output {
         job: JobId,
         /// What to do.
         action: Action,
+    },
+    /// Look whether every resource of a group runs, which it should; [`Input::Done`] tells: [`Outcome::Ok`] if so, else what is
+    /// wrong. It changes nothing and belongs to no job: when a job of the group begins it is ended, and how it ended
+    /// counts for nothing. There is never more than one that counts for a group.
+    Check {
+        /// The number under which the end is reported.
+        job: JobId,
+        /// Which.
+        group: GroupId,
     },
     /// Something to log, show and record.
     Report(Event),

@@ -28,7 +28,7 @@ mod time;
 
 pub use bus::ring::Forward;
 pub use config::{
-    AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, NodeConfig, PingConfig,
+    AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, MonitorPolicy, NodeConfig, PingConfig,
 };
 pub use engine::Engine;
 pub use event::Event;
@@ -36,5 +36,7 @@ pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId, PingId};
 pub use io::{Action, Command, Input, Outcome, Output};
 pub use membership::{DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership, MembershipError};
 pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
-pub use snapshot::{GroupSnapshot, GroupState, LinkSnapshot, NodeSnapshot, PingSnapshot, Snapshot};
+pub use snapshot::{
+    GroupSnapshot, GroupState, LinkSnapshot, MonitorSnapshot, NodeSnapshot, PingSnapshot, Snapshot,
+};
 pub use time::{Now, Tick, WallSeconds};

@@ -97,6 +97,7 @@ impl Engine {
         self.config.warntime = new.warntime;
         self.config.initdead = new.initdead;
         self.config.max_rexmit_delay = new.max_rexmit_delay;
+        let looked_otherwise = self.config.agents.monitor != new.agents.monitor;
         self.config.agents = new.agents;
         self.config.ttl = self.ttl_with_members(new.ttl);
         self.config.pings.deadtime = new.deadping;
@@ -122,6 +123,9 @@ impl Engine {
         }
         let wanted = self.failover.hold.minus(self.yielding());
         self.exchange_groups(new.groups, wanted);
+        if looked_otherwise {
+            self.watch_anew();
+        }
     }
 
     /// The files count their own nodes; others have come, or some of those were deleted.

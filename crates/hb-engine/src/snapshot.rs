@@ -95,6 +95,19 @@ pub struct GroupSnapshot {
     pub lent: bool,
     /// Number of its latest start on this node, see [`crate::Engine::epoch`].
     pub epoch: Option<u64>,
+    /// What looking at it on this node has found; `None` if it is not looked at.
+    pub monitor: Option<MonitorSnapshot>,
+}
+
+/// What looking at a group has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MonitorSnapshot {
+    /// Checks that failed in this run of the node.
+    pub failures: u32,
+    /// How often it was started again of late, see [`crate::MonitorPolicy::within`].
+    pub restarts: u32,
+    /// What the last failed check said.
+    pub problem: Option<String>,
 }
 
 /// What a group is doing on this node.

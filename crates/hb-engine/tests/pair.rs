@@ -10,6 +10,8 @@ mod ipfail;
 mod lab;
 #[path = "pair/loans.rs"]
 mod loans;
+#[path = "pair/monitor.rs"]
+mod monitor;
 #[path = "pair/offers.rs"]
 mod offers;
 

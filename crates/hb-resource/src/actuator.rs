@@ -25,6 +25,7 @@ use crate::agent::Agents;
 use crate::announce::Announcer;
 use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
+use crate::guard::abandon::Abandoned;
 use crate::guard::client::GuardClient;
 use crate::guard::will::{Bequest, Farewell};
 use crate::hook::{Hook, HookQueue};
@@ -53,12 +54,14 @@ pub enum JobAction {
     Stop(usize),
     /// Tell the network again where its addresses are.
     Announce(usize),
+    /// Look whether all of its resources run. Ended early when the next job of the group comes; it then fails.
+    Check(usize),
 }
 
 impl JobAction {
     fn group(self) -> usize {
         match self {
-            Self::Start(group) | Self::Stop(group) | Self::Announce(group) => group,
+            Self::Start(group) | Self::Stop(group) | Self::Announce(group) | Self::Check(group) => group,
         }
     }
 }
@@ -407,16 +410,39 @@ fn assign(job: Job, queues: &BTreeMap<usize, mpsc::Sender<Job>>, report: &Report
 
 /// Does the jobs of one group, one after the other.
 async fn work(mut group: Group, mut jobs: mpsc::Receiver<Job>, report: Reporter) {
-    while let Some(job) = jobs.recv().await {
+    let mut next = jobs.recv().await;
+    while let Some(job) = next.take() {
+        let mut came = None;
         let result = match job.action {
             JobAction::Start(_) => group.start(job.epoch).await,
             JobAction::Stop(_) => group.stop().await,
-            JobAction::Announce(_) => {
-                group.announce().await.map_err(|reason| Failure { reason, residue: false })
-            }
+            JobAction::Announce(_) => group.announce().await.map_err(without_residue),
+            JobAction::Check(_) => check(&group, &mut jobs, &mut came).await.map_err(without_residue),
         };
         report.done(job.id, result);
+        next = match came {
+            Some(came) => Some(came),
+            None => jobs.recv().await,
+        };
     }
+}
+
+fn without_residue(reason: String) -> Failure {
+    Failure { reason, residue: false }
+}
+
+/// Looks at a group until the next job comes: its scripts are killed then, because that job must not wait for them. What `came`
+/// meanwhile.
+async fn check(group: &Group, jobs: &mut mpsc::Receiver<Job>, came: &mut Option<Job>) -> Result<(), String> {
+    let abandoned = Abandoned::default();
+    let mut check = std::pin::pin!(group.check(&abandoned));
+    tokio::select! {
+        biased;
+        next = jobs.recv() => *came = next,
+        result = &mut check => return result,
+    }
+    abandoned.abandon();
+    check.await
 }
 
 /// Jobs that may wait for the actuator's thread to look at them.

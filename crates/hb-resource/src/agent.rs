@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::config::ActuatorConfig;
+use crate::guard::abandon::Abandoned;
 use crate::guard::client::{GuardClient, Outcome};
 use crate::guard::execute::execute;
 use crate::guard::protocol::{Answer, Captured, Ending, Run};
@@ -51,6 +52,8 @@ pub(crate) struct Script<'a> {
     pub(crate) epoch: Option<u64>,
     /// Whether it may run because it was started; kept up to date by start and stop.
     pub(crate) was_started: &'a Cell<bool>,
+    /// For what can be given up before its end.
+    pub(crate) abandoned: Option<&'a Abandoned>,
 }
 
 /// What a finished run tells.
@@ -123,7 +126,7 @@ impl Agents {
 
     /// A run of something else than a resource script; not repeated.
     pub(crate) async fn run_once(&self, run: Run) -> Outcome {
-        self.runner.run(run).await
+        self.runner.run(run, None).await
     }
 
     pub(crate) fn config(&self) -> Rc<ActuatorConfig> {
@@ -132,7 +135,7 @@ impl Agents {
 
     /// Starts the script unless its `status` says that it runs. The error is the reason, for people.
     pub(crate) async fn start(&self, script: Script<'_>) -> Result<(), String> {
-        match self.status(script).await? {
+        match self.status(script, Operation::Status).await? {
             // An unclear answer is no reason not to try: `start` of what runs does no harm (failover.md 2.4).
             Verdict::Running => {
                 self.report.note(Level::Debug, format!("{} runs already", script.agent));
@@ -188,7 +191,7 @@ impl Agents {
             self.report.note(Level::Info, format!("Retrying failed stop operation [{}]", script.agent));
         };
         // That it does not run must be certain here: the other node relies on it.
-        let why = match self.status(script).await? {
+        let why = match self.status(script, Operation::Status).await? {
             Verdict::Stopped => "its status says that it does not run: the script is not LSB compliant",
             Verdict::NotInstalled if !script.was_started.get() => {
                 "it is not installed, and was not started here"
@@ -202,19 +205,30 @@ impl Agents {
         Ok(())
     }
 
+    /// Whether what was started still runs. The error is the reason, for people: it does not, or nobody can tell.
+    pub(crate) async fn check(&self, script: Script<'_>) -> Result<(), String> {
+        let (agent, word) = (script.agent, script.agent.word(Operation::Monitor));
+        match self.status(script, Operation::Monitor).await? {
+            Verdict::Running => Ok(()),
+            Verdict::Stopped => Err(format!("{agent} {word}: it does not run")),
+            Verdict::NotInstalled => Err(format!("{agent} {word}: it is not installed any more")),
+            Verdict::Unclear => Err(format!("{agent} {word} does not say that it runs")),
+        }
+    }
+
     /// An error when it could not be run at all.
-    async fn status(&self, script: Script<'_>) -> Result<Verdict, String> {
-        let ended = self.perform(script, Operation::Status).await?;
+    async fn status(&self, script: Script<'_>, operation: Operation) -> Result<Verdict, String> {
+        let ended = self.perform(script, operation).await?;
         let (manner, text) = (ended.manner, &ended.output.text);
         match &ended.ending {
             Ending::Exit(code) => Ok(judge(manner, text, Some(*code))),
             Ending::Signal(_) => Ok(judge(manner, text, None)),
             Ending::Timeout => {
-                self.report.note(Level::Warning, self.describe(script, Operation::Status, &Ending::Timeout));
+                self.report.note(Level::Warning, self.describe(script, operation, &Ending::Timeout));
                 Ok(Verdict::Unclear)
             }
             ending @ (Ending::NotFound | Ending::NotStarted(_)) => {
-                Err(self.describe(script, Operation::Status, ending))
+                Err(self.describe(script, operation, ending))
             }
         }
     }
@@ -225,16 +239,18 @@ impl Agents {
             return Err("no guard process is configured, so no script can be run".to_owned());
         }
         let (agent, word) = (script.agent, script.agent.word(operation));
-        let level = if operation == Operation::Status { Level::Debug } else { Level::Info };
+        let level = if operation.only_asks() { Level::Debug } else { Level::Info };
         let mut cause = "";
         for _ in 0..GUARD_ATTEMPTS {
             self.report.note(level, format!("Running {}", agent.call(operation)));
-            match self.runner.run(agent.run(operation, script.epoch, &self.config())).await {
+            match self.runner.run(agent.run(operation, script.epoch, &self.config()), script.abandoned).await
+            {
                 Outcome::Ended { ending, output, errors, directory } => {
                     self.tell(script, operation, &ending, &output, &errors);
                     return Ok(Ended { ending, output, manner: agent.manner(directory) });
                 }
                 Outcome::Lost(why) => cause = why,
+                Outcome::Refused(_) if script.abandoned.is_some_and(Abandoned::is_abandoned) => break,
                 Outcome::Refused(why) => {
                     return Err(format!("{agent} {word} cannot be run: {why}"));
                 }
@@ -254,7 +270,7 @@ impl Agents {
         output: &Captured,
         errors: &Captured,
     ) {
-        let failed = *ending != Ending::Exit(0) && operation != Operation::Status;
+        let failed = *ending != Ending::Exit(0) && !operation.only_asks();
         let level = if failed { Level::Error } else { Level::Debug };
         if failed && *ending != Ending::NotFound {
             self.report.note(level, self.describe(script, operation, ending));
@@ -294,10 +310,10 @@ impl Agents {
 }
 
 impl Runner {
-    async fn run(&self, run: Run) -> Outcome {
+    async fn run(&self, run: Run, abandoned: Option<&Abandoned>) -> Outcome {
         match self {
             Self::Nobody => Outcome::Refused("there is no guard process".to_owned()),
-            Self::Guard(guard) => guard.run(run).await,
+            Self::Guard(guard) => guard.run(run, abandoned).await,
             Self::Here => {
                 let (answers, mut ended) = mpsc::channel(2);
                 execute(run, answers).await;

@@ -33,6 +33,10 @@ pub struct ActuatorConfig {
     pub stop_timeout: Duration,
     /// Longest run of a `status`. Default [`STATUS_TIMEOUT`].
     pub status_timeout: Duration,
+    /// Longest run of a `status` that is one of many ([`JobAction::Check`](crate::JobAction::Check)). Default [`STATUS_TIMEOUT`].
+    pub monitor_timeout: Duration,
+    /// Pause between these, of which OCF agents are told. Default none.
+    pub monitor_interval: Duration,
     /// From SIGTERM to SIGKILL for a script that ran into its limit. Default [`KILL_GRACE`].
     pub kill_grace: Duration,
     /// How often a failed `stop` is repeated (`HA_STOPRETRYMAX`, failover.md 1.5). `None`: for ever. Default
@@ -103,6 +107,8 @@ impl ActuatorConfig {
             start_timeout: START_TIMEOUT,
             stop_timeout: STOP_TIMEOUT,
             status_timeout: STATUS_TIMEOUT,
+            monitor_timeout: STATUS_TIMEOUT,
+            monitor_interval: Duration::ZERO,
             kill_grace: KILL_GRACE,
             stop_retries: Some(STOP_RETRIES),
             stop_pause: STOP_PAUSE,
@@ -127,6 +133,15 @@ impl ActuatorConfig {
             Operation::Start => self.start_timeout,
             Operation::Stop => self.stop_timeout,
             Operation::Status => self.status_timeout,
+            Operation::Monitor => self.monitor_timeout,
+        }
+    }
+
+    /// The pause between two operations of this kind; nothing for one that comes alone.
+    pub(crate) const fn interval(&self, operation: Operation) -> Duration {
+        match operation {
+            Operation::Start | Operation::Stop | Operation::Status => Duration::ZERO,
+            Operation::Monitor => self.monitor_interval,
         }
     }
 }

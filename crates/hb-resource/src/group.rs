@@ -1,7 +1,7 @@
 //! Start, stop and announcement of one group (failover.md 1.5): first to last, last to first.
 //!
 //! What runs is known to the kernel and the scripts only; a group keeps nothing but the announcements that are still
-//! to be repeated. Resources that vanish later are noticed by nobody yet; a watch over them would live beside this.
+//! to be repeated. When it is looked at, and what follows from what is found, is decided by the owner.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::address::{Addresses, Up, is_of_one_link};
 use crate::agent::{Agents, Script};
 use crate::announce::{Announcer, Series};
+use crate::guard::abandon::Abandoned;
 use crate::guard::will::Holding;
 use crate::lease::{Answer, Stage};
 use crate::report::{Failure, Level, Reporter};
@@ -171,6 +172,27 @@ impl Group {
         Err(Failure { reason: failures.join("; "), residue: true })
     }
 
+    /// Whether every resource is here and runs, looked at from first to last. The error is what is wrong, for people.
+    pub(crate) async fn check(&self, abandoned: &Abandoned) -> Result<(), String> {
+        for (resource, was_started) in self.spec.resources.iter().zip(&self.was_started) {
+            match resource.means() {
+                Means::Address(spec) => self.is_here(spec).await?,
+                Means::Agent(agent) => {
+                    let script = Script { agent, epoch: self.epoch, was_started, abandoned: Some(abandoned) };
+                    self.tools.agents.check(script).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_here(&self, spec: &AddressSpec) -> Result<(), String> {
+        let links = self.tools.addresses.links_with(spec.address).await.map_err(|error| error.to_string())?;
+        let fits = |name: &str| spec.interface.as_ref().is_none_or(|wanted| wanted == name);
+        let here = links.iter().any(|link| fits(&link.name));
+        if here { Ok(()) } else { Err(format!("address {} is not on this machine any more", spec.address)) }
+    }
+
     /// Announces the group's addresses that are here, with all repetitions.
     pub(crate) async fn announce(&mut self) -> Result<(), String> {
         self.announcements.clear();
@@ -197,7 +219,7 @@ impl Group {
         match (resource.means(), self.was_started.get(position)) {
             (Means::Address(spec), _) => self.put_up(spec).await,
             (Means::Agent(agent), Some(was_started)) => {
-                let script = Script { agent, epoch: self.epoch, was_started };
+                let script = Script { agent, epoch: self.epoch, was_started, abandoned: None };
                 self.tools.agents.start(script).await
             }
             (Means::Agent(agent), None) => Err(format!("{agent} does not belong to the group")),
@@ -226,7 +248,10 @@ impl Group {
         match resource.means() {
             Means::Address(spec) => self.take_down(spec).await,
             Means::Agent(agent) => {
-                self.tools.agents.stop(Script { agent, epoch: self.epoch, was_started }).await
+                self.tools
+                    .agents
+                    .stop(Script { agent, epoch: self.epoch, was_started, abandoned: None })
+                    .await
             }
         }
     }

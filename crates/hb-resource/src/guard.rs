@@ -9,6 +9,7 @@
 //! When the heart dies, the socket ends. The guard then executes its will (`will`): the addresses go at once, what
 //! runs comes to its end or limit, all groups are stopped, and the other nodes are told.
 
+pub(crate) mod abandon;
 pub(crate) mod capture;
 pub(crate) mod client;
 mod clients;

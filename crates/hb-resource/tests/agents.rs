@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "support/checks.rs"]
+mod checks;
 #[path = "support/datadisk.rs"]
 mod datadisk;
 #[path = "support/recorder.rs"]

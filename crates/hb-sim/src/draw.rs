@@ -37,8 +37,9 @@ impl Scenario {
             (Mix::All, _) => Mix::Pair,
             (other, _) => other,
         };
-        let setup = setup(&mut dice, mix);
-        let faults = faults(&mut dice, &setup);
+        let mut setup = setup(&mut dice, mix);
+        let mut faults = faults(&mut dice, &setup);
+        monitoring(&mut Dice::new(!seed), mix, &mut setup, &mut faults);
         Self { seed, setup, faults }
     }
 }
@@ -83,9 +84,28 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
         wake_jitter: dice.time(MS / 20, 10 * MS),
         job_time: (MS, longest_job),
         job_limit: 5 * longest_job + 200 * MS,
+        monitored: false,
         boot: kinds.iter().map(|_| dice.time(MS, 2 * deadtime)).collect(),
         kinds,
     }
+}
+
+/// In some runs of pairs groups are looked at, and die now and then. By dice of its own: other runs stay what they were.
+fn monitoring(dice: &mut Dice, mix: Mix, setup: &mut Setup, faults: &mut Vec<Fault>) {
+    if !matches!(mix, Mix::Pair | Mix::Mixed) || !dice.chance(200_000) {
+        return;
+    }
+    setup.monitored = true;
+    let last = faults.last().map_or(setup.initdead, |fault| fault.at);
+    for _ in 0..dice.range(1, 6) {
+        let node = usize::try_from(dice.below(setup.kinds.len() as u64)).unwrap_or(0);
+        let group = u16::try_from(dice.below(setup.groups.len() as u64)).unwrap_or(0);
+        if setup.kinds[node] == Kind::Ours {
+            let at = dice.time(setup.initdead, last + Duration::from_secs(10));
+            faults.push(Fault { at, lasts: MS, what: What::GroupDies(node, group) });
+        }
+    }
+    faults.sort_by_key(|fault| fault.at);
 }
 
 fn faults(dice: &mut Dice, setup: &Setup) -> Vec<Fault> {

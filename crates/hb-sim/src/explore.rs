@@ -253,7 +253,8 @@ impl State {
                     self.engines[node] = None;
                     self.stopped[node] = true;
                 }
-                Output::Report(_) => {}
+                // Nothing is monitored here.
+                Output::Check { .. } | Output::Report(_) => {}
             }
         }
         for message in at_once {
@@ -425,6 +426,7 @@ fn setup(failback: Failback) -> Setup {
         wake_jitter: Duration::ZERO,
         job_time: (Duration::ZERO, Duration::ZERO),
         job_limit: second,
+        monitored: false,
         boot: vec![Duration::ZERO; 2],
     }
 }

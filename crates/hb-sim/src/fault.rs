@@ -31,6 +31,7 @@ impl World<'_> {
             What::Isolated(node) => self.net.isolate(node, true),
             What::Loss(ppm) => self.net.loss += ppm,
             What::Delay(extra) => self.net.extra.push(extra),
+            What::GroupDies(node, group) => self.group_dies(node, usize::from(group)),
             What::StartsFail(node) => self.hosts[node].starts_fail += 1,
             What::StopsFail(node) => self.hosts[node].stops_fail += 1,
             What::JobsHang(node) => self.hosts[node].hang += 1,
@@ -54,8 +55,12 @@ impl World<'_> {
             What::StopsFail(node) => self.hosts[node].stops_fail -= 1,
             What::JobsHang(node) => self.hosts[node].hang -= 1,
             What::JobsSlow(node) => self.hosts[node].slow -= 1,
-            What::Crash(_) | What::DaemonDies(_) | What::Stop(_) | What::WallStep(..) | What::Command(..) => {
-            }
+            What::Crash(_)
+            | What::DaemonDies(_)
+            | What::Stop(_)
+            | What::WallStep(..)
+            | What::GroupDies(..)
+            | What::Command(..) => {}
         }
         self.watch.fault_ends(self.now);
         if self.watch.faults_left == 0 {
@@ -150,6 +155,7 @@ const fn node_of(what: &What) -> Option<usize> {
         | What::Isolated(_)
         | What::Loss(_)
         | What::Delay(_)
+        | What::GroupDies(..)
         | What::StartsFail(_)
         | What::StopsFail(_)
         | What::JobsHang(_)

@@ -39,6 +39,8 @@ pub(crate) struct Host {
     pub(crate) jobs: BTreeMap<JobId, (Action, bool, u32)>,
     /// Groups that run, or of which something may run.
     pub(crate) running: Vec<bool>,
+    /// What of it has ended by itself, group by group.
+    pub(crate) dead: Vec<bool>,
     /// The daemon is dead and its guard has not yet removed everything.
     pub(crate) guarded: bool,
     pub(crate) starts_fail: u32,
@@ -72,6 +74,7 @@ impl Host {
             held_jobs: Vec::new(),
             jobs: BTreeMap::new(),
             running: vec![false; groups],
+            dead: vec![false; groups],
             guarded: false,
             starts_fail: 0,
             stops_fail: 0,

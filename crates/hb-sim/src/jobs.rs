@@ -3,7 +3,7 @@
 //! A group counts as running from the begin of its start to the good end of its stop: that is the span in which two
 //! owners could harm its data.
 
-use hb_engine::{Action, Input, JobId, Outcome};
+use hb_engine::{Action, GroupId, Input, JobId, Outcome};
 
 use crate::world::{Happening, World, nanos};
 
@@ -62,7 +62,10 @@ impl World<'_> {
         self.tell(index, || format!("ended  {action:?}{}", if fails { ": failed" } else { "" }));
         match action {
             Action::Start(_) if fails && !residue => self.set_running(index, group_of(action), false),
-            Action::Start(_) if !fails => self.watch_taken(index),
+            Action::Start(_) if !fails => {
+                self.hosts[index].dead[group_of(action)] = false;
+                self.watch_taken(index);
+            }
             Action::Stop(_) if !fails => self.set_running(index, group_of(action), false),
             Action::Start(_) | Action::Stop(_) | Action::Announce(_) => {}
         }
@@ -72,6 +75,41 @@ impl World<'_> {
             self.hosts[index].ended.push_back((job, outcome));
         } else if alive {
             self.handle(index, Input::Done { job, outcome });
+        }
+    }
+
+    /// Looks take as long as jobs.
+    pub(crate) fn begin_check(&mut self, index: usize, job: JobId, group: GroupId) {
+        let (shortest, longest) = self.setup().job_time;
+        let time = self.dice.range(nanos(shortest), nanos(longest));
+        let host = &self.hosts[index];
+        let time = if host.hang > 0 { nanos(self.setup().job_limit) } else { time };
+        self.schedule(
+            self.now + time,
+            Happening::CheckEnd { host: index, life: self.hosts[index].life, job, group },
+        );
+    }
+
+    pub(crate) fn check_end(&mut self, index: usize, life: u32, job: JobId, group: GroupId) {
+        let host = &self.hosts[index];
+        if host.life != life || host.brain.is_none() {
+            return;
+        }
+        let number = usize::from(group.0);
+        let runs = host.running[number] && !host.dead[number] && host.hang == 0;
+        let reason = || Outcome::Failed { reason: "simulated".to_owned(), residue: false };
+        let outcome = if runs { Outcome::Ok } else { reason() };
+        if host.frozen > 0 {
+            self.hosts[index].ended.push_back((job, outcome));
+        } else {
+            self.handle(index, Input::Done { job, outcome });
+        }
+    }
+
+    /// What was started has ended by itself, and nobody notices but who looks.
+    pub(crate) fn group_dies(&mut self, index: usize, group: usize) {
+        if self.hosts[index].running[group] {
+            self.hosts[index].dead[group] = true;
         }
     }
 
@@ -98,6 +136,7 @@ impl World<'_> {
 
     pub(crate) fn set_running(&mut self, index: usize, group: usize, running: bool) {
         let was = std::mem::replace(&mut self.hosts[index].running[group], running);
+        self.hosts[index].dead[group] &= running;
         if running && !was {
             self.watch_claim(index, group);
         }

@@ -62,6 +62,8 @@ pub struct Setup {
     pub job_time: (Duration, Duration),
     /// After this a job counts as failed.
     pub job_limit: Duration,
+    /// Whether groups are looked at while they run.
+    pub monitored: bool,
     /// When each node starts.
     pub boot: Vec<Duration>,
 }
@@ -112,6 +114,8 @@ pub enum What {
     Loss(u64),
     /// All packets take so much longer, at most.
     Delay(Duration),
+    /// What runs of a group on a node ends by itself.
+    GroupDies(usize, u16),
     /// Starts fail on a node.
     StartsFail(usize),
     /// Stops fail on a node.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hb_engine::{
-    Config, Engine, Event, GroupConfig, Input, JobId, LinkConfig, LinkId, Membership, NodeConfig, NodeId,
-    Now, Output, PingConfig, WallSeconds,
+    AgentPolicy, Config, Engine, Event, GroupConfig, GroupId, Input, JobId, LinkConfig, LinkId, Membership,
+    MonitorPolicy, NodeConfig, NodeId, Now, Output, PingConfig, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -37,6 +37,13 @@ pub(crate) enum Happening {
         to: usize,
         link: u16,
         message: Message,
+    },
+    /// A look at a group ends.
+    CheckEnd {
+        host: usize,
+        life: u32,
+        job: JobId,
+        group: GroupId,
     },
     JobEnd {
         host: usize,
@@ -166,6 +173,7 @@ impl<'a> World<'a> {
         match happening {
             Happening::Packet { to, link, message } => self.arrive(to, LinkId(link), message),
             Happening::JobEnd { host, life, job } => self.job_end(host, life, job),
+            Happening::CheckEnd { host, life, job, group } => self.check_end(host, life, job, group),
             Happening::Boot { host, life } => self.boot(host, life),
             Happening::GuardCleans { host } => self.guard_cleans(host),
             Happening::FaultBegins(index) => self.fault_begins(index),
@@ -284,6 +292,7 @@ impl<'a> World<'a> {
             match output {
                 Output::Send(message) => self.send(index, &message),
                 Output::Do { job, action } => self.begin_job(index, job, action),
+                Output::Check { job, group } => self.begin_check(index, job, group),
                 Output::Report(event) => self.event(index, &event),
             }
         }
@@ -417,8 +426,20 @@ pub(crate) fn config(setup: &Setup, local: usize, generation: u64) -> Config {
         first_epoch: Some(generation * 100_000),
         pings: PingConfig::default(),
         membership: Membership::default(),
-        agents: hb_engine::AgentPolicy::default(),
+        agents: AgentPolicy { monitor: setup.monitored.then(monitor_policy), ..AgentPolicy::default() },
         groups: setup.groups.iter().enumerate().map(group).collect(),
+    }
+}
+
+/// Short enough for restarts and moves to come in a run.
+fn monitor_policy() -> MonitorPolicy {
+    MonitorPolicy {
+        interval: Duration::from_millis(700),
+        failures: 1,
+        restarts: 1,
+        within: Duration::from_secs(20),
+        moves: true,
+        only: Vec::new(),
     }
 }
 

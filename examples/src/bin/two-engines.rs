@@ -86,6 +86,8 @@ impl Node {
                     }
                     self.engine.handle(now, Input::Done { job, outcome: Outcome::Ok });
                 }
+                // Nothing is monitored here.
+                Output::Check { .. } => {}
                 Output::Report(event) => self.show(now, &event, out)?,
             }
         }

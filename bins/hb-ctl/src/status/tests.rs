@@ -52,6 +52,11 @@ fn sample() -> Status {
             state: GroupState::Up,
             lent: false,
             epoch: Some(1257),
+            monitor: Some(MonitorStatus {
+                failures: 4,
+                restarts: 1,
+                problem: Some("www status: it does not run".to_owned()),
+            }),
         }],
         media: vec![MediumStatus {
             kind: "bcast".to_owned(),
@@ -81,7 +86,7 @@ cc2         dead    -       10.0 s      -      eth0 dead      other ha.cf, authk
 10.0.0.254  ping    30 ms   10.0 s      -      10.0.0.254 up  ping node
 
 GROUP             HOME  HERE  EPOCH
-IPaddr::10.0.0.1  cc2   up    1257
+IPaddr::10.0.0.1  cc2   up    1257   monitored: 4 failed, 1 restarts of late, last: www status: it does not run
 
 MEDIUM      SENT  RECEIVED  ERRORS  REFUSED
 bcast eth0  190   189       1       3 (digest-mismatch 3)

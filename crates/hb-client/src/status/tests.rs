@@ -24,6 +24,7 @@ fn sample() -> Status {
                 hold: Some(ResourceSet::Local),
                 speaks_hb: true,
                 epoch: Some(1257),
+                monitor: None,
                 missing: 0,
                 other_files: None,
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: true }],

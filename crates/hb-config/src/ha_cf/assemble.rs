@@ -63,6 +63,7 @@ pub(crate) fn assemble(
         key_ring,
         agents,
         lease: hb_toml.lease,
+        monitor: hb_toml.monitor,
         groups,
         environment: draft.environment,
         parameters,

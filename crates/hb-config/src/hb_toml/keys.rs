@@ -32,7 +32,7 @@ impl Key {
 
 const TIME: &str = "a time from \"100ms\" to \"24h\"";
 
-const TABLES: [Table; 3] = [
+const TABLES: [Table; 4] = [
     Table {
         name: "agents",
         about: "Resource scripts of resource.d and init.d. Heartbeat 3.0.6 lets them run as long as they like.",
@@ -42,10 +42,14 @@ const TABLES: [Table; 3] = [
         name: "lease",
         about: "The kernel answers for floating addresses only while the heart renews a lease. A heart that hangs or is killed loses them before the other node takes them.",
     },
+    Table {
+        name: "monitor",
+        about: "Whether what was started still runs is looked at in intervals: scripts are asked for their `status`, OCF agents for `monitor`, systemd for its units, the kernel for addresses. Off unless `interval` is set; Heartbeat 3.0.6 knows nothing like it.",
+    },
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 13] = [
+pub(super) const KEYS: [Key; 20] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -136,6 +140,55 @@ pub(super) const KEYS: [Key; 13] = [
         takes: "a list of groups such as [\"192.168.1.53/24/eth0\"]",
         default: "[]",
         about: "Groups whose addresses are on the standby as well, on its loopback interface and behind a closed gate, each by its first resource as haresources spells it: services can bind them there before a takeover, and nobody is answered. It needs the lease by nf_tables, and Linux 6.9; `hb-ctl status` says whether it is in force. Programs on the standby itself reach its own copy, and it takes no packet from such an address.",
+    },
+    Key {
+        table: "monitor",
+        name: "interval",
+        takes: "\"off\" or a time from \"100ms\" to \"24h\"",
+        default: "\"off\"",
+        about: "Pause between two checks of a group. A check never runs beside a start or a stop of its group; what begins meanwhile ends it at once.",
+    },
+    Key {
+        table: "monitor",
+        name: "timeout",
+        takes: TIME,
+        default: "\"20s\"",
+        about: "Longest run of one script for a check. One that takes longer is ended, and the check has failed.",
+    },
+    Key {
+        table: "monitor",
+        name: "failures",
+        takes: "a whole number from 1 to 100000",
+        default: "1",
+        about: "So many failed checks in a row mean that a group has failed. An answer from which nobody can tell whether a resource runs is a failure, so scripts need a `status` that works.",
+    },
+    Key {
+        table: "monitor",
+        name: "restarts",
+        takes: "a whole number from 0 to 100000",
+        default: "3",
+        about: "So often a group that has failed is stopped and started again where it is, within the time `within`.",
+    },
+    Key {
+        table: "monitor",
+        name: "within",
+        takes: TIME,
+        default: "\"10min\"",
+        about: "The time in which `restarts` are counted. A group that has run well for longer starts from nothing.",
+    },
+    Key {
+        table: "monitor",
+        name: "then",
+        takes: "\"move\" or \"stay\"",
+        default: "\"move\"",
+        about: "What follows when a group has failed once more than `restarts` allows. \"move\" offers it to the other node, as a group that cannot be started; a Heartbeat 3.0.6 only takes it with its whole set, and only if nothing else of that runs. What keeps failing there, too, comes back. \"stay\", and a group that nobody takes: it is stopped, and tried again every 30 s.",
+    },
+    Key {
+        table: "monitor",
+        name: "groups",
+        takes: "a list of groups such as [\"192.168.1.53/24/eth0\"]",
+        default: "[]",
+        about: "The groups that are looked at, each by its first resource as haresources spells it; with an empty list all are.",
     },
 ];
 

@@ -18,6 +18,7 @@ pub(super) struct Raw {
     pub(super) agents: Agents,
     pub(super) addresses: Addresses,
     pub(super) lease: Lease,
+    pub(super) monitor: Monitor,
 }
 
 /// `[agents]`
@@ -49,6 +50,73 @@ pub(super) struct Lease {
     pub(super) by: Option<By>,
     pub(super) except: Option<Vec<String>>,
     pub(super) staged: Option<Vec<Spanned<String>>>,
+}
+
+/// `[monitor]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Monitor {
+    pub(super) interval: Option<Interval>,
+    pub(super) timeout: Option<AgentTime>,
+    pub(super) failures: Option<Positive>,
+    pub(super) restarts: Option<Count>,
+    pub(super) within: Option<AgentTime>,
+    pub(super) then: Option<Then>,
+    pub(super) groups: Option<Vec<String>>,
+}
+
+/// A pause; nothing: never.
+#[derive(Debug)]
+pub(super) struct Interval(pub(super) Option<Duration>);
+
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        TimeVisitor.visit_str(&text).map(|time| Self(Some(time.0)))
+    }
+}
+
+/// From 0 to [`MOST_RETRIES`].
+#[derive(Debug)]
+pub(super) struct Count(pub(super) u32);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u32::deserialize(deserializer)?;
+        let fits = number <= MOST_RETRIES;
+        if fits { Ok(Self(number)) } else { Err(D::Error::custom("too many")) }
+    }
+}
+
+/// From 1 to [`MOST_RETRIES`].
+#[derive(Debug)]
+pub(super) struct Positive(pub(super) u32);
+
+impl<'de> Deserialize<'de> for Positive {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Count::deserialize(deserializer)?.0 {
+            0 => Err(D::Error::custom("at least 1")),
+            number => Ok(Self(number)),
+        }
+    }
+}
+
+/// What follows when restarts do not help: whether the other node is asked.
+#[derive(Debug)]
+pub(super) struct Then(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Then {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "move" => Ok(Self(true)),
+            "stay" => Ok(Self(false)),
+            other => Err(D::Error::invalid_value(Unexpected::Str(other), &"move or stay")),
+        }
+    }
 }
 
 /// What holds a lease.

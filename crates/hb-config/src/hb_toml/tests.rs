@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::de::ValueDeserializer;
 
 use super::raw::Raw;
 use super::{HbToml, example, keys, read};
-use crate::checked::{AgentLimits, StopFailed};
+use crate::checked::{AgentLimits, MonitorSettings, StopFailed};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::source::{FileKind, Source};
 
@@ -107,7 +108,7 @@ fn all_problems_are_found_in_one_run() {
         ("HB142", 7, 14, "for example `kill-grace = \"5s\"`"),
         ("HB142", 8, 9, "for example `stop-pause = \"1s\"`"),
         ("HB142", 11, 10, "for example `native = true`"),
-        ("HB141", 12, 2, "known are agents, addresses, lease"),
+        ("HB141", 12, 2, "known are agents, addresses, lease, monitor"),
     ];
     let expected =
         expected.map(|(code, line, column, hint)| (code.to_owned(), line, column, hint.to_owned()));
@@ -122,6 +123,41 @@ fn a_program_is_named_by_its_whole_path() {
         "for example `stop-failed-command = []`"
     );
     assert_eq!(found("[agents]\nstop-failed-command = \"/sbin/reboot\"\n")[0].0, "HB142");
+}
+
+#[test]
+fn monitoring_is_off_unless_it_has_an_interval() {
+    for text in ["", "[monitor]\ninterval = \"off\"\n", "[monitor]\nrestarts = 5\n"] {
+        assert_eq!(read_text(text).0.monitor, None, "{text}");
+    }
+    let (read, diagnostics) = read_text("[monitor]\ninterval = \"10s\"\n");
+    let expected = MonitorSettings {
+        interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(20),
+        failures: 1,
+        restarts: 3,
+        within: Duration::from_secs(600),
+        moves: true,
+        groups: Vec::new(),
+    };
+    assert_eq!((read.monitor, diagnostics), (Some(expected), vec![]));
+    let text = "[monitor]\ninterval = \"1s\"\ntimeout = \"2s\"\nfailures = 2\nrestarts = 0\nwithin = \"1min\"\nthen = \"stay\"\ngroups = [\"www\"]\n";
+    let (read, diagnostics) = read_text(text);
+    assert_eq!(diagnostics, []);
+    assert_eq!(
+        format!("{:?}", read.monitor.unwrap()),
+        "MonitorSettings { interval: 1s, timeout: 2s, failures: 2, restarts: 0, within: 60s, moves: false, groups: [\"www\"] }"
+    );
+    for wrong in [
+        "interval = 5",
+        "interval = \"1ms\"",
+        "failures = 0",
+        "restarts = -1",
+        "then = \"reboot\"",
+        "groups = 5",
+    ] {
+        assert_eq!(found(&format!("[monitor]\n{wrong}\n"))[0].0, "HB142", "{wrong}");
+    }
 }
 
 #[test]

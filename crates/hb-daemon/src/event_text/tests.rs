@@ -143,6 +143,8 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::Released { set: HoldSet::ALL },
         Event::GroupUp { group: WWW },
         Event::GroupFailed { group: WWW, reason: String::new() },
+        Event::CheckFailed { group: WWW, reason: String::new() },
+        Event::Restarting { group: WWW },
         Event::Offering { group: WWW },
         Event::OfferRefused { group: WWW },
         Event::TransitionComplete { hold: HoldSet::ALL },

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hb_client::{
-    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeKind, NodeStatus, ResourceSet,
-    STATUS_FORMAT, SchedulingStatus, Status,
+    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind, NodeStatus,
+    ResourceSet, STATUS_FORMAT, SchedulingStatus, Status,
 };
 use hb_engine::{HoldSet, NodeSnapshot, PingSnapshot, Snapshot};
 
@@ -167,6 +167,11 @@ fn groups(snapshot: &Snapshot) -> Vec<GroupStatus> {
         },
         lent: group.lent,
         epoch: group.epoch,
+        monitor: group.monitor.as_ref().map(|monitor| MonitorStatus {
+            failures: monitor.failures,
+            restarts: monitor.restarts,
+            problem: monitor.problem.clone(),
+        }),
     });
     groups.collect()
 }

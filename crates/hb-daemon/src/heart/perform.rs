@@ -8,7 +8,7 @@ use hb_resource::stop_point::StopPoint;
 use super::lease::is_heartbeat;
 use super::receive::{TURN, Wire};
 use super::voice::Voice;
-use super::{FromHeart, Heart, JobEnd, Port};
+use super::{FromHeart, Heart, JobEnd, Order, Port};
 use crate::clock;
 
 impl<P: Port> Heart<P> {
@@ -58,6 +58,7 @@ impl<P: Port> Heart<P> {
         match output {
             Output::Send(message) => self.perform_send(now, &message),
             Output::Do { job, action } => self.perform_job(job, action),
+            Output::Check { job, group } => self.perform_order(job, Order::Check(group)),
             Output::Report(event) => self.perform_report(now, &event),
         }
     }
@@ -101,11 +102,15 @@ impl<P: Port> Heart<P> {
             Action::Start(group) => self.engine.epoch_of(group),
             Action::Stop(_) | Action::Announce(_) => None,
         };
-        if let Err(reason) = (self.submit)(job, action, epoch) {
+        self.perform_order(job, Order::Do(action, epoch));
+        StopPoint::Submitted.pass();
+    }
+
+    fn perform_order(&mut self, job: JobId, order: Order) {
+        if let Err(reason) = (self.submit)(job, order) {
             // Like any other end: the engine hears of it in the next turn.
             self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason, residue: false } });
         }
-        StopPoint::Submitted.pass();
     }
 
     /// Only the newest list counts.

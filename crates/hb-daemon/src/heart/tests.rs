@@ -165,7 +165,10 @@ fn bench_of(config: Config) -> Bench<impl Fn() -> Vec<(Level, String)>> {
         log,
         leave: Box::new(move |farewell| farewells.send(farewell).unwrap_or_default()),
         lease: None,
-        submit: Box::new(move |job, action, _| submit.send((job, action)).map_err(|error| error.to_string())),
+        submit: Box::new(move |job, order| match order {
+            Order::Do(action, _) => submit.send((job, action)).map_err(|error| error.to_string()),
+            Order::Check(group) => panic!("{group:?} is not monitored"),
+        }),
         job_ends: Arc::clone(&job_ends),
         inbox: Arc::clone(&inbox),
         outbox: Arc::clone(&outbox),
@@ -472,7 +475,7 @@ fn it_beats_takes_over_and_stops_in_order() {
 #[test]
 fn a_job_that_cannot_be_begun_counts_as_failed() {
     let mut bench = bench();
-    bench.heart.submit = Box::new(|_, _, _| Err("no room".to_owned()));
+    bench.heart.submit = Box::new(|_, _| Err("no room".to_owned()));
     bench.network.set_nonblocking(true).unwrap();
     let failed = |line: &(Level, String)| line.1.starts_with("Resource group www failed: no room");
     let mut lines = Vec::new();

@@ -69,6 +69,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
                 state: GroupState::Up,
                 lent: false,
                 epoch: None,
+                monitor: None,
             })
             .collect(),
     }

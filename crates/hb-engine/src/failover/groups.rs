@@ -11,6 +11,7 @@ use core::time::Duration;
 mod exchange;
 mod jobs;
 mod offer;
+mod watch;
 
 use super::loans::Place;
 use crate::config::{Config, GroupConfig};
@@ -19,6 +20,7 @@ use crate::id::{GroupId, HoldSet, JobId, NodeId};
 use crate::io::Action;
 use crate::snapshot::GroupState;
 use crate::time::Tick;
+use watch::Watch;
 
 /// A failed start or stop is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -57,6 +59,7 @@ struct Group {
     kept: bool,
     /// Not offered to the other node before.
     refused: Option<Tick>,
+    watch: Watch,
     /// Of its latest start.
     epoch: Option<u64>,
 }
@@ -100,6 +103,7 @@ impl Group {
             retry: None,
             kept: false,
             refused: None,
+            watch: Watch::default(),
             epoch: None,
         }
     }
@@ -194,7 +198,11 @@ impl Groups {
         self.list.iter().any(|group| set.contains(group.set) && group.state == GroupState::Failed)
     }
 
-    pub(crate) fn next_retry(&self) -> Option<Tick> {
+    pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        [self.next_retry(), self.next_check()].into_iter().flatten().min()
+    }
+
+    fn next_retry(&self) -> Option<Tick> {
         self.list
             .iter()
             .filter(|group| group.job.is_none() && !group.kept)
@@ -208,6 +216,7 @@ impl Groups {
             (group.wanted, group.state, group.residue, group.job.is_some(), group.retry.is_some())
                 .hash(hasher);
             (group.membership, group.loan, group.refused.is_some(), group.kept).hash(hasher);
+            group.watch.digest(hasher);
         }
     }
 

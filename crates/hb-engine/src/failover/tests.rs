@@ -159,7 +159,7 @@ fn finish(engine: &mut Engine) {
         let jobs: Vec<JobId> = core::iter::from_fn(|| engine.poll())
             .filter_map(|output| match output {
                 Output::Do { job, .. } => Some(job),
-                Output::Send(_) | Output::Report(_) => None,
+                Output::Send(_) | Output::Check { .. } | Output::Report(_) => None,
             })
             .collect();
         if jobs.is_empty() {
@@ -262,7 +262,7 @@ fn result(engine: &mut Engine) -> String {
             Output::Do { action: Action::Stop(group), .. } => {
                 parts.push(format!("stop {}", key(engine, group.0)));
             }
-            Output::Do { action: Action::Announce(_), .. } | Output::Report(_) => {}
+            Output::Do { action: Action::Announce(_), .. } | Output::Check { .. } | Output::Report(_) => {}
         }
     }
     if parts.is_empty() { "-".to_string() } else { parts.join(", ") }
@@ -362,7 +362,7 @@ fn a_start_that_could_not_be_undone_counts_as_running_until_a_stop_succeeds() {
         let reports: Vec<Event> = core::iter::from_fn(|| engine.poll())
             .filter_map(|output| match output {
                 Output::Report(event) => Some(event),
-                Output::Send(_) | Output::Do { .. } => None,
+                Output::Send(_) | Output::Do { .. } | Output::Check { .. } => None,
             })
             .collect();
         assert!(reports.contains(&Event::Acquired { set: HoldSet::LOCAL }), "what failed is not acquired");

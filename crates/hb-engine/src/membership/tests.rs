@@ -60,7 +60,7 @@ fn drain(engine: &mut Engine) -> (Vec<Message>, Vec<Event>) {
         match output {
             Output::Send(message) => messages.push(message),
             Output::Report(event) => events.push(event),
-            Output::Do { .. } => panic!("there are no groups"),
+            Output::Do { .. } | Output::Check { .. } => panic!("there are no groups"),
         }
     }
     (messages, events)

@@ -131,7 +131,7 @@ impl Bench {
         let outputs = self.drain().into_iter();
         let job = |output| match output {
             Output::Do { job, action } => Some((job, action)),
-            Output::Send(_) | Output::Report(_) => None,
+            Output::Send(_) | Output::Check { .. } | Output::Report(_) => None,
         };
         outputs.filter_map(job).collect()
     }
@@ -140,7 +140,7 @@ impl Bench {
         let outputs = self.drain().into_iter();
         let event = |output| match output {
             Output::Report(event) => Some(event),
-            Output::Send(_) | Output::Do { .. } => None,
+            Output::Send(_) | Output::Do { .. } | Output::Check { .. } => None,
         };
         outputs.filter_map(event).collect()
     }

@@ -31,6 +31,7 @@ pub(crate) struct Host {
     /// A heartbeat went out, and with it requests to them.
     asked: bool,
     jobs: VecDeque<(Tick, JobId, Action)>,
+    checks: VecDeque<(Tick, JobId, GroupId)>,
     waiting: VecDeque<Message>,
 }
 
@@ -89,6 +90,7 @@ impl Lab {
             reaches: Vec::new(),
             asked: false,
             jobs: VecDeque::new(),
+            checks: VecDeque::new(),
             waiting: VecDeque::new(),
         };
         Self {
@@ -141,6 +143,7 @@ impl Lab {
         let host = &mut self.hosts[x];
         host.engine = None;
         host.jobs.clear();
+        host.checks.clear();
         host.waiting.clear();
         host.running.clear();
     }
@@ -181,6 +184,9 @@ impl Lab {
                     host.actions.push(action);
                     host.jobs.push_back((self.now.plus(self.job_time), job, action));
                 }
+                Output::Check { job, group } => {
+                    host.checks.push_back((self.now.plus(self.job_time), job, group))
+                }
                 Output::Report(event) => {
                     if event == Event::Stopped {
                         host.engine = None;
@@ -196,8 +202,9 @@ impl Lab {
         let mut next = self.flying.front().map(|(at, ..)| *at);
         for host in self.hosts.iter().filter(|host| !host.frozen) {
             let job = host.jobs.front().map(|(at, ..)| *at);
+            let check = host.checks.front().map(|(at, ..)| *at);
             let wake = host.engine.as_ref().and_then(Engine::next_deadline);
-            next = [next, job, wake].into_iter().flatten().min();
+            next = [next, job, check, wake].into_iter().flatten().min();
         }
         let Some(next) = next else { return false };
         let before = self.now;
@@ -230,6 +237,15 @@ impl Lab {
             while self.hosts[x].jobs.front().is_some_and(|(at, ..)| *at <= self.now) {
                 let (_, job, action) = self.hosts[x].jobs.pop_front().unwrap();
                 let outcome = self.perform(x, action);
+                self.handle(x, Input::Done { job, outcome });
+            }
+            while self.hosts[x].checks.front().is_some_and(|(at, ..)| *at <= self.now) {
+                let (_, job, group) = self.hosts[x].checks.pop_front().unwrap();
+                let outcome = if self.hosts[x].running.contains(&group.0) {
+                    Outcome::Ok
+                } else {
+                    Outcome::Failed { reason: "it is gone".into(), residue: false }
+                };
                 self.handle(x, Input::Done { job, outcome });
             }
             let due = self.hosts[x].engine.as_ref().and_then(Engine::next_deadline);
@@ -267,8 +283,9 @@ impl Lab {
             let mut next = self.flying.front().map(|(at, ..)| *at);
             for host in self.hosts.iter().filter(|host| !host.frozen) {
                 let job = host.jobs.front().map(|(at, ..)| *at);
+                let check = host.checks.front().map(|(at, ..)| *at);
                 let wake = host.engine.as_ref().and_then(Engine::next_deadline);
-                next = [next, job, wake].into_iter().flatten().min();
+                next = [next, job, check, wake].into_iter().flatten().min();
             }
             if next.is_none_or(|next| next > end) {
                 self.now = end;

@@ -108,6 +108,113 @@ async fn start_goes_to_the_other_node(case: Case, manner: &str) {
     scene.ends().await;
 }
 
+/// Monitored: what dies is started again, what keeps dying moves, alone.
+async fn what_dies(case: Case) {
+    let monitor = "[monitor]\ninterval = \"200ms\"\ntimeout = \"300ms\"\nrestarts = 1\ngroups = [\"odd\"]\n";
+    let mut scene = build(case, false, monitor).await;
+    let ours = case.ours();
+    scene.start_both().await;
+    until_it_runs(&scene, "it runs", ours, LIMIT).await;
+    let dies = |scene: &Scene| {
+        std::fs::remove_file(scene.host(ours).outside("/run").unwrap().join("odd.runs")).unwrap();
+    };
+    dies(&scene);
+    let took = until_it_runs(&scene, "it is started again", ours, LIMIT).await;
+    assert!(took < Duration::from_secs(3), "{case}: {took:?}");
+    let monitor = async |scene: &Scene| {
+        let groups = scene.status(ours).await.groups;
+        groups.into_iter().find(|group| group.key == "odd").and_then(|group| group.monitor)
+    };
+    let known = monitor(&scene).await.unwrap();
+    assert_eq!((known.failures, known.restarts), (1, 1), "{case}: {known:?}");
+    assert_eq!(known.problem.as_deref(), Some("odd status: it does not run"), "{case}");
+    until_stable(&scene, LIMIT).await;
+    dies(&scene);
+    if case.pair == Pair::BothOurs {
+        until_it_runs(&scene, "it moves", ours.other(), LIMIT).await;
+        scene.reaches("the others are at home", Holds::Local, Holds::Local).await;
+        // A look that hangs is a failure as well; it is given up when the group is wanted elsewhere.
+        shall(&scene, ours.other(), "status", "hangs");
+        scene.ctl(ours, &["takeover", "odd", "--wait", "20"], 0).await;
+        until_it_runs(&scene, "it is fetched", ours, LIMIT).await;
+    } else {
+        // It does not know single groups, and another one of the set runs: it stays down here, and the log says so.
+        let told = async |scene: &Scene| {
+            scene.node(ours).log().contains("odd failed: it has failed again and again")
+        };
+        scene.until("it is given up", LIMIT, told).await;
+        scene.stays(Duration::from_secs(2), Holds::Local, Holds::Local).await;
+        assert!(!runs(&scene, ours.other()), "{case}");
+    }
+    until_stable(&scene, LIMIT).await;
+    scene.ends().await;
+}
+
+/// A stop that fails or hangs at a hand-over: the other node never gets the group before it is gone.
+async fn stop_keeps_the_group(case: Case, manner: &str) {
+    let mut scene = build(case, false, "stop-failed = \"keep\"\nstop-failed-command = [\"/bin/sh\", \"-c\", \"echo $HB_GROUP > /run/told\"]\n").await;
+    let ours = case.ours();
+    scene.start_both().await;
+    until_it_runs(&scene, "it runs", ours, LIMIT).await;
+    shall(&scene, ours, "stop", manner);
+    if case.pair == Pair::BothOurs {
+        scene.ctl(ours, &["move", "odd", ours.other().name()], 0).await;
+    } else {
+        scene.stop_begins(ours).await;
+    }
+    let told = async |scene: &Scene| scene.host(ours).read("/run/told").is_ok_and(|text| text == "odd\n");
+    scene.until("the command", LIMIT, told).await;
+    let failed = async |scene: &Scene| {
+        scene
+            .status(ours)
+            .await
+            .groups
+            .iter()
+            .any(|group| group.key == "odd" && group.state == GroupState::Failed)
+    };
+    scene.until("the status says so", LIMIT, failed).await;
+    let before = calls(&scene, ours, "stop");
+    for _ in 0..20 {
+        assert!(runs(&scene, ours) && !runs(&scene, ours.other()), "{case}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(calls(&scene, ours, "stop"), before, "{case}: it is left alone");
+    // Repaired, and asked again.
+    shall(&scene, ours, "stop", "works");
+    if case.pair == Pair::BothOurs {
+        scene.ctl(ours, &["takeover", "odd", "--wait", "20"], 0).await;
+        scene.ctl(ours, &["move", "odd", ours.other().name(), "--wait", "20"], 0).await;
+        until_it_runs(&scene, "it moves", ours.other(), LIMIT).await;
+        scene.reaches("the others are at home", Holds::Local, Holds::Local).await;
+        until_stable(&scene, LIMIT).await;
+    } else {
+        scene.stop(ours).await;
+        until_it_runs(&scene, "the other node has it", ours.other(), LIMIT).await;
+        scene.reaches_for("the end", ours, Holds::Off, Holds::All).await;
+    }
+    scene.ends().await;
+}
+
+/// A status that tells nothing keeps nothing from being started, and hinders no move.
+async fn status_hinders_nothing(case: Case, manner: &str) {
+    let mut scene = build(case, false, "").await;
+    let ours = case.ours();
+    shall(&scene, ours, "status", manner);
+    scene.start_both().await;
+    until_it_runs(&scene, "it runs", ours, LIMIT).await;
+    scene.hands_over("the move", (ours, "all"), holds(case, Who::Alpha), holds(case, Who::Beta)).await;
+    until_it_runs(&scene, "it moved", ours.other(), LIMIT).await;
+    until_stable(&scene, LIMIT).await;
+    scene.ends().await;
+}
+
+/// After everything of ours was given away.
+fn holds(case: Case, who: Who) -> Holds {
+    if who == case.ours() { Holds::Nothing } else { Holds::All }
+}
+
+stories_off![what_dies];
+
 macro_rules! failing {
     ($($test:ident: $story:ident $pair:ident $manner:literal,)+) => { $(
         #[tokio::test]
@@ -122,6 +229,14 @@ failing! {
     a_failed_start_moves_to_306: start_goes_to_the_other_node BetaIs306 "fails",
     a_hanging_start_moves: start_goes_to_the_other_node BothOurs "hangs",
     a_hanging_start_moves_to_306: start_goes_to_the_other_node AlphaIs306 "hangs",
+    a_failed_stop_keeps: stop_keeps_the_group BothOurs "fails",
+    a_hanging_stop_keeps: stop_keeps_the_group BothOurs "hangs",
+    a_failed_stop_keeps_from_306: stop_keeps_the_group BetaIs306 "fails",
+    a_hanging_stop_keeps_from_306: stop_keeps_the_group AlphaIs306 "hangs",
+    a_failed_status_hinders_nothing: status_hinders_nothing BothOurs "fails",
+    a_hanging_status_hinders_nothing: status_hinders_nothing BothOurs "hangs",
+    a_failed_status_hinders_nothing_with_306: status_hinders_nothing AlphaIs306 "fails",
+    a_hanging_status_hinders_nothing_with_306: status_hinders_nothing BetaIs306 "hangs",
 }
 
 const LIMITS: &str = "[agents]\nstart-timeout = \"500ms\"\nstop-timeout = \"500ms\"\nstatus-timeout = \"300ms\"\nkill-grace = \"100ms\"\n\

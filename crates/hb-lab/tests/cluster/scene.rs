@@ -110,11 +110,16 @@ impl Scene {
         self.host(who).crash().await.unwrap();
     }
 
-    /// An orderly stop, to its very end.
-    pub(crate) async fn stop(&mut self, who: Who) {
+    /// Asks for an orderly stop.
+    pub(crate) async fn stop_begins(&mut self, who: Who) {
         self.befalls("stop");
         self.holdings.act(format!("stop {}", who.name()));
         self.node(who).stop().await.unwrap();
+    }
+
+    /// An orderly stop, to its very end.
+    pub(crate) async fn stop(&mut self, who: Who) {
+        self.stop_begins(who).await;
         self.node(who).stopped(LIMIT).await.unwrap();
     }
 

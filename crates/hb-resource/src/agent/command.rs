@@ -5,7 +5,6 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::config::ActuatorConfig;
 use crate::guard::protocol::Run;
@@ -40,14 +39,21 @@ pub(crate) enum Operation {
     Start,
     Stop,
     Status,
+    /// A `status` of many, in intervals.
+    Monitor,
 }
 
 impl Operation {
+    /// Whether it changes nothing.
+    pub(crate) fn only_asks(self) -> bool {
+        matches!(self, Self::Status | Self::Monitor)
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
-            Self::Status => "status",
+            Self::Status | Self::Monitor => "status",
         }
     }
 }
@@ -56,8 +62,8 @@ impl Agent<'_> {
     /// The operation in the agent's own words.
     pub(crate) fn word(self, operation: Operation) -> &'static str {
         match (self, operation) {
-            (Self::Ocf(_), Operation::Status) => "monitor",
-            (Self::Unit(_), Operation::Status) => "is-active",
+            (Self::Ocf(_), Operation::Status | Operation::Monitor) => "monitor",
+            (Self::Unit(_), Operation::Status | Operation::Monitor) => "is-active",
             (Self::Script { .. } | Self::Ocf(_) | Self::Unit(_), _) => operation.word(),
         }
     }
@@ -84,7 +90,7 @@ impl Agent<'_> {
                 (name.to_owned(), config.agent_dirs.clone(), arguments)
             }
             Self::Ocf(spec) => {
-                environment.extend(spec.variables(&config.ocf_root, limit, Duration::ZERO));
+                environment.extend(spec.variables(&config.ocf_root, limit, config.interval(operation)));
                 let directory = config.ocf_root.join("resource.d").join(&spec.provider);
                 (spec.agent.clone(), vec![directory], vec![word])
             }

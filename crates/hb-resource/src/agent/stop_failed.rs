@@ -26,7 +26,7 @@ impl Agents {
             limit: config.stop_timeout,
             grace: config.kill_grace,
         };
-        let problem = match self.runner.run(run).await {
+        let problem = match self.runner.run(run, None).await {
             Outcome::Ended { ending: Ending::Exit(0), .. } => return,
             Outcome::Ended { ending, .. } => format!("{ending:?}"),
             Outcome::Lost(why) => why.to_owned(),

@@ -20,6 +20,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::guard::abandon::Abandoned;
 use crate::guard::protocol::{self, Answer, Captured, ClientNews, Ending, Lines, Order, Run, line};
 use crate::guard::will::{Bequest, Will};
 use crate::report::{Level, Reporter};
@@ -46,6 +47,8 @@ pub(crate) enum Outcome {
 pub(crate) struct GuardClient {
     requests: mpsc::Sender<Request>,
     slots: Rc<Semaphore>,
+    /// Of runs that can be given up, so that they keep no others waiting.
+    check_slots: Rc<Semaphore>,
     estate: Rc<RefCell<Estate>>,
 }
 
@@ -64,6 +67,7 @@ type Written = (Vec<u8>, Option<oneshot::Sender<()>>);
 struct Request {
     run: Run,
     answer: oneshot::Sender<Outcome>,
+    abandoned: Option<Abandoned>,
 }
 
 impl GuardClient {
@@ -79,7 +83,7 @@ impl GuardClient {
         report: Reporter,
         hang_limit: Duration,
     ) -> (Self, tokio::task::JoinHandle<()>) {
-        let (requests, inbox) = mpsc::channel(SLOTS);
+        let (requests, inbox) = mpsc::channel(SLOTS + CHECK_SLOTS);
         let estate = Rc::new(RefCell::new(Estate::default()));
         let keeper = Keeper {
             command,
@@ -92,7 +96,8 @@ impl GuardClient {
             estate: Rc::clone(&estate),
         };
         let task = tokio::task::spawn_local(keeper.keep());
-        (Self { requests, slots: Rc::new(Semaphore::new(SLOTS)), estate }, task)
+        let [slots, check_slots] = [SLOTS, CHECK_SLOTS].map(|most| Rc::new(Semaphore::new(most)));
+        (Self { requests, slots, check_slots, estate }, task)
     }
 
     /// Adds to the will and waits until the guard can read it. If there is no guard at the moment, the next one gets
@@ -128,12 +133,21 @@ impl GuardClient {
         Some(receiver)
     }
 
-    /// Has a script run and waits for its end. Waits for its turn first when many run.
-    pub(crate) async fn run(&self, run: Run) -> Outcome {
+    /// Has a script run and waits for its end. Waits for its turn first when many run. A run that can be given up returns
+    /// soon after that; nothing of it runs any more then.
+    pub(crate) async fn run(&self, run: Run, abandoned: Option<&Abandoned>) -> Outcome {
         let lost = || Outcome::Refused("the actuator ends".to_owned());
-        let Ok(_slot) = self.slots.acquire().await else { return lost() };
+        let slot = match abandoned {
+            None => self.slots.acquire().await,
+            Some(abandoned) => tokio::select! {
+                biased;
+                () = abandoned.wait() => return Outcome::Refused("it was given up".to_owned()),
+                slot = self.check_slots.acquire() => slot,
+            },
+        };
+        let Ok(_slot) = slot else { return lost() };
         let (answer, outcome) = oneshot::channel();
-        if self.requests.send(Request { run, answer }).await.is_err() {
+        if self.requests.send(Request { run, answer, abandoned: abandoned.cloned() }).await.is_err() {
             return lost();
         }
         outcome.await.unwrap_or_else(|_| lost())
@@ -157,6 +171,7 @@ struct Keeper {
 /// A run under way.
 struct Pending {
     answer: oneshot::Sender<Outcome>,
+    abandoned: Option<Abandoned>,
     /// The script, once it was started.
     script: Option<Pidfd>,
     /// When the guard must have answered at the latest; beyond that it hangs.
@@ -252,7 +267,7 @@ impl Keeper {
     }
 
     fn hand_over(&mut self, request: Request, guard: &Guard) {
-        let Request { mut run, answer } = request;
+        let Request { mut run, answer, abandoned } = request;
         self.next_id += 1;
         run.id = self.next_id;
         let due = Instant::now() + run.limit + run.grace + self.hang_limit;
@@ -262,7 +277,9 @@ impl Keeper {
             Err(error) => Err(error.to_string()),
         };
         match sent {
-            Ok(()) => drop(self.pending.insert(self.next_id, Pending { answer, script: None, due })),
+            Ok(()) => {
+                drop(self.pending.insert(self.next_id, Pending { answer, abandoned, script: None, due }));
+            }
             Err(reason) => drop(answer.send(Outcome::Refused(reason))),
         }
     }
@@ -274,6 +291,9 @@ impl Keeper {
                 if let Some(pending) = self.pending.get_mut(&id) {
                     // Fails only when the script has ended already.
                     pending.script = Pidfd::open(pid).ok();
+                    if let Some(abandoned) = &pending.abandoned {
+                        abandoned.begins(Pidfd::open(pid).ok());
+                    }
                 }
             }
             Answer::Ended { id, ending, output, errors, directory } => {
@@ -431,6 +451,8 @@ async fn until(due: Option<Instant>) {
 
 /// Scripts that may run at the same time; more wait for their turn.
 const SLOTS: usize = 64;
+/// The same for runs that can be given up.
+const CHECK_SLOTS: usize = 16;
 
 /// Orders that may wait to be written: as many runs as may go on, and what is added to the will meanwhile.
 const ORDERS: usize = 4 * SLOTS;

@@ -54,6 +54,9 @@ impl World<'_> {
 
     fn ownership_trouble(&self, views: &[Option<View>]) -> Option<String> {
         for group in 0..self.setup().groups.len() {
+            if self.hosts.iter().any(|host| host.dead[group]) {
+                return Some(format!("group {group} is dead"));
+            }
             let owners = self.hosts.iter().filter(|host| host.running[group]).count();
             if owners != 1 {
                 return Some(format!("group {group} has {owners} owners"));

@@ -46,6 +46,7 @@ fn report() -> HeartStatus {
                 state: hb_engine::GroupState::Stopping,
                 lent: false,
                 epoch: Some(8),
+                monitor: None,
             },
             GroupSnapshot {
                 group: GroupId(1),
@@ -54,6 +55,7 @@ fn report() -> HeartStatus {
                 state: hb_engine::GroupState::Failed,
                 lent: false,
                 epoch: None,
+                monitor: None,
             },
         ],
     };

@@ -3,6 +3,7 @@
 //! A group whose state is not as wanted gets its next job when the last one ended.
 
 use super::super::loans::LoanJob;
+use super::watch::AfterStop;
 use super::{Group, Membership};
 use crate::config::FailedStop;
 use crate::engine::Engine;
@@ -54,6 +55,7 @@ impl Engine {
         let Some(group) = self.failover.groups.list.get_mut(index) else { return };
         let action = action(group.id);
         group.job = Some((job, action));
+        group.watch.job_begins();
         group.retry = None;
         self.outputs.push_back(Output::Do { job, action });
     }
@@ -62,17 +64,23 @@ impl Engine {
     pub(crate) fn job_done(&mut self, job: JobId, outcome: Outcome) {
         let found =
             self.failover.groups.list.iter().position(|group| group.job.is_some_and(|(id, _)| id == job));
-        let Some(index) = found else { return };
+        let Some(index) = found else { return self.check_done(job, outcome) };
         let now = self.now.tick;
         let Some(group) = self.failover.groups.list.get_mut(index) else { return };
         let Some((_, action)) = group.job.take() else { return };
+        let after_stop = core::mem::take(&mut group.watch.after_stop);
         let event = match (action, outcome) {
             (Action::Announce(_), _) => None,
             (Action::Start(id), Outcome::Ok) => {
                 group.state = GroupState::Up;
-                group.refused = None;
                 group.residue = false;
                 Some(Event::GroupUp { group: id })
+            }
+            (Action::Stop(id), Outcome::Ok)
+                if matches!(after_stop, AfterStop::GiveUp | AfterStop::Rest) && group.shall_run() =>
+            {
+                group.failed(false, now);
+                Some(Event::GroupFailed { group: id, reason: FAILS_AGAIN.into() })
             }
             (Action::Stop(id), Outcome::Ok) => {
                 group.state = GroupState::Down;
@@ -89,13 +97,19 @@ impl Engine {
                 Some(Event::GroupFailed { group: id, reason })
             }
         };
-        let failed_start = matches!((action, &event), (Action::Start(_), Some(Event::GroupFailed { .. })));
+        let has_failed = matches!(event, Some(Event::GroupFailed { .. }));
+        let failed_start = has_failed
+            && (matches!(action, Action::Start(_)) || after_stop == AfterStop::GiveUp && !group.residue);
         let came_back = matches!(action, Action::Start(_)) && core::mem::take(&mut group.loan.was_lent);
         // Before it settles: a set that is released now is no longer held then.
         let is_loan = matches!(action, Action::Stop(id) if self.is_loan(id));
         if failed_start {
             self.look_for_offers();
         }
+        if has_failed && after_stop == AfterStop::Rest {
+            self.failover.groups.keep_here(index, now);
+        }
+        self.watch_from_now(index);
         if let Some(event) = event {
             self.report(event);
         }
@@ -106,3 +120,6 @@ impl Engine {
         self.loan_job_done(action, LoanJob { is_loan, failed_start, came_back });
     }
 }
+
+/// Why a group that was looked at is not started again at once.
+const FAILS_AGAIN: &str = "it has failed again and again";

@@ -47,6 +47,13 @@ impl Groups {
         }
     }
 
+    /// A group that could be started and does not stay up is not offered for now.
+    pub(super) fn keep_here(&mut self, index: usize, now: Tick) {
+        if let Some(group) = self.list.get_mut(index) {
+            group.refused = Some(now.plus(REFUSED_FOR));
+        }
+    }
+
     /// An operator has repaired something, or the other node is another run: what was refused may be offered.
     pub(crate) fn forget_refusals(&mut self) {
         self.list.iter_mut().for_each(|group| group.refused = None);

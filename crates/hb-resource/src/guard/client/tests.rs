@@ -26,7 +26,7 @@ fn outcome(command: &[&str]) -> String {
     LocalSet::new().block_on(&runtime, async {
         let report = Reporter::new(Box::new(|_| {}));
         let (client, keeper) = GuardClient::start_impatient(command, report, Duration::from_millis(300));
-        let outcome = tokio::time::timeout(Duration::from_secs(20), client.run(run())).await;
+        let outcome = tokio::time::timeout(Duration::from_secs(20), client.run(run(), None)).await;
         drop(client);
         tokio::time::timeout(Duration::from_secs(20), keeper).await.expect("the keeper ends").unwrap();
         match outcome.expect("nobody waits for a guard for ever") {
