@@ -24,7 +24,6 @@ fn sample() -> Status {
                 hold: Some(ResourceSet::Local),
                 speaks_hb: true,
                 epoch: Some(1257),
-                monitor: None,
                 missing: 0,
                 other_files: None,
                 links: vec![LinkStatus { name: "eth0".to_owned(), up: true }],
@@ -49,6 +48,7 @@ fn sample() -> Status {
             state: GroupState::Up,
             lent: false,
             epoch: Some(1257),
+            monitor: None,
         }],
         media: vec![MediumStatus {
             kind: "bcast".to_owned(),
