@@ -185,7 +185,7 @@ impl Lab {
                     host.jobs.push_back((self.now.plus(self.job_time), job, action));
                 }
                 Output::Check { job, group } => {
-                    host.checks.push_back((self.now.plus(self.job_time), job, group))
+                    host.checks.push_back((self.now.plus(self.job_time), job, group));
                 }
                 Output::Report(event) => {
                     if event == Event::Stopped {
