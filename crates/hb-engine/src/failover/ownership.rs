@@ -197,7 +197,7 @@ impl Engine {
                 Goal::Own => self.owned(),
                 Goal::Give => self.given(),
                 Goal::Take => self.taken_over(),
-                Goal::Yield => self.announce_and_provoke(),
+                Goal::Yield => self.yielded(),
                 Goal::Stop => self.released_all(),
             }
             self.assume_legacy_holdings();
@@ -235,6 +235,19 @@ impl Engine {
             self.report(Event::TransitionComplete { hold: self.failover.hold });
             self.try_failback();
         }
+    }
+
+    /// What was taken by a wrong verdict is gone again. If that verdict was the first decision of this run, there will be no
+    /// other one: a 3.0.6 peer answers only to a node that has decided (rows 10 and 11).
+    fn yielded(&mut self) {
+        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let undecided =
+            matches!(self.failover.phase, Phase::Starting | Phase::BothStarting | Phase::ResourcesReceived);
+        if classic && undecided && self.failover.taken.is_some() && !self.partner_is_legacy() {
+            self.failover.phase = Phase::Stable;
+            self.raise_floor();
+        }
+        self.announce_and_provoke();
     }
 
     /// Row 34: we have released; the peer may take.
