@@ -245,7 +245,7 @@ impl Engine {
             Command::Standby(set) => self.begin_standby(set),
             Command::Takeover(set) => self.ask_takeover(set),
             Command::Move { group, here } => {
-                self.failover.groups.forget_refusals();
+                self.failover.groups.forget_refusal(group);
                 self.move_group(group, here);
             }
         }

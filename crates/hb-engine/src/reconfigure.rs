@@ -98,6 +98,7 @@ impl Engine {
         self.config.initdead = new.initdead;
         self.config.max_rexmit_delay = new.max_rexmit_delay;
         let looked_otherwise = self.config.agents.monitor != new.agents.monitor;
+        let stops_otherwise = self.config.agents.failed_stop != new.agents.failed_stop;
         self.config.agents = new.agents;
         self.config.ttl = self.ttl_with_members(new.ttl);
         self.config.pings.deadtime = new.deadping;
@@ -122,6 +123,7 @@ impl Engine {
             self.send_status();
         }
         let wanted = self.failover.hold.minus(self.yielding());
+        self.failover.groups.forget_kept(stops_otherwise);
         self.exchange_groups(new.groups, wanted);
         if looked_otherwise {
             self.watch_anew();

@@ -97,7 +97,7 @@ pub(super) const KEYS: [Key; 20] = [
         name: "stop-failed",
         takes: "\"retry\", \"keep\" or \"reboot\" (\"fence\" will come with fencing)",
         default: "\"retry\"",
-        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. \"retry\" stops it again every 30 s. \"keep\" leaves it as it is until somebody asks for its end again, by `hb-ctl` or by a second SIGTERM. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine.",
+        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. \"retry\" stops it again every 30 s. \"keep\" leaves it as it is until the node is stopped, somebody moves it, or a reload changes this value. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine.",
     },
     Key {
         table: "agents",

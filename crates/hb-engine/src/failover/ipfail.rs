@@ -79,6 +79,11 @@ impl Ipfail {
         self.due.map(|(at, _)| at)
     }
 
+    /// Whoever reaches less gets nothing new.
+    pub(crate) fn partner_reaches_less(&self) -> bool {
+        self.compared.is_some_and(|(ours, theirs)| ours > theirs)
+    }
+
     /// For a digest of the state.
     pub(crate) const fn what_decides(&self) -> (Option<u32>, Option<(Tick, Move)>, bool) {
         (self.theirs, self.due, self.has_taken)

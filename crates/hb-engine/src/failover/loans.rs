@@ -63,8 +63,10 @@ pub(crate) struct LoanJob {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asker {
     Operator,
-    /// Nobody: it cannot be started where it is, or serves nobody there.
-    CannotServe,
+    /// Nobody: it cannot be started where it is, or does not stay up.
+    CannotRun,
+    /// Nobody: the node where it is reaches too little for now (rule of `ipfail`).
+    ReachesLess,
 }
 
 impl Loans {
@@ -130,8 +132,10 @@ impl Engine {
         message.push_text("rsc_hold", "none");
         message.push_text(GROUP_FIELD, &key);
         message.push_text(TO_FIELD, &self.node(to).name);
-        if asker == Asker::CannotServe {
-            message.push_text(FAILED_FIELD, "1");
+        match asker {
+            Asker::Operator => {}
+            Asker::CannotRun => message.push_text(FAILED_FIELD, "1"),
+            Asker::ReachesLess => message.push_text(FAILED_FIELD, "0"),
         }
         self.send(message);
     }
@@ -143,10 +147,11 @@ impl Engine {
             && let (Some((id, set)), Some(to)) = (self.group_by_key(key), self.node_by_name(to))
             && self.failover.hold.contains(set)
         {
-            if message.has(FAILED_FIELD) {
-                self.refuse_offer(id);
-            } else {
-                self.failover.groups.forget_refusals();
+            match message.text(FAILED_FIELD) {
+                None => self.failover.groups.forget_refusal(id),
+                // It can run there again when that node reaches as much as this one.
+                Some("0") => {}
+                Some(_) => self.refuse_offer(id),
             }
             self.move_group(id, to == self.config.local);
         }
@@ -207,7 +212,7 @@ impl Engine {
         }
         if job.failed_start && borrowed {
             // Its holder may try.
-            self.ask_for_move(id, false, Asker::CannotServe);
+            self.ask_for_move(id, false, Asker::CannotRun);
         }
     }
 
@@ -362,7 +367,7 @@ impl Engine {
     /// The holder of their sets shall take them all.
     pub(crate) fn return_borrowed(&mut self) {
         for id in self.borrowed().collect::<Vec<_>>() {
-            self.ask_for_move(id, false, Asker::CannotServe);
+            self.ask_for_move(id, false, Asker::ReachesLess);
         }
     }
 

@@ -10,13 +10,13 @@ use crate::id::HoldSet;
 impl Engine {
     /// SIGTERM or `hb-ctl stop`.
     pub(crate) fn want_stop(&mut self) {
+        // What could not be stopped before, and was left alone, is in the way.
+        self.stop_again();
         if self.failover.stop == Stop::No {
             self.failover.stop = Stop::Wanted;
             if !self.may_stop() {
                 self.report(Event::StopDelayed);
             }
-        } else {
-            self.stop_again();
         }
         self.retry_stop();
     }

@@ -78,6 +78,21 @@ fn who_loses_a_member_gives_back_what_it_has_borrowed() {
     }
 }
 
+/// It can run there again as soon as that node reaches as much as the other one.
+#[test]
+fn what_starts_on_one_node_only_goes_back_there_when_that_reaches_everything_again() {
+    let mut lab = both_up(Failback::Off);
+    lab.hosts[A].broken.insert(0);
+    lab.command(A, Command::Move { group: GroupId(0), here: false });
+    lab.until(SECOND, |lab| lab.holds(B, &[0, 1]) && lab.settled());
+    lab.hosts[B].reaches[0] = false;
+    lab.until(3 * SECOND, |lab| lab.holds(A, &[1]) && lab.holds(B, &[]));
+    lab.pass(30 * SECOND);
+    assert!(lab.holds(A, &[1]) && lab.holds(B, &[]), "{}", lab.story());
+    lab.hosts[B].reaches[0] = true;
+    lab.until(40 * SECOND, |lab| lab.holds(B, &[0]) && lab.settled());
+}
+
 /// The original does nothing then (`failover.md` 7).
 #[test]
 fn dead_times_need_not_be_equal() {

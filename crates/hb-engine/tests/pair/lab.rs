@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) actions: Vec<Action>,
     /// Groups whose start fails here.
     pub(crate) broken: BTreeSet<u16>,
+    /// Groups whose stop fails here.
+    pub(crate) stuck: BTreeSet<u16>,
     /// Which ping members it reaches.
     pub(crate) reaches: Vec<bool>,
     /// A heartbeat went out, and with it requests to them.
@@ -87,6 +89,7 @@ impl Lab {
             sent: Vec::new(),
             actions: Vec::new(),
             broken: BTreeSet::new(),
+            stuck: BTreeSet::new(),
             reaches: Vec::new(),
             asked: false,
             jobs: VecDeque::new(),
@@ -261,6 +264,9 @@ impl Lab {
         match action {
             Action::Start(GroupId(group)) if host.broken.contains(&group) => {
                 return Outcome::Failed { reason: "broken".into(), residue: false };
+            }
+            Action::Stop(GroupId(group)) if host.stuck.contains(&group) => {
+                return Outcome::Failed { reason: "stuck".into(), residue: true };
             }
             Action::Start(GroupId(group)) => host.running.insert(group),
             Action::Stop(GroupId(group)) => host.running.remove(&group),

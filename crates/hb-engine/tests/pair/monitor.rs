@@ -61,6 +61,10 @@ fn some_failures_in_a_row_may_be_needed() {
     let took = lab.until(5 * SECOND, |lab| lab.holds(A, &[0]) && lab.settled());
     assert!(took > 2 * SECOND, "{took:?}");
     assert_eq!(lab.snapshot(A).unwrap().groups[0].monitor.as_ref().unwrap().failures, 3);
+    // The count begins anew with the restart.
+    dies(&mut lab, A);
+    let took = lab.until(5 * SECOND, |lab| lab.holds(A, &[0]) && lab.settled());
+    assert!(took > 2 * SECOND, "{took:?}");
 }
 
 /// Lets the first group die wherever it runs, for so long.

@@ -1,6 +1,6 @@
 //! What cannot be started on one node is served by the other one, and what can be started nowhere stays where it is at home.
 
-use hb_engine::{Command, Event, Failback, GroupConfig, GroupId, HoldSet, NodeId};
+use hb_engine::{Command, Event, Failback, FailedStop, GroupConfig, GroupId, HoldSet, NodeId};
 
 use super::SECOND;
 use super::lab::{A, B, Lab};
@@ -86,6 +86,34 @@ fn an_operator_or_a_new_run_ends_a_refusal() {
             lab.start(B);
         }
         lab.until(10 * SECOND, |lab| lab.holds(A, &[]) && lab.holds(B, &[0, 1]) && lab.settled());
+    }
+}
+
+/// One request is enough, as a service manager makes no second one, also when a hand-over waits for it.
+#[test]
+fn what_could_not_be_stopped_and_was_left_alone_is_stopped_with_the_node() {
+    for by_hand_over in [false, true] {
+        let mut lab = Lab::new(Failback::Off);
+        for host in &mut lab.hosts {
+            host.config.agents.failed_stop = FailedStop::Keep;
+        }
+        lab.start(A);
+        lab.start(B);
+        lab.until(5 * SECOND, |lab| lab.holds(A, &[0]) && lab.holds(B, &[1]) && lab.settled());
+        lab.hosts[A].stuck.insert(0);
+        lab.command(
+            A,
+            if by_hand_over {
+                Command::Standby(HoldSet::ALL)
+            } else {
+                Command::Move { group: GroupId(0), here: false }
+            },
+        );
+        lab.pass(120 * SECOND);
+        assert!(lab.holds(A, &[0]) && lab.holds(B, &[1]), "{}", lab.story());
+        lab.hosts[A].stuck.clear();
+        lab.command(A, Command::Stop);
+        lab.until(5 * SECOND, |lab| lab.holds(A, &[]) && lab.holds(B, &[0, 1]));
     }
 }
 

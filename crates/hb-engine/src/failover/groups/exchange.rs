@@ -3,11 +3,21 @@
 use alloc::vec::Vec;
 
 use super::super::loans::Place;
-use super::{Group, Membership, set_of};
+use super::{Group, Groups, Membership, set_of};
 use crate::config::GroupConfig;
 use crate::engine::Engine;
 use crate::id::HoldSet;
 use crate::reconfigure::GroupPlan;
+
+impl Groups {
+    /// A reload is a time to stop again what could not be stopped and was left alone: what has left the configuration, and, with
+    /// another policy for such groups, everything.
+    pub(crate) fn forget_kept(&mut self, other_policy: bool) {
+        let members = self.list.iter_mut();
+        let kept = members.filter(|group| group.kept && (other_policy || group.is_removed()));
+        kept.for_each(Group::wishes_changed);
+    }
+}
 
 impl Engine {
     /// Exchanges the groups for those of a new configuration, `wanted` telling which sets shall run here. What is in

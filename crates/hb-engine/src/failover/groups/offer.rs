@@ -54,7 +54,14 @@ impl Groups {
         }
     }
 
-    /// An operator has repaired something, or the other node is another run: what was refused may be offered.
+    /// An operator moves this group: it may be offered again.
+    pub(crate) fn forget_refusal(&mut self, id: GroupId) {
+        for group in self.list.iter_mut().filter(|group| group.id == id) {
+            group.refused = None;
+        }
+    }
+
+    /// The other node is another run: what was refused may be offered.
     pub(crate) fn forget_refusals(&mut self) {
         self.list.iter_mut().for_each(|group| group.refused = None);
     }
@@ -81,7 +88,10 @@ impl Engine {
         self.look_for_offers();
         let partner = self.failover.partner_id.map(|id| self.node(id)).filter(|node| !node.is_dead());
         let Some(classic) = partner.map(|node| !node.speaks_hb) else { return };
-        if self.failover.partner.leaving || self.standby_hindrance().is_some() {
+        if self.failover.partner.leaving
+            || self.standby_hindrance().is_some()
+            || self.failover.ipfail.partner_reaches_less()
+        {
             return;
         }
         if classic {

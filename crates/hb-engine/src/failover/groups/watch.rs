@@ -117,10 +117,17 @@ impl Engine {
         }
     }
 
-    /// Other rules are in force: everything is looked at by them.
+    /// Other rules are in force: everything is looked at by them, one group after the other within the first interval.
     pub(crate) fn watch_anew(&mut self) {
-        for index in 0..self.failover.groups.list.len() {
+        let now = self.now.tick;
+        let count = u32::try_from(self.failover.groups.list.len()).unwrap_or(u32::MAX);
+        for (index, turn) in (1..=count).enumerate() {
             self.watch_from_now(index);
+            let interval = self.monitor_policy(index).map(|policy| policy.interval);
+            let due = self.failover.groups.list.get_mut(index).and_then(|group| group.watch.due.as_mut());
+            if let (Some(due), Some(interval)) = (due, interval) {
+                *due = now.plus(interval / count * turn);
+            }
         }
     }
 
@@ -165,6 +172,8 @@ impl Engine {
         group.watch.problem = Some(reason.clone());
         let enough = group.watch.failed >= policy.failures;
         if enough {
+            // After a restart it has as many again.
+            group.watch.failed = 0;
             group.watch.after_stop = group.watch.decide(now, &policy);
             group.state = GroupState::Stopping;
         }
