@@ -105,3 +105,82 @@ async fn missing_at_the_start() {
     assert_eq!(told(&scene, "bcast eth7").len(), 2, "{:?}", told(&scene, "bcast eth7"));
     scene.ends();
 }
+
+/// One test for each medium on `eth1`; the broadcast on `eth0` carries on.
+macro_rules! heals {
+    ($($medium:ident: $alpha:literal $beta:literal;)+) => { $(
+        #[tokio::test]
+        async fn $medium() {
+            heals(stringify!($medium), [$alpha, $beta]).await;
+        }
+    )+ };
+}
+
+heals! {
+    mcast: "mcast eth1 225.0.0.1 694 1 0" "mcast eth1 225.0.0.1 694 1 0";
+    mcast6: "mcast6 eth1 ff12::1:2:3 695 1 0" "mcast6 eth1 ff12::1:2:3 695 1 0";
+    ucast: "ucast eth1 10.78.0.2" "ucast eth1 10.78.0.1";
+    ucast6: "ucast6 eth1 fd78::2" "ucast6 eth1 fd78::1";
+}
+
+/// Not there at the start, renamed, another one of the same name, gone and back, without its addresses and with them
+/// again: each time the link is up in the end, and nothing is told twice in a row.
+async fn heals(medium: &str, [alpha, beta]: [&str; 2]) {
+    let lines = [alpha, beta].map(|line| format!("bcast eth0\n{line}\n"));
+    let scene = Scene::build(Pair::Ours, lines.each_ref().map(String::as_str)).await;
+    let host = scene.alpha().host();
+    ip(host, &["link", "set", "eth1", "down", "name", "away"]).await;
+    scene.start(&["eth0"]).await;
+    ip(host, &["link", "set", "away", "name", "eth1", "up"]).await;
+    with_ipv6(host, "eth1").await;
+    scene.link_is("eth1", true).await;
+
+    ip(host, &["link", "set", "eth1", "name", "cable"]).await;
+    scene.until("the new name is told", async |scene| tells(scene, medium, "is called cable")).await;
+    scene.link_is("eth1", true).await;
+
+    recreate(host, "10.78.0.1/24", "cable").await;
+    with_ipv6(host, "eth1").await;
+    scene.until("another interface is used", async |scene| tells(scene, medium, "opened anew")).await;
+    scene.link_is("eth1", true).await;
+
+    ip(host, &["link", "delete", "eth1"]).await;
+    scene.link_is("eth1", false).await;
+    recreate(host, "10.78.0.1/24", "cable").await;
+    with_ipv6(host, "eth1").await;
+    scene.link_is("eth1", true).await;
+
+    for family in ["-4", "-6"] {
+        ip(host, &[family, "address", "flush", "dev", "eth1", "scope", "global"]).await;
+    }
+    ip(host, &["address", "add", "10.78.0.1/24", "broadcast", "+", "dev", "eth1"]).await;
+    with_ipv6(host, "eth1").await;
+    // It may have been up all the time: what is sent from now on must arrive.
+    let sent = received(&scene).await;
+    scene.until("it is heard again", async |scene| received(scene).await > sent + 5).await;
+    scene.link_is("eth1", true).await;
+
+    let lines = told(&scene, &format!("{medium} eth1"));
+    assert!(lines.iter().zip(lines.iter().skip(1)).all(|(line, next)| line != next), "{lines:#?}");
+    assert!(lines.len() < 12, "{lines:#?}");
+    assert!(
+        scene.status().await.nodes.iter().all(|node| {
+            node.name != "beta" || node.links.iter().any(|link| link.name == "eth0" && link.up)
+        })
+    );
+    scene.ends();
+}
+
+async fn with_ipv6(host: &Host, interface: &str) {
+    ip(host, &["-6", "address", "add", "fd78::1/64", "dev", interface, "nodad"]).await;
+}
+
+fn tells(scene: &Scene, medium: &str, words: &str) -> bool {
+    told(scene, &format!("{medium} eth1")).iter().any(|line| line.contains(words))
+}
+
+/// Packets that came over the second medium.
+async fn received(scene: &Scene) -> u64 {
+    let status = scene.status().await;
+    status.media.iter().filter(|medium| medium.name == "eth1").map(|medium| medium.received).sum()
+}

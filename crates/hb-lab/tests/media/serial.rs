@@ -180,8 +180,22 @@ const BYTES_PER_SECOND: u128 = 1920;
 async fn found_in_time(pair: Pair) {
     let scene = Scene::build_with(pair, [LINE; 2], Duration::from_secs(1), Duration::from_secs(8)).await;
     let _cable = Cable::plug(&scene).await;
+    for node in [scene.alpha(), scene.beta()] {
+        let made = node.host().run(&["mkdir", "-p", "/run/lock"], LIMIT).await.unwrap();
+        assert!(made.succeeded(), "{made:?}");
+    }
     scene.start(&[DEVICE]).await.is_in_time(&scene);
+    is_locked(scene.alpha()).await;
     scene.ends();
+}
+
+/// In ten columns the lock has the id of a process that lives. 3.0.6 was seen to leave none for such a device.
+async fn is_locked(node: &Node) {
+    let text = node.host().read("/run/lock/LCK..ttyHB").unwrap();
+    let pid = text.strip_suffix('\n').filter(|line| line.len() == 10).map(str::trim_start);
+    let process = format!("/proc/{}/stat", pid.unwrap_or_else(|| panic!("{text:?}")));
+    let lives = node.host().run(&["test", "-e", &process], LIMIT).await.unwrap();
+    assert!(lives.succeeded(), "{text:?} is no process");
 }
 
 #[tokio::test]
