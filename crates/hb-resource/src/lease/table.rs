@@ -83,14 +83,15 @@ impl Plan {
                 table.number(TABLE_FLAGS, OWNED_AND_PERSISTENT);
             }
         });
-        new_set(&mut transaction, ADDRESSES, (IPV4_ADDRESS, 4), 0);
-        new_set(&mut transaction, ADDRESSES6, (IPV6_ADDRESS, 16), 0);
+        new_set(&mut transaction, ADDRESSES, (IPV4_ADDRESS, 4), 0, None);
+        new_set(&mut transaction, ADDRESSES6, (IPV6_ADDRESS, 16), 0, None);
+        let room = Some(room_for_closed(self.addresses.len().max(closed.len())));
         for (name, kind) in [(CLOSED, (IPV4_ADDRESS, 4)), (CLOSED6, (IPV6_ADDRESS, 16))] {
-            new_set(&mut transaction, name, kind, SET_DYNAMIC);
+            new_set(&mut transaction, name, kind, SET_DYNAMIC, room);
         }
-        new_set(&mut transaction, ENGAGED, (MARK, 4), SET_DYNAMIC);
-        new_set(&mut transaction, LEASE, (MARK, 4), SET_DYNAMIC | SET_TIMEOUT);
-        new_set(&mut transaction, ARM, (MARK, 4), SET_DYNAMIC | SET_TIMEOUT);
+        for (name, flags) in [(ENGAGED, 0), (LEASE, SET_TIMEOUT), (ARM, SET_TIMEOUT)] {
+            new_set(&mut transaction, name, (MARK, 4), SET_DYNAMIC | flags, Some(ELEMENTS));
+        }
         change_addresses(&mut transaction, Kind::NewElement, &self.addresses);
         change_sets(&mut transaction, Kind::NewElement, closed, [CLOSED, CLOSED6]);
         if self.is_engaged {
@@ -248,14 +249,20 @@ fn drop_addresses(transaction: &mut Transaction, chain: &str, way: Way, [four, s
     });
 }
 
-/// `kind` is its number and its length.
-fn new_set(transaction: &mut Transaction, name: &str, kind: (u32, u32), flags: u32) {
+/// How many elements a set of closed addresses may have, where there are so many floating addresses: the kernel makes its
+/// hash table for all of them at once, and counts what was taken out until it next cleans up, some time within a second.
+/// What finds no room is not staged.
+fn room_for_closed(addresses: usize) -> u32 {
+    u32::try_from(addresses.saturating_mul(4)).unwrap_or(u32::MAX).clamp(ADDRESS_ELEMENTS, MOST_ELEMENTS)
+}
+
+/// `kind` is its number and its length; `room` is for sets that packets change.
+fn new_set(transaction: &mut Transaction, name: &str, kind: (u32, u32), flags: u32, room: Option<u32>) {
     transaction.add(Kind::NewSet, CREATE, |set| {
         set.text(1, TABLE).text(2, name).number(3, flags).number(4, kind.0).number(5, kind.1);
         // Nothing refers to sets by these numbers, but the kernel wants one.
         set.number(10, 1);
-        if flags & SET_DYNAMIC != 0 {
-            let elements = if kind.0 == MARK { ELEMENTS } else { ADDRESS_ELEMENTS };
+        if let Some(elements) = room {
             set.nest(9, |description| {
                 description.number(1, elements);
             });
@@ -442,8 +449,9 @@ const LOOPBACK: &str = "lo";
 const ONE: [u8; 4] = 1_u32.to_ne_bytes();
 /// Room in them; one would do.
 const ELEMENTS: u32 = 16;
-/// Room in the sets of closed addresses.
-const ADDRESS_ELEMENTS: u32 = 0xffff;
+/// Room in the sets of closed addresses, at least and at most.
+const ADDRESS_ELEMENTS: u32 = 1024;
+const MOST_ELEMENTS: u32 = 0xffff;
 const KEYS_IN_MESSAGE: usize = 1000;
 /// Before all others.
 const PRIORITY: i32 = -500;
