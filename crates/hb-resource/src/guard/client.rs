@@ -134,7 +134,7 @@ impl GuardClient {
     }
 
     /// Has a script run and waits for its end. Waits for its turn first when many run. A run that can be given up returns
-    /// soon after that; nothing of it runs any more then.
+    /// soon after that; nothing of it runs any more then but what the kernel does not let go, on a dead disk for example.
     pub(crate) async fn run(&self, run: Run, abandoned: Option<&Abandoned>) -> Outcome {
         let lost = || Outcome::Refused("the actuator ends".to_owned());
         let slot = match abandoned {
@@ -150,7 +150,16 @@ impl GuardClient {
         if self.requests.send(Request { run, answer, abandoned: abandoned.cloned() }).await.is_err() {
             return lost();
         }
-        outcome.await.unwrap_or_else(|_| lost())
+        let Some(abandoned) = abandoned else { return outcome.await.unwrap_or_else(|_| lost()) };
+        let given_up = async {
+            abandoned.wait().await;
+            tokio::time::sleep(LEAVE_LIMIT).await;
+        };
+        tokio::select! {
+            biased;
+            outcome = outcome => outcome.unwrap_or_else(|_| lost()),
+            () = given_up => Outcome::Refused("it was given up".to_owned()),
+        }
     }
 }
 
