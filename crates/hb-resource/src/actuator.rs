@@ -290,6 +290,9 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
     let config = Rc::new(config);
     let agents = Agents::new(guard, Rc::clone(&config), report.clone());
     agents.bequeath(Bequest::Config(Box::new((*config).clone())));
+    // What is not configured any more nobody here can stop.
+    let keys = config.groups.iter().map(|group| &group.key).filter(|key| config.left_behind.contains(*key));
+    agents.bequeath(Bequest::LeftBehind(keys.cloned().collect()));
     let ours = Ours::default();
     let claims = sentinel::watch(ours.clone())
         .inspect_err(|error| {
@@ -311,7 +314,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
     let Prepared { config, mut tools, keeper, claims } = prepared;
     let mut claims = Claims(claims);
     let (mut workers, mut defences) = (JoinSet::new(), JoinSet::new());
-    let mut hooks = HookQueue::new(&tools);
+    let mut hooks = Some(HookQueue::new(&tools));
     let mut queues = BTreeMap::new();
     for (index, spec) in config.groups.iter().enumerate() {
         queues.insert(index, employ(index, spec.clone(), &config, &tools, &mut workers));
@@ -332,7 +335,11 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
         match order {
             Order::Job(job) => assign(job, &queues, &tools.report),
             Order::Farewell(farewell) => tools.agents.bequeath(Bequest::Farewell(farewell)),
-            Order::Hook(hook) => hooks.take(hook, &tools.report),
+            Order::Hook(hook) => {
+                if let Some(hooks) = &mut hooks {
+                    hooks.take(hook, &tools.report);
+                }
+            }
             Order::StartClients => tools.agents.bequeath(Bequest::Clients(true)),
             Order::EndClients(done) => {
                 let agents = tools.agents.clone();
@@ -342,6 +349,7 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
                 });
             }
             Order::Disarm(done) => {
+                hooks = None;
                 tools.restage(&BTreeSet::new()).await;
                 tools.agents.renounce().await;
                 let _ = done.send(());

@@ -16,6 +16,7 @@ use crate::guard::abandon::Abandoned;
 use crate::guard::client::{GuardClient, Outcome};
 use crate::guard::execute::execute;
 use crate::guard::protocol::{Answer, Captured, Ending, Run};
+use crate::guard::runs::Leash;
 use crate::guard::will::{Bequest, Holding};
 use crate::report::{Level, Reporter};
 use crate::verdict::{NOT_INSTALLED, Verdict, judge};
@@ -78,12 +79,17 @@ impl Agents {
         Self { runner, config: Rc::new(RefCell::new(config)), report }
     }
 
-    /// Something of this group may be up from now on (`Some`), or nothing of it is left (`None`): the guard knows it
-    /// when this returns.
-    pub(crate) async fn hold(&self, group: usize, holding: Option<Holding>) {
+    /// Something of this group may be up from now on: the guard knows it when this returns.
+    pub(crate) async fn hold(&self, group: usize, holding: Holding) {
         if let Runner::Guard(guard) = &self.runner {
-            let bequest = holding.map_or(Bequest::Released(group), |holding| Bequest::Held(group, holding));
-            guard.bequeath(bequest).await;
+            guard.bequeath(Bequest::Held(group, holding)).await;
+        }
+    }
+
+    /// Nothing of the group with this number and this key is left: the guard knows it when this returns.
+    pub(crate) async fn release(&self, group: usize, key: &str) {
+        if let Runner::Guard(guard) = &self.runner {
+            guard.bequeath(Bequest::Released(group, key.to_owned())).await;
         }
     }
 
@@ -316,7 +322,7 @@ impl Runner {
             Self::Guard(guard) => guard.run(run, abandoned).await,
             Self::Here => {
                 let (answers, mut ended) = mpsc::channel(2);
-                execute(run, answers).await;
+                execute(run, answers, Leash::default()).await;
                 while let Some(answer) = ended.recv().await {
                     if let Answer::Ended { ending, output, errors, directory, .. } = answer {
                         return Outcome::Ended { ending, output, errors, directory };

@@ -136,7 +136,7 @@ impl Group {
         self.announcements.clear();
         self.epoch = epoch;
         // Before anything of it is up: from then on the guard must know what to end.
-        self.tools.agents.hold(self.number, Some(Holding { spec: self.spec.clone(), epoch })).await;
+        self.tools.agents.hold(self.number, Holding { spec: self.spec.clone(), epoch }).await;
         for position in 0..self.spec.resources.len() {
             let Some(resource) = self.spec.resources.get(position).cloned() else { break };
             let Err(reason) = self.start_one(position, &resource).await else { continue };
@@ -165,7 +165,7 @@ impl Group {
             }
         }
         if failures.is_empty() {
-            self.tools.agents.hold(self.number, None).await;
+            self.tools.agents.release(self.number, &self.spec.key).await;
             return Ok(());
         }
         self.tools.agents.stop_failed(&self.spec.key).await;

@@ -6,8 +6,9 @@
 //!
 //! Programs that run beside the node as long as that does (`respawn`) are kept running here, too (`clients`).
 //!
-//! When the heart dies, the socket ends. The guard then executes its will (`will`): the addresses go at once, what
-//! runs comes to its end or limit, all groups are stopped, and the other nodes are told.
+//! When the heart dies, the socket ends. The guard then executes its will (`will`): the addresses go at once, what jobs
+//! have run comes to its end or limit, all groups are stopped, and the other nodes are told. Hooks and checks, which are no
+//! jobs, are killed (`runs`), then and in an orderly stop.
 
 pub(crate) mod abandon;
 pub(crate) mod capture;
@@ -16,6 +17,7 @@ mod clients;
 pub(crate) mod execute;
 mod lock;
 pub(crate) mod protocol;
+pub(crate) mod runs;
 pub(crate) mod will;
 
 use std::io;
@@ -29,12 +31,13 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::LocalSet;
 
 use clients::Clients;
 pub use lock::{is_held, left_behind};
 use protocol::{Answer, Lines, Order, ProtocolError, line};
-use will::Will;
+use runs::Runs;
+use will::{Bequest, Will};
 
 use crate::address::Addresses;
 use crate::netlink::Netlink;
@@ -92,25 +95,26 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     let (answers, outbox) = mpsc::channel(OUTBOX);
     let writer = tokio::task::spawn_local(write_answers(writable, outbox));
     let mut orders = Lines::new(readable);
-    let mut running = JoinSet::new();
+    let mut runs = Runs::new();
     let clients = Clients::new(answers.clone());
     let end = loop {
         match orders.next::<Order>().await {
-            Ok(Some(Order::Run(run))) => {
-                running.spawn_local(execute::execute(run, answers.clone()));
-            }
+            Ok(Some(Order::Run(run))) => runs.begin(run, answers.clone()),
             Ok(Some(Order::Will(bequest))) => {
                 let concerns_clients = bequest.concerns_clients();
                 let concerns_groups = bequest.concerns_groups();
+                if matches!(bequest, Bequest::Nothing) {
+                    runs.cut();
+                }
                 will.add(bequest);
+                // Once: the path stays the same as long as the daemon lives.
+                locked = locked.or_else(|| lock::hold(will.config.as_ref()?.guard_lock.as_deref()?).ok());
                 if let Some(file) = locked.as_ref().filter(|_| concerns_groups) {
-                    lock::record(file, will.groups());
+                    lock::record(file, &will.groups());
                 }
                 if concerns_clients {
                     clients.want(will.clients());
                 }
-                // Once: the path stays the same as long as the daemon lives.
-                locked = locked.or_else(|| lock::hold(will.config.as_ref()?.guard_lock.as_deref()?).ok());
             }
             Ok(None) | Err(ProtocolError::Cut) => break Ok(()),
             Err(error) => {
@@ -119,8 +123,9 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
                 break Err(error.into());
             }
         }
-        while running.try_join_next().is_some() {}
+        runs.sweep();
     };
+    runs.cut();
     let report = reporter(&will, tell);
     if !will.is_empty() {
         report.note(Level::Critical, "The heart has died: what it held is released now");
@@ -129,18 +134,18 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
         }
     }
     drop(answers);
-    while running.join_next().await.is_some() {}
+    runs.join().await;
     if !will.is_empty() {
         let addresses =
             addresses.map_err(|source| GuardError::Setup { what: "open a netlink socket", source })?;
-        if will.execute(addresses, report).await
-            && let Some(file) = &locked
-        {
-            lock::record(file, std::iter::empty());
+        let left = will.execute(addresses, report).await;
+        if let Some(file) = &locked {
+            lock::record(file, &left);
         }
     }
     // After the resources, as in an orderly stop.
     clients.end().await;
+    runs.end().await;
     // Ends by itself, now that nobody can answer any more.
     let _ = writer.await;
     end

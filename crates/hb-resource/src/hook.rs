@@ -38,7 +38,8 @@ enum Script {
     },
 }
 
-/// The way to the task that runs hooks. Dropped: what waits is not run any more; one that runs comes to its end or limit.
+/// The way to the task that runs hooks. Dropped: what waits is not run any more; one that runs comes to its
+/// end or limit, unless the guard ends before that.
 pub(crate) struct HookQueue {
     queue: mpsc::Sender<Hook>,
     task: JoinHandle<()>,
@@ -140,6 +141,7 @@ async fn run(hook: Hook, by_harc: bool, limit: Duration, agents: &Agents, report
         working_dir: config.working_dir.clone(),
         limit,
         grace: config.kill_grace,
+        expendable: true,
     };
     match agents.run_once(run).await {
         Outcome::Ended { ending: Ending::Exit(0), output, errors, .. } => {

@@ -108,6 +108,8 @@ impl Agent<'_> {
             working_dir: config.working_dir.clone(),
             limit,
             grace: config.kill_grace,
+            // What a job waits for comes to its end.
+            expendable: operation == Operation::Monitor,
         }
     }
 

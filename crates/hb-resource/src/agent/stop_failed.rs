@@ -25,6 +25,7 @@ impl Agents {
             working_dir: config.working_dir.clone(),
             limit: config.stop_timeout,
             grace: config.kill_grace,
+            expendable: false,
         };
         let problem = match self.runner.run(run, None).await {
             Outcome::Ended { ending: Ending::Exit(0), .. } => return,

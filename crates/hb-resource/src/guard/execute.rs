@@ -3,7 +3,7 @@
 //! At the limit the group gets SIGTERM, after the grace SIGKILL; the script is reaped only after that, so that the
 //! number of the group cannot be somebody else's by then. A process that left the group by itself (a daemon) is
 //! beyond reach, as it is for every init system without control groups. A script that ends in time leaves its group
-//! alone: what it started there is the service.
+//! alone: what it started there is the service. A run on a leash (`runs`) gets SIGKILL when that is cut.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -20,12 +20,14 @@ use tokio::sync::mpsc;
 
 use crate::guard::capture::Capture;
 use crate::guard::protocol::{Answer, Captured, Ending, Run};
+use crate::guard::runs::Leash;
 
-/// Runs a script to its end and tells both its beginning and its end.
-pub(crate) async fn execute(run: Run, answers: mpsc::Sender<Answer>) {
+/// Runs a script to its end, or until its leash is cut, and tells both its beginning and its end.
+pub(crate) async fn execute(run: Run, answers: mpsc::Sender<Answer>, leash: Leash) {
     let (id, limit, grace) = (run.id, run.limit, run.grace);
     // On a thread of its own, because a dead disk may hold it for ever.
-    let begun = tokio::task::spawn_blocking(move || begin(&run)).await;
+    let held = leash.clone();
+    let begun = tokio::task::spawn_blocking(move || begin(&run, &held)).await;
     let mut directory = 0;
     let (ending, output, errors) = match begun {
         Ok(Ok((child, program, place))) => {
@@ -33,7 +35,7 @@ pub(crate) async fn execute(run: Run, answers: mpsc::Sender<Answer>) {
             let program = program.to_string_lossy().into_owned();
             // Nobody listens when the heart is gone; the run goes on.
             let _ = answers.send(Answer::Started { id, pid: child.id(), program }).await;
-            attend(child, limit, grace).await
+            attend(child, limit, grace, leash).await
         }
         Ok(Err(ending)) => (ending, Captured::default(), Captured::default()),
         Err(error) => (Ending::NotStarted(error.to_string()), Captured::default(), Captured::default()),
@@ -52,10 +54,14 @@ fn look_up(directories: &[PathBuf], name: &str) -> Option<(usize, PathBuf)> {
         .find(|(_, path)| path.is_file() && access(path, Access::EXEC_OK).is_ok())
 }
 
-fn begin(run: &Run) -> Result<(Child, PathBuf, usize), Ending> {
+fn begin(run: &Run, leash: &Leash) -> Result<(Child, PathBuf, usize), Ending> {
     let (place, program) = look_up(&run.directories, &run.name).ok_or(Ending::NotFound)?;
     let mut attempt = 0;
     loop {
+        // The disk may have taken its time, and then nobody may be left to attend to the script.
+        if leash.is_cut() {
+            return Err(Ending::NotStarted("it was given up".to_owned()));
+        }
         match spawn(run, &program, None).or_else(|error| match Errno::from_io_error(&error) {
             // A script without "#!" is one for the shell, as it is for every shell that runs it.
             Some(Errno::NOEXEC) => spawn(run, Path::new(SHELL), Some(&program)),
@@ -128,7 +134,12 @@ impl Attended {
     }
 }
 
-async fn attend(mut child: Child, limit: Duration, grace: Duration) -> (Ending, Captured, Captured) {
+async fn attend(
+    mut child: Child,
+    limit: Duration,
+    grace: Duration,
+    mut leash: Leash,
+) -> (Ending, Captured, Captured) {
     let mut script = match Attended::new(&mut child) {
         Ok(script) => script,
         Err(error) => {
@@ -138,11 +149,19 @@ async fn attend(mut child: Child, limit: Duration, grace: Duration) -> (Ending, 
             return (Ending::NotStarted(error.to_string()), Captured::default(), Captured::default());
         }
     };
-    let in_time = script.ends_within(limit).await;
+    let in_time = tokio::select! {
+        in_time = script.ends_within(limit) => in_time,
+        () = leash.cut() => false,
+    };
     let mut ended = in_time;
     if !in_time {
-        script.signal_group(Signal::TERM);
-        script.ends_within(grace).await;
+        if !leash.is_cut() {
+            script.signal_group(Signal::TERM);
+            tokio::select! {
+                _ = script.ends_within(grace) => {}
+                () = leash.cut() => {}
+            }
+        }
         script.signal_group(Signal::KILL);
         ended = script.ends_within(AFTER_KILL).await;
     }

@@ -20,10 +20,12 @@ pub(super) fn hold(path: &Path) -> io::Result<File> {
 
 /// Writes which groups may be up, by their keys. The file lives in memory and no disk is waited for; what cannot be written
 /// is told to nobody, as if the guard had died before.
-pub(super) fn record<'a>(file: &File, groups: impl Iterator<Item = &'a str>) {
-    let lines = boot_id().into_iter().chain(groups.map(str::to_owned));
+pub(super) fn record(file: &File, groups: &BTreeSet<String>) {
+    let lines = boot_id().into_iter().chain(groups.iter().cloned());
     let text: String = lines.flat_map(|line| [line, "\n".to_owned()]).collect();
-    let _ = file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0));
+    // A guard that is killed in between leaves a line too many, never an empty file.
+    let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let _ = file.write_all_at(text.as_bytes(), 0).and_then(|()| file.set_len(length));
 }
 
 /// The groups that may still be up, by their keys: a guard of an earlier daemon was killed, since the machine was started,
@@ -75,8 +77,8 @@ mod tests {
         assert!(!is_held(&path).unwrap());
         let file = hold(&path).unwrap();
         assert_eq!(left_behind(&path), BTreeSet::new());
-        record(&file, ["www", "10.0.0.1/24"].into_iter());
-        record(&file, ["db"].into_iter());
+        record(&file, &["www".to_owned(), "10.0.0.1/24".to_owned()].into());
+        record(&file, &["db".to_owned()].into());
         assert_eq!(left_behind(&path), BTreeSet::from(["db".to_owned()]));
         std::fs::write(&path, "another boot\ndb\n").unwrap();
         assert_eq!(left_behind(&path), BTreeSet::new());

@@ -41,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) limit: Duration,
     /// After this again, SIGKILL.
     pub(crate) grace: Duration,
+    /// Whether it is killed when the heart dies or ends, instead of being waited for.
+    pub(crate) expendable: bool,
 }
 
 /// From the guard to the actuator.
@@ -187,6 +189,7 @@ mod tests {
             working_dir: "/".into(),
             limit: Duration::from_millis(1500),
             grace: Duration::ZERO,
+            expendable: false,
         };
         write(&writable, &line(&Order::Run(run.clone())).unwrap()).await.unwrap();
         let Some(Order::Run(read)) = lines.next::<Order>().await.unwrap() else { panic!("a run was sent") };

@@ -1,9 +1,12 @@
 //! What the guard does when the other end of the socket is gone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
-use crate::guard::protocol::Run;
+use crate::config::ActuatorConfig;
+use crate::guard::protocol::{Ending, Run};
+use crate::guard::will::Holding;
+use crate::spec::{GroupSpec, ResourceSpec};
 use crate::test_scripts::{Scripts, exists, is_alive, wait_for};
 
 fn run_of(scripts: &Scripts, name: &str) -> Run {
@@ -16,23 +19,43 @@ fn run_of(scripts: &Scripts, name: &str) -> Run {
         working_dir: "/".into(),
         limit: Duration::from_secs(20),
         grace: Duration::from_secs(1),
+        expendable: false,
+    }
+}
+
+/// A guard that lives until this is done, and ends then.
+fn with_guard(heart: impl AsyncFnOnce(UnixStream)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
+        heart(ours).await;
+        guard.await.unwrap().unwrap();
+    });
+}
+
+async fn read_until(scripts: &Scripts, file: &str) {
+    while scripts.read(file).is_empty() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
 /// Sends one run, closes the socket when the script runs, and returns when the guard has ended.
 fn heart_dies_during(scripts: &Scripts, run: &Run, then: impl FnOnce()) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
-        let (readable, writable) = ours.into_split();
+    heart_dies_after(scripts, run, &[], then);
+}
+
+/// The same with more orders, which are sent when the script runs.
+fn heart_dies_after(scripts: &Scripts, run: &Run, orders: &[Order], then: impl FnOnce()) {
+    with_guard(async |socket| {
+        let (readable, writable) = socket.into_split();
         protocol::write(&writable, &line(&Order::Run(run.clone())).unwrap()).await.unwrap();
-        while scripts.read("pid").is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+        read_until(scripts, "pid").await;
+        for order in orders {
+            protocol::write(&writable, &line(order).unwrap()).await.unwrap();
         }
         drop((readable, writable));
         then();
-        guard.await.unwrap().unwrap();
     });
 }
 
@@ -58,6 +81,62 @@ fn a_script_that_hangs_still_has_its_limit() {
     assert!(!exists(scripts.number("pid")), "the guard left a zombie");
     let child = scripts.number("child");
     wait_for("the end of the child", || (!is_alive(child)).then_some(()));
+}
+
+#[test]
+fn a_hook_that_hangs_keeps_nobody_waiting_when_the_heart_dies() {
+    let scripts = Scripts::new();
+    scripts.write("hook", "trap '' TERM; sleep 1000 & echo $! >DIR/child; echo $$ >DIR/pid; wait");
+    scripts.write("www", "echo $1 >>DIR/log");
+    let mut run = run_of(&scripts, "hook");
+    run.expendable = true;
+    let mut config = ActuatorConfig::new(Vec::new());
+    config.agent_dirs = vec![scripts.dir().to_owned()];
+    config.environment = run.environment.clone();
+    let spec = GroupSpec {
+        key: "www".to_owned(),
+        resources: vec![ResourceSpec::Script { name: "www".to_owned(), arguments: Vec::new() }],
+    };
+    for more in [Bequest::Held(0, Holding { spec, epoch: None }), Bequest::Nothing] {
+        let _ = std::fs::remove_file(scripts.path("pid"));
+        let begun = Instant::now();
+        let config = Bequest::Config(Box::new(config.clone()));
+        heart_dies_after(&scripts, &run, &[Order::Will(config), Order::Will(more)], || {});
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_eq!(scripts.read("log"), "stop\n", "stopped once");
+        assert!(!exists(scripts.number("pid")), "the guard left a zombie");
+        let child = scripts.number("child");
+        wait_for("the end of the child", || (!is_alive(child)).then_some(()));
+    }
+}
+
+/// Before the heart's process ends: what waits for that may look for the guard at any time.
+#[test]
+fn a_hook_that_hangs_is_killed_when_the_heart_has_nothing_left_to_do() {
+    let scripts = Scripts::new();
+    scripts.write("hook", "echo $$ >DIR/pid; exec sleep 1000");
+    let mut run = run_of(&scripts, "hook");
+    run.expendable = true;
+    with_guard(async |socket| {
+        let (readable, writable) = socket.into_split();
+        let mut answers = Lines::new(readable);
+        let send = async |order: Order| protocol::write(&writable, &line(&order).unwrap()).await.unwrap();
+        let mut ending = async || {
+            loop {
+                if let Some(Answer::Ended { ending, .. }) = answers.next().await.unwrap() {
+                    return ending;
+                }
+            }
+        };
+        send(Order::Run(run.clone())).await;
+        read_until(&scripts, "pid").await;
+        send(Order::Will(Bequest::Nothing)).await;
+        assert_eq!(ending().await, Ending::Timeout);
+        assert!(!exists(scripts.number("pid")), "the guard left a zombie");
+        send(Order::Run(run.clone())).await;
+        let second = ending().await;
+        assert!(matches!(second, Ending::NotStarted(_)), "none begins any more: {second:?}");
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! here; then the scripts, in order. The farewell says that everything is released, so it is sent only if that is true;
 //! otherwise the other nodes find out by the silence, as ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -48,6 +48,8 @@ pub(crate) struct Will {
     pub(crate) config: Option<ActuatorConfig>,
     /// The groups of which something may be up, by their number.
     pub(crate) held: BTreeMap<usize, Holding>,
+    /// Groups, by their keys, of which an earlier life may have left something, and which were not stopped since.
+    pub(crate) left_behind: BTreeSet<String>,
     pub(crate) farewell: Farewell,
     /// Whether the programs of the configuration run beside the node.
     pub(crate) clients: bool,
@@ -70,8 +72,10 @@ pub(crate) enum Bequest {
     Config(Box<ActuatorConfig>),
     /// Something of this group may be up from now on.
     Held(usize, Holding),
-    /// Nothing of it is left.
-    Released(usize),
+    /// Nothing of the group with this number and this key is left.
+    Released(usize, String),
+    /// Of these an earlier life may have left something.
+    LeftBehind(BTreeSet<String>),
     Farewell(Farewell),
     /// Whether the programs of the configuration shall run from now on.
     Clients(bool),
@@ -83,8 +87,8 @@ impl Bequest {
     /// Whether it says which groups may be up, or that none is.
     pub(crate) fn concerns_groups(&self) -> bool {
         match self {
-            Self::Held(..) | Self::Released(_) | Self::Nothing => true,
-            Self::All(will) => !will.held.is_empty(),
+            Self::Held(..) | Self::Released(..) | Self::LeftBehind(_) | Self::Nothing => true,
+            Self::All(will) => !will.held.is_empty() || !will.left_behind.is_empty(),
             Self::Config(_) | Self::Farewell(_) | Self::Clients(_) => false,
         }
     }
@@ -93,7 +97,7 @@ impl Bequest {
     pub(crate) fn concerns_clients(&self) -> bool {
         match self {
             Self::All(_) | Self::Config(_) | Self::Clients(_) | Self::Nothing => true,
-            Self::Held(..) | Self::Released(_) | Self::Farewell(_) => false,
+            Self::Held(..) | Self::Released(..) | Self::LeftBehind(_) | Self::Farewell(_) => false,
         }
     }
 }
@@ -104,16 +108,25 @@ impl Will {
             Bequest::All(will) => *self = *will,
             Bequest::Config(config) => self.config = Some(*config),
             Bequest::Held(group, holding) => drop(self.held.insert(group, holding)),
-            Bequest::Released(group) => drop(self.held.remove(&group)),
+            Bequest::Released(group, key) => {
+                self.held.remove(&group);
+                self.left_behind.remove(&key);
+            }
+            Bequest::LeftBehind(keys) => self.left_behind = keys,
             Bequest::Farewell(farewell) => self.farewell = farewell,
             Bequest::Clients(run) => self.clients = run,
-            Bequest::Nothing => *self = Self::default(),
+            Bequest::Nothing => {
+                // What nobody has stopped may run all the same.
+                let left_behind = std::mem::take(&mut self.left_behind);
+                *self = Self { left_behind, ..Self::default() };
+            }
         }
     }
 
     /// The groups of which something may be up, by their keys.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.held.values().map(|holding| holding.spec.key.as_str())
+    pub(crate) fn groups(&self) -> BTreeSet<String> {
+        let held = self.held.values().map(|holding| &holding.spec.key);
+        held.chain(&self.left_behind).cloned().collect()
     }
 
     /// By what the programs beside the node run, if they shall.
@@ -138,10 +151,11 @@ impl Will {
         }
     }
 
-    /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left. Returns whether
-    /// that is so.
-    pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) -> bool {
-        let Self { config, held, farewell, clients: _ } = self;
+    /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left. Returns what may
+    /// be left, by the keys of the groups.
+    pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) -> BTreeSet<String> {
+        let mut left = self.groups();
+        let Self { config, held, left_behind: _, farewell, clients: _ } = self;
         let copies = Rc::clone(&addresses);
         let agents = Agents::without_guard(Rc::new(config.unwrap_or_default()), report.clone());
         let tools = Tools {
@@ -154,15 +168,20 @@ impl Will {
         };
         let mut stops = JoinSet::new();
         for (number, holding) in held {
+            let key = holding.spec.key.clone();
             let mut group = Group::started(number, holding, tools.clone());
-            stops.spawn_local(async move { group.stop().await.is_ok() });
+            stops.spawn_local(async move { group.stop().await.is_ok().then_some(key) });
         }
-        let mut released = true;
+        let mut is_stopped = true;
         while let Some(stopped) = stops.join_next().await {
-            released &= stopped.unwrap_or(false);
+            let stopped = stopped.ok().flatten();
+            is_stopped &= stopped.is_some_and(|key| left.remove(&key));
         }
-        if released {
+        if left.is_empty() {
             farewell.send(&report);
+        } else if is_stopped {
+            let text = "What heart and guard of an earlier run left may run: the other nodes are not told that all is stopped";
+            report.note(Level::Critical, text);
         } else {
             let text = "Not everything could be stopped: the other nodes are not told that it is";
             report.note(Level::Critical, text);
@@ -171,11 +190,11 @@ impl Will {
         if let Err(error) = copies.unstage(None).await {
             let text = format!("Staged addresses cannot be removed, so their gate stays: {error}");
             report.note(Level::Critical, text);
-        } else if released {
+        } else if is_stopped {
             // Nothing is left that it could gate, and it takes the kernel some milliseconds. What stays, the next run removes.
             let _ = lease::remove();
         }
-        released
+        left
     }
 }
 

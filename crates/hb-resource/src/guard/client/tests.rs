@@ -16,6 +16,7 @@ fn run() -> Run {
         working_dir: PathBuf::from("/"),
         limit: Duration::ZERO,
         grace: Duration::ZERO,
+        expendable: false,
     }
 }
 
@@ -56,6 +57,25 @@ fn a_guard_that_talks_nonsense_is_given_up() {
 #[test]
 fn a_guard_that_never_answers_is_given_up() {
     assert_eq!(outcome(&["sleep", "1000"]), "it hangs");
+}
+
+/// What the kernel holds does not die of SIGKILL; whoever gave it up does not wait for its limit.
+#[test]
+fn what_was_given_up_and_does_not_end_is_waited_for_a_moment_only() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let report = Reporter::new(Box::new(|_| {}));
+        let command = vec![OsString::from("cat")];
+        let (client, keeper) = GuardClient::start_impatient(command, report, Duration::from_secs(60));
+        let abandoned = Abandoned::default();
+        // The first of the two has handed its run over when the second one begins.
+        let both =
+            async { tokio::join!(client.run(run(), Some(&abandoned)), async { abandoned.abandon() }).0 };
+        let outcome = tokio::time::timeout(LEAVE_LIMIT * 10, both).await.expect("a moment only");
+        assert!(matches!(&outcome, Outcome::Refused(why) if why == "it was given up"), "{outcome:?}");
+        drop(client);
+        keeper.await.unwrap();
+    });
 }
 
 /// The script of a guard that died may still run; it must not when the run is called lost.

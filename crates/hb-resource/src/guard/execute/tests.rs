@@ -18,6 +18,7 @@ fn run_of(scripts: &Scripts, name: &str, arguments: &[&str]) -> Run {
         working_dir: "/".into(),
         limit: Duration::from_secs(20),
         grace: Duration::from_secs(5),
+        expendable: false,
     }
 }
 
@@ -35,7 +36,7 @@ fn perform(run: Run) -> Ran {
 
 async fn perform_here(run: Run) -> Ran {
     let (answers, mut inbox) = mpsc::channel(4);
-    execute(run, answers).await;
+    execute(run, answers, Leash::default()).await;
     let mut begun = None;
     loop {
         match inbox.recv().await.expect("an end is told") {

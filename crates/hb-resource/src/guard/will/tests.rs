@@ -33,6 +33,7 @@ fn estate() -> (Scripts, UdpSocket, Will) {
     let will = Will {
         config: Some(config),
         held: BTreeMap::from([(3, Holding { spec: group, epoch: Some(7) })]),
+        left_behind: BTreeSet::new(),
         farewell,
         clients: false,
     };
@@ -98,7 +99,7 @@ fn nothing_is_done_after_an_orderly_end_and_nothing_twice() {
     let (scripts, other, will) = estate();
     assert!(heart_dies_with(will.clone(), vec![Bequest::Nothing]).is_empty());
     assert_eq!((scripts.read("log"), farewell_to(&other)), (String::new(), None));
-    heart_dies_with(will, vec![Bequest::Released(3)]);
+    heart_dies_with(will, vec![Bequest::Released(3, "www".to_owned())]);
     assert_eq!(scripts.read("log"), "", "it was released before");
     assert_eq!(farewell_to(&other).as_deref(), Some(&b"farewell"[..]), "all the same nothing is left");
 }
@@ -118,6 +119,45 @@ fn a_heart_that_dies_in_the_middle_of_a_word_has_died() {
     end.unwrap();
     assert_eq!(scripts.read("log"), "second stop\nfirst stop\n");
     assert!(farewell_to(&other).is_some());
+}
+
+#[test]
+fn what_an_earlier_life_left_forbids_the_farewell_until_it_is_stopped() {
+    let released = |number, key: &str| Bequest::Released(number, key.to_owned());
+    let left = Bequest::LeftBehind(["db".to_owned(), "www".to_owned()].into());
+    for (more, may_run) in [
+        (vec![left.clone()], &["db"][..]),
+        (vec![left.clone(), released(3, "www")], &["db"]),
+        (vec![left.clone(), Bequest::Nothing], &["db", "www"]),
+        (vec![left, released(4, "db")], &[]),
+    ] {
+        let (scripts, other, mut will) = estate();
+        let lock = scripts.path("lock");
+        will.config.as_mut().unwrap().guard_lock = Some(lock.clone());
+        let says_nothing = matches!(more.last(), Some(Bequest::Nothing));
+        let lines = heart_dies_with(will, more);
+        let farewell = farewell_to(&other).is_some();
+        assert_eq!(farewell, may_run.is_empty() && !says_nothing, "{lines:?}");
+        assert!(crate::guard::left_behind(&lock).iter().eq(may_run), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_first_order_is_recorded() {
+    let (scripts, _other, mut will) = estate();
+    let lock = scripts.path("lock");
+    will.config.as_mut().unwrap().guard_lock = Some(lock.clone());
+    scripts.write("second", "[ $1 = status ] && echo running; exit 1");
+    heart_dies_with(will.clone(), Vec::new());
+    assert_eq!(
+        crate::guard::left_behind(&lock),
+        BTreeSet::from(["www".to_owned()]),
+        "it could not be stopped"
+    );
+    std::fs::remove_file(&lock).unwrap();
+    let end = guard_hears(will, b"{\"Dance\":1}\n", HeartAfterwards::Lives, Box::new(|_, _, _| {}));
+    assert!(end.is_err());
+    assert_eq!(crate::guard::left_behind(&lock), BTreeSet::from(["www".to_owned()]));
 }
 
 #[test]
