@@ -142,8 +142,7 @@ impl Node {
             start.checked.realtime.then(|| start.checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
         let inbox = Arc::new(Mailbox::new(MAILBOX)?);
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
-        // At most one unfinished job for each group: there is always room.
-        let job_ends = Arc::new(Mailbox::new(start.groups.len() * 3 + 16)?);
+        let job_ends = Arc::new(Mailbox::new(JobEnd::room(start.groups.len()))?);
         let failfast = Arc::new(Failfast::default());
         let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);

@@ -107,7 +107,7 @@ pub(crate) struct Parts<P> {
     pub(crate) leave: Leave,
     /// The lease of the addresses, where there is one.
     pub(crate) lease: Option<Hands>,
-    /// Ends of jobs come here; room for one for each group.
+    /// Ends of jobs come here; see [`JobEnd::room`].
     pub(crate) job_ends: Arc<Mailbox<JobEnd>>,
     /// What others ask of the heart.
     pub(crate) inbox: Arc<Mailbox<ToHeart<P>>>,

@@ -141,7 +141,7 @@ impl Office {
         let config = mapping::scripts(&reloader.options, checked);
         let patience = mapping::line_patience(checked);
         (reloader.exchange)(ActuatorChange { config, groups: new_groups }).map_err(|text| busy(&text))?;
-        reloader.job_ends.make_room(groups * 2 + 16);
+        reloader.job_ends.make_room(JobEnd::room(groups));
         self.desk.change(Change {
             engine,
             ports,

@@ -18,6 +18,14 @@ pub(crate) struct JobEnd {
     pub(crate) outcome: Outcome,
 }
 
+impl JobEnd {
+    /// How many may wait with so many groups: of each the end of a job, that of a check, and that of a check which counts no
+    /// more because a job began.
+    pub(crate) const fn room(groups: usize) -> usize {
+        groups * 3 + 16
+    }
+}
+
 /// What others ask of the heart.
 #[derive(Debug)]
 pub(crate) enum ToHeart<P = hb_transport::Medium> {
