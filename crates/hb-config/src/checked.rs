@@ -266,6 +266,14 @@ pub struct MonitorSettings {
     pub groups: Vec<String>,
 }
 
+impl MonitorSettings {
+    /// Whether the group with this first resource is looked at.
+    #[must_use]
+    pub fn covers(&self, key: &str) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|named| named == key)
+    }
+}
+
 /// What follows when a group cannot be stopped (`failover.md` 2.6). The other node never gets it before it is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopFailed {

@@ -373,6 +373,9 @@ codes! {
     NotStaged "HB144" "group cannot be staged"
         "A staged address is on both nodes, and only a table of nf_tables keeps the one that does not hold it mute. So its group must be leased by that, exist, and have an address that can stand on the loopback interface. Where IPsrcaddr makes a floating address the source of what a node sends, the other one would not even take its heartbeats."
         HbToml "[lease]\nby = \"lifetime\"\nstaged = [\"10.77.0.100/24/eth0\"]"
+    NotMonitored "HB145" "monitored group does not exist"
+        "Groups are named by their first resource, spelled as in haresources. A name that belongs to none would leave the group that was meant without monitoring, silently. Leave `groups` out to have all groups looked at."
+        HbToml "[monitor]\ninterval = \"10s\"\ngroups = [\"10.77.0.10/24/eth0\"]"
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! people read about each key stands in [`keys`]. Nothing here says how the values are used.
 
 mod keys;
+mod named;
 mod raw;
 mod staged;
 mod time;
@@ -25,6 +26,7 @@ use crate::source::{Mark, Source};
 use crate::suggest::nearest;
 
 pub use keys::{example, manual_page};
+pub(crate) use named::check_monitored;
 use raw::Raw;
 pub(crate) use staged::check_staged;
 use walk::{Offence, Problem};
@@ -40,6 +42,8 @@ pub(crate) struct HbToml {
     /// Where each of `lease.staged` stands, in their order.
     staged: Vec<Mark>,
     pub(crate) monitor: Option<MonitorSettings>,
+    /// Where each of `monitor.groups` stands, in their order.
+    monitored: Vec<Mark>,
 }
 
 impl Default for HbToml {
@@ -51,6 +55,7 @@ impl Default for HbToml {
             lease: LeaseSettings::default(),
             staged: Vec::new(),
             monitor: None,
+            monitored: Vec::new(),
         }
     }
 }
@@ -129,7 +134,7 @@ fn monitor(raw: raw::Monitor) -> Option<MonitorSettings> {
         restarts: raw.restarts.map_or(3, |number| number.0),
         within: raw.within.map_or(Duration::from_secs(600), |time| time.0),
         moves: raw.then.is_none_or(|then| then.0),
-        groups: raw.groups.unwrap_or_default(),
+        groups: raw.groups.unwrap_or_default().into_iter().map(toml::Spanned::into_inner).collect(),
     })
 }
 
@@ -164,8 +169,12 @@ impl Reading<'_> {
         let agents = raw.agents;
         let default = AgentLimits::default();
         let staged = raw.lease.staged.unwrap_or_default();
+        let marks = |names: &[toml::Spanned<String>]| {
+            names.iter().map(|given| self.lines.mark(given.span())).collect()
+        };
         HbToml {
-            staged: staged.iter().map(|given| self.lines.mark(given.span())).collect(),
+            staged: marks(&staged),
+            monitored: marks(raw.monitor.groups.as_deref().unwrap_or_default()),
             stop_retries: agents.stop_retries.as_ref().map(|given| self.lines.mark(given.span())),
             agents: AgentLimits {
                 start_timeout: agents.start_timeout.map_or(default.start_timeout, |time| time.0),

@@ -122,7 +122,7 @@ pub fn load_with(dir: &Path, host: &dyn Host, options: &LoadOptions) -> Loaded {
     let key_ring = loading.authkeys();
     let hb_toml = loading.hb_toml(draft.as_ref());
     let groups = loading.haresources(draft.as_ref(), hb_toml.native_addresses);
-    loading.check_staged(&hb_toml, &groups);
+    loading.check_named(&hb_toml, &groups);
 
     let config = match (loading.report.counts().errors, draft, key_ring) {
         (0, Some(draft), Some(key_ring)) => {
@@ -244,10 +244,12 @@ impl<'a> Loading<'a> {
         hb_toml
     }
 
-    fn check_staged(&mut self, hb_toml: &HbToml, groups: &[crate::checked::Group]) {
+    /// Groups that hb.toml names.
+    fn check_named(&mut self, hb_toml: &HbToml, groups: &[crate::checked::Group]) {
         let source = self.sources.iter().find(|source| source.file() == FileKind::HbToml);
         if let Some(source) = source {
             hb_toml::check_staged(hb_toml, source, groups, &mut self.report);
+            hb_toml::check_monitored(hb_toml, source, groups, &mut self.report);
         }
     }
 

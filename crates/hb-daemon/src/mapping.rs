@@ -293,7 +293,9 @@ pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
     }
     let unwatched = match &checked.monitor {
         None => Some("resources are"),
-        Some(monitor) if !monitor.groups.is_empty() => Some("some groups are"),
+        Some(monitor) if !checked.groups.iter().all(|group| monitor.covers(&key(group))) => {
+            Some("some groups are")
+        }
         Some(_) => None,
     };
     words.extend(unwatched.map(|what| {

@@ -62,7 +62,7 @@ pub(super) struct Monitor {
     pub(super) restarts: Option<Count>,
     pub(super) within: Option<AgentTime>,
     pub(super) then: Option<Then>,
-    pub(super) groups: Option<Vec<String>>,
+    pub(super) groups: Option<Vec<Spanned<String>>>,
 }
 
 /// A pause; nothing: never.

@@ -5,11 +5,11 @@
 use std::net::IpAddr;
 
 use super::HbToml;
+use super::named::{NO_GROUP, find};
 use crate::checked::{Group, LeaseBy, LeaseSettings, Resource, ResourceKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::source::Source;
-use crate::suggest::nearest;
 
 /// Refuses to stage what cannot be: only a table of the kernel's can keep an address mute that is on an interface.
 pub(crate) fn check_staged(hb_toml: &HbToml, source: &Source, groups: &[Group], report: &mut Report) {
@@ -35,15 +35,9 @@ fn why_not_staged(lease: &LeaseSettings, key: &str, groups: &[Group]) -> Option<
     if lease.except.iter().any(|except| except == key) {
         return why("it is excepted from the lease", "delete it from `except` or from `staged`");
     }
-    let first = |group: &Group| group.resources.first().map(|resource| resource.spelled.clone());
-    let Some(group) = groups.iter().find(|group| first(group).as_deref() == Some(key)) else {
-        let known: Vec<_> = groups.iter().filter_map(first).collect();
-        let near = nearest(key.as_bytes(), known.iter().map(String::as_str));
-        let hint = near.map_or_else(
-            || "a group is named by its first resource, as haresources spells it".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        return Some(("it is the first resource of no group".to_owned(), hint));
+    let group = match find(key, groups) {
+        Ok(group) => group,
+        Err(hint) => return why(NO_GROUP, &hint),
     };
     let mut addresses = group.resources.iter().filter_map(|resource| match &resource.kind {
         ResourceKind::Address(address) => Some(address),

@@ -276,6 +276,31 @@ fn fencing_types_are_those_of_cluster_glue() {
 }
 
 #[test]
+fn only_groups_are_monitored() {
+    let found = |settings: &str, groups: &str| {
+        let mut host = host("", "cc1 10.81.0.9 www\ncc2 www2\n");
+        host.file("/etc/init.d/www", b"", 0o755);
+        host.file("/etc/init.d/www2", b"", 0o755);
+        let hb_toml = format!("[monitor]\n{settings}\ngroups = [{groups}]\n");
+        host.file(format!("{DIR}/hb.toml"), hb_toml.as_bytes(), 0o644);
+        let found = load(Path::new(DIR), &host).diagnostics;
+        let found = found.into_iter().filter(|found| found.code.id() == "HB145");
+        found.map(|found| (found.message, found.hint.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let on = "interval = \"10s\"";
+    assert_eq!(found(on, ""), []);
+    assert_eq!(found(on, "\"10.81.0.9\", \"www2\""), []);
+    assert_eq!(found("", "\"zz\""), [], "nothing is looked at");
+    let said = |name: &str, hint: &str| {
+        (format!("`{name}` cannot be monitored: it is the first resource of no group"), hint.to_owned())
+    };
+    assert_eq!(found(on, "\"www2\", \"10.81.0.8\""), [said("10.81.0.8", "did you mean `10.81.0.9`?")]);
+    // Not the first of its group, so the name of none.
+    let hint = "a group is named by its first resource, as haresources spells it";
+    assert_eq!(found(on, "\"postgres\""), [said("postgres", hint)]);
+}
+
+#[test]
 fn only_what_a_table_can_keep_mute_is_staged() {
     let text = |settings: &str, key: &str| format!("[lease]\n{settings}\nstaged = [\"{key}\"]\n");
     let errors = |haresources: &str, hb_toml: &str| {

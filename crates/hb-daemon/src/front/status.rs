@@ -6,6 +6,7 @@ use hb_client::{
     GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind, NodeStatus,
     ResourceSet, STATUS_FORMAT, SchedulingStatus, Status,
 };
+use hb_config::MonitorSettings;
 use hb_engine::{HoldSet, NodeSnapshot, PingSnapshot, Snapshot};
 
 use crate::heart::{HeartStatus, MediumReport};
@@ -28,6 +29,8 @@ pub(crate) struct Background {
     pub(crate) unleased: Vec<String>,
     /// What becomes of the groups that shall be staged, in words.
     pub(crate) staged: Vec<String>,
+    /// Which groups are looked at.
+    pub(crate) monitor: Option<MonitorSettings>,
     /// The lease of the addresses, which is protection as well.
     pub(crate) leasing: Leasing,
 }
@@ -41,6 +44,7 @@ impl Background {
             protection: mapping::protection(checked, &in_force.link_names()),
             unleased: hb_config::unleased(checked),
             staged: leasing.staged_words(&checked.lease.staged),
+            monitor: checked.monitor.clone(),
             leasing,
         }
     }
@@ -65,7 +69,7 @@ pub(super) fn status(
         hold: resource_set(snapshot.hold),
         stable: snapshot.stable,
         stopping: snapshot.stopping,
-        groups: groups(&snapshot),
+        groups: groups(&snapshot, background.monitor.as_ref()),
         nodes: nodes(snapshot),
         media: media.into_iter().chain(asked).map(medium).collect(),
         log: LogStatus { dropped: log.dropped, unwritten: log.unwritten, suppressed },
@@ -154,7 +158,9 @@ fn node(node: NodeSnapshot) -> NodeStatus {
     }
 }
 
-fn groups(snapshot: &Snapshot) -> Vec<GroupStatus> {
+/// What was found by looking at a group is left out when it is not looked at any more: the engine remembers it.
+fn groups(snapshot: &Snapshot, monitor: Option<&MonitorSettings>) -> Vec<GroupStatus> {
+    let is_monitored = |key: &str| monitor.is_some_and(|monitor| monitor.covers(key));
     let groups = snapshot.groups.iter().map(|group| GroupStatus {
         key: group.key.clone(),
         home: group.home.and_then(|home| name_of(snapshot, home.0)),
@@ -167,7 +173,7 @@ fn groups(snapshot: &Snapshot) -> Vec<GroupStatus> {
         },
         lent: group.lent,
         epoch: group.epoch,
-        monitor: group.monitor.as_ref().map(|monitor| MonitorStatus {
+        monitor: group.monitor.as_ref().filter(|_| is_monitored(&group.key)).map(|monitor| MonitorStatus {
             failures: monitor.failures,
             restarts: monitor.restarts,
             problem: monitor.problem.clone(),

@@ -104,6 +104,28 @@ fn scripts_see_the_cluster_and_not_the_service_manager() {
     assert!(get("PATH").unwrap().ends_with(":/sbin:/bin:/opt/bin"), "{:?}", get("PATH"));
 }
 
+#[test]
+fn a_list_that_names_every_group_watches_all() {
+    let (mut checked, _) = checked();
+    let mut words = |groups: Option<&[&str]>| {
+        checked.monitor = groups.map(|groups| hb_config::MonitorSettings {
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(20),
+            failures: 1,
+            restarts: 3,
+            within: Duration::from_secs(600),
+            moves: true,
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        });
+        let words = protection(&checked, &["lo".to_owned(), "lo".to_owned()]);
+        words.into_iter().find_map(|words| words.split_once(" not monitored").map(|(who, _)| who.to_owned()))
+    };
+    assert_eq!(words(None).as_deref(), Some("resources are"));
+    assert_eq!(words(Some(&["10.0.0.1/24/lo:0"])).as_deref(), Some("some groups are"));
+    assert_eq!(words(Some(&["IPaddr::10.0.0.2", "10.0.0.1/24/lo:0"])), None);
+    assert_eq!(words(Some(&[])), None);
+}
+
 /// The defaults of the configuration are those of the actuators.
 #[test]
 fn scripts_are_limited_as_configured() {

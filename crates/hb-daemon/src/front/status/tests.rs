@@ -85,6 +85,7 @@ fn numbers_become_names() {
         protection: vec!["none".to_owned()],
         unleased: Vec::new(),
         staged: Vec::new(),
+        monitor: None,
         leasing: Leasing::default(),
     };
     let log = LogCounts { dropped: 8, unwritten: 9 };
@@ -108,6 +109,31 @@ fn numbers_become_names() {
     assert_eq!(ping.links, [LinkStatus { name: "10.0.0.254".to_owned(), up: true }]);
     assert_eq!(status.log, LogStatus { dropped: 8, unwritten: 9, suppressed: 6 });
     assert_eq!(status.scheduling.problem.as_deref(), Some("memory"));
+}
+
+#[test]
+fn what_is_not_looked_at_any_more_has_no_findings() {
+    let mut snapshot = report().snapshot;
+    for group in &mut snapshot.groups {
+        let problem = Some("stopped".to_owned());
+        group.monitor = Some(hb_engine::MonitorSnapshot { failures: 1, restarts: 1, problem });
+    }
+    let monitored = |names: Option<&[&str]>| {
+        let settings = names.map(|names| MonitorSettings {
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            failures: 1,
+            restarts: 1,
+            within: Duration::from_secs(1),
+            moves: true,
+            groups: names.iter().map(|name| (*name).to_owned()).collect(),
+        });
+        let groups = groups(&snapshot, settings.as_ref()).into_iter();
+        groups.map(|group| group.monitor.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(monitored(None), [false, false]);
+    assert_eq!(monitored(Some(&["www"])), [false, true]);
+    assert_eq!(monitored(Some(&[])), [true, true]);
 }
 
 #[test]
