@@ -1,10 +1,11 @@
 //! What a node works by, and what of another reading of the files can be taken over while it runs.
 //!
-//! Times, failback, keys, logging, limits and environment of scripts, media and groups can. The nodes, our own name,
-//! scheduling and identity cannot: they stay as they are, and each is told at every reading until the node is started
-//! anew. Decides only; `front::reload` performs.
+//! Times, failback, keys, logging, limits and environment of scripts, monitoring, media and groups can. The nodes, our own
+//! name, scheduling, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
+//! node is started anew. Decides only; `front::reload` performs.
 
 mod groups;
+mod hb_toml;
 mod links;
 mod tell;
 
@@ -83,8 +84,14 @@ impl InForce {
         let groups = groups::plan(self, &checked, new_groups, snapshot, &mut tell);
         let mut checked = checked;
         let aside = |checked: &Checked| (checked.parameters.clone(), messages(&checked.not_in_force));
-        if tell.lines.is_empty() && (digest != self.digest || aside(&checked) != aside(&self.checked)) {
-            tell.info("What has changed has no effect on what runs.".to_owned());
+        if tell.lines.is_empty() {
+            if settings(&checked) != settings(&self.checked) {
+                tell.info(
+                    "Settings changed that have no line of their own: in force from now on.".to_owned(),
+                );
+            } else if digest != self.digest || aside(&checked) != aside(&self.checked) {
+                tell.info("What has changed has no effect on what runs.".to_owned());
+            }
         }
         checked.groups = groups.list.iter().map(|(_, group)| group.clone()).collect();
         let next = Self { checked, media, groups: groups.list, group_names: groups.names, digest };
@@ -115,11 +122,14 @@ impl InForce {
         let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
         tell.needs_restart("uuidfrom", &from(now), &from(&read));
         self.tell_changes(&read, tell);
+        hb_toml::tell_changes(now, &read, tell);
+        let lease = hb_toml::lease(&now.lease, &read.lease, tell);
         let is_ping = |medium: &&Medium| matches!(medium, Medium::Ping { .. });
         let media = read.media.iter().filter(|medium| !is_ping(medium));
         let media = media.chain(now.media.iter().filter(is_ping)).cloned().collect();
         Checked {
             media,
+            lease,
             node_name: now.node_name.clone(),
             nodes: now.nodes.clone(),
             autojoin: now.autojoin,
@@ -170,12 +180,6 @@ impl InForce {
         ] {
             tell.change(name, &before, &after);
         }
-        if now.agents != read.agents {
-            tell.info("limits of scripts changed: in force from the next run of each on".to_owned());
-        }
-        if now.lease.staged != read.lease.staged {
-            tell.info("lease.staged changed: addresses are staged accordingly".to_owned());
-        }
         if now.clients != read.clients {
             tell.info("respawn or failfast changed: programs are ended and started accordingly".to_owned());
         }
@@ -183,6 +187,19 @@ impl InForce {
             tell.info("env changed: in force from the next run of each script on".to_owned());
         }
     }
+}
+
+/// All that it says but media and groups, of which each tells for itself, and what has no effect. As text, so that no field is
+/// forgotten.
+fn settings(checked: &Checked) -> String {
+    let rest = Checked {
+        media: Vec::new(),
+        groups: Vec::new(),
+        parameters: Vec::new(),
+        not_in_force: Vec::new(),
+        ..checked.clone()
+    };
+    format!("{rest:?}")
 }
 
 fn messages(notices: &[Notice]) -> Vec<String> {

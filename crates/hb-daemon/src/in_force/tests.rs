@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hb_config::{LeaseBy, MonitorSettings, StopFailed};
 use hb_engine::{GroupSnapshot, GroupState, HoldSet, LinkId, LinkSnapshot, NodeId, NodeSnapshot};
 
 use super::*;
@@ -125,6 +126,85 @@ fn values_change_and_what_cannot_change_stays() {
         assert_eq!(again.is_empty(), !needs_restart, "{again:?}");
         assert_eq!(again.next.checked.nodes, ["cc1", "cc2"]);
     }
+}
+
+/// Another reading than that of [`in_force`].
+type Edit = fn(&mut Checked);
+
+fn monitor(seconds: u64) -> MonitorSettings {
+    MonitorSettings {
+        interval: Duration::from_secs(seconds),
+        timeout: Duration::from_secs(20),
+        failures: 1,
+        restarts: 3,
+        within: Duration::from_secs(600),
+        moves: true,
+        groups: Vec::new(),
+    }
+}
+
+#[test]
+fn another_hb_toml_is_told_line_by_line() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    let told = |in_force: &InForce, change: Edit| {
+        let mut read = checked(HA_CF, HARESOURCES);
+        change(&mut read);
+        let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
+        (lines(&plan).join("\n"), plan.next)
+    };
+    let lines: [(Edit, &str); 4] = [
+        (
+            |read| read.agents.start_timeout *= 2,
+            "limits of scripts changed: in force from the next run of each on",
+        ),
+        (|read| read.agents.stop_failed = StopFailed::Keep, "stop-failed is keep from now on, was retry"),
+        (
+            |read| read.agents.stop_failed_command = vec!["/bin/true".to_owned()],
+            "stop-failed-command changed: in force from the next failed stop on",
+        ),
+        (
+            |read| read.lease.staged = vec!["10.0.0.2".to_owned()],
+            "lease.staged changed: addresses are staged accordingly",
+        ),
+    ];
+    for (change, line) in lines {
+        let (said, next) = told(&in_force, change);
+        assert_eq!((said.as_str(), told(&next, change).0.as_str()), (line, ""));
+    }
+    let (on, watched) = told(&in_force, |read| read.monitor = Some(monitor(5)));
+    assert_eq!(on, "monitor changed: groups are looked at every 5s from now on");
+    assert_eq!(watched.checked.monitor, Some(monitor(5)));
+    assert_eq!(told(&watched, |read| read.monitor = Some(monitor(5))).0, "");
+    let other = told(&watched, |read| read.monitor = Some(monitor(6))).0;
+    assert_eq!(other, "monitor changed: groups are looked at accordingly from now on");
+    assert_eq!(told(&watched, |_| {}).0, "monitor changed: groups are no longer looked at");
+}
+
+#[test]
+fn the_kind_of_lease_waits_for_a_restart() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    let mut read = checked(HA_CF, HARESOURCES);
+    (read.lease.enabled, read.lease.by) = (false, LeaseBy::Lifetime);
+    read.lease.except = vec!["10.0.0.3".to_owned()];
+    let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
+    assert_eq!(
+        lines(&plan),
+        [
+            "lease.enabled needs a restart; until then true stays in force",
+            "lease.by needs a restart; until then nftables stays in force",
+            "lease.except needs a restart; until then none stays in force"
+        ]
+    );
+    assert_eq!(plan.next.checked.lease, in_force.checked.lease);
+    // What the gate does not close is not put on a standby.
+    let mut in_force = in_force;
+    in_force.checked.lease.except = vec!["10.0.0.2".to_owned()];
+    let mut read = checked(HA_CF, HARESOURCES);
+    read.lease.staged = in_force.checked.lease.except.clone();
+    let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
+    let told = "group 10.0.0.2 is staged after a restart: until then it is excepted from the lease";
+    assert!(lines(&plan).contains(&told), "{plan:?}");
+    assert!(plan.next.checked.lease.staged.is_empty());
 }
 
 #[test]
