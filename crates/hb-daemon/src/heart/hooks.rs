@@ -22,10 +22,12 @@ pub(crate) struct Told {
 /// What the heart remembers for scripts.
 #[derive(Debug, Default)]
 pub(super) struct Hooks {
-    /// Each node's last status that was told, for `HA_OSTATUS`; as many as there are nodes.
+    /// Each node's last status that was told, for `HA_OSTATUS`, until the node is deleted.
     statuses: BTreeMap<String, String>,
     /// The message at hand.
     at_hand: Option<Message>,
+    /// Events that no script heard of for want of room.
+    lost: u64,
 }
 
 impl Hooks {
@@ -43,6 +45,12 @@ impl Hooks {
     /// After it: an event that comes by itself is about no message.
     pub(super) fn forget(&mut self) {
         self.at_hand = None;
+    }
+
+    /// An event finds no room; how many did so far.
+    pub(super) const fn lose(&mut self) -> u64 {
+        self.lost += 1;
+        self.lost
     }
 
     /// What scripts hear of this event.
@@ -64,6 +72,10 @@ impl Hooks {
             Event::LinkDown { node: who, link: on } => Some(link_status(&node(who), &link(on), "dead")),
             Event::PingLinkUp { ping: who } => Some(link_status(&ping(who), &ping(who), "up")),
             Event::PingLinkDown { ping: who } => Some(link_status(&ping(who), &ping(who), "dead")),
+            Event::NodeDeleted { name, .. } => {
+                self.statuses.remove(name);
+                None
+            }
             Event::OtherMessage => {
                 let message = self.at_hand.take()?;
                 Some(Told { kind: message.kind()?.to_owned(), fields: text_fields(&message) })
@@ -174,6 +186,17 @@ mod tests {
         let dead = Event::NodeDead { node: NodeId(1), silence: Duration::from_secs(9) };
         let third = shown(hooks.tell(&dead, &names));
         assert_eq!(third, "status t=status seq=1 src=cc2 st=dead OSTATUS=active");
+    }
+
+    #[test]
+    fn a_node_that_comes_back_after_its_deletion_had_no_status() {
+        let (mut hooks, names) = (Hooks::default(), names());
+        let up = Event::NodeStatus { node: NodeId(1), status: "up".to_owned() };
+        let new = "status t=status seq=1 src=cc2 st=up OSTATUS=";
+        assert_eq!(shown(hooks.tell(&up, &names)), new);
+        let deleted = Event::NodeDeleted { node: NodeId(1), name: "cc2".to_owned() };
+        assert_eq!((hooks.tell(&deleted, &names), hooks.statuses.len()), (None, 0));
+        assert_eq!(shown(hooks.tell(&up, &names)), new);
     }
 
     #[test]

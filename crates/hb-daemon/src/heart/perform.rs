@@ -120,11 +120,12 @@ impl<P: Port> Heart<P> {
     }
 
     /// What finds no room is lost: scripts must not fill the heart's memory.
-    fn tell_scripts(&mut self, event: &Event) {
-        if let Some(told) = self.hooks.tell(event, self.voice.names())
-            && self.answers.len() < MOST_ANSWERS
-        {
+    fn tell_scripts(&mut self, now: Tick, event: &Event) {
+        let Some(told) = self.hooks.tell(event, self.voice.names()) else { return };
+        if self.answers.len() < MOST_ANSWERS {
             self.answers.push_back(FromHeart::Hook(told));
+        } else {
+            self.voice.scripts_not_told(now, &told.kind, self.hooks.lose());
         }
     }
 
@@ -138,7 +139,7 @@ impl<P: Port> Heart<P> {
         if *event == Event::CommunicationUp {
             self.answers.push_back(FromHeart::CommunicationUp);
         }
-        self.tell_scripts(event);
+        self.tell_scripts(now.tick, event);
         self.voice.event(now.tick, event);
         if let Event::WokeLate { by } = event {
             self.machine.explain(now.tick, *by);

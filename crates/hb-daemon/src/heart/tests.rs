@@ -19,6 +19,7 @@ mod attention;
 mod lease;
 mod media;
 mod repeats;
+mod scripts;
 mod stack;
 mod watchdog;
 

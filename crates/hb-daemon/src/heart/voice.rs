@@ -12,6 +12,7 @@ use hb_compress::OpenError;
 use hb_engine::{Event, Tick};
 
 use crate::event_text::{self, Limit, Names};
+use crate::excerpt::excerpt;
 use crate::limiter::Limiter;
 use crate::log::{Level, Log};
 
@@ -113,6 +114,13 @@ impl Voice {
         self.limited(now, "messages not sent", 1, Level::Error, || format!("message not sent: {error}"));
     }
 
+    /// No script hears of an event, as of so many since the start, because too many wait.
+    pub(super) fn scripts_not_told(&mut self, now: Tick, kind: &str, lost: u64) {
+        let kind = excerpt(kind, KIND);
+        let text = || format!("no script hears of an event {kind}: too many wait ({lost} lost so far)");
+        self.limited(now, "events for scripts", 1, Level::Warn, text);
+    }
+
     /// Lines left out so far.
     pub(super) const fn suppressed(&self) -> u64 {
         self.limiter.suppressed()
@@ -159,5 +167,7 @@ fn burst(names: &Names) -> u32 {
 
 /// Lines of one kind that a peer's changes may cause at once, at least.
 const BURST: u32 = 20;
+/// Characters of a type of message, which a peer chooses.
+const KIND: usize = 40;
 /// Pause before lines that were left out are summed up.
 const SUMMARY: Duration = Duration::from_secs(1);
