@@ -39,7 +39,7 @@ use tokio::runtime::Runtime;
 use crate::failfast::Failfast;
 use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
 use crate::heart::{FromHeart, Heart, JobEnd, Leave, Order, Parts, Submit, Told, opener};
-use crate::identity::hosts::HostCache;
+use crate::identity::hosts::{HostCache, Written};
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
@@ -127,6 +127,8 @@ struct Node {
     /// Whether a program of a `failfast` line has failed.
     failfast: Arc<Failfast>,
     leasing: Leasing,
+    /// When the front is gone: whether the host cache was written.
+    written: Written,
     log: Log,
 }
 
@@ -187,13 +189,9 @@ impl Node {
             watchdog: opener(&start.checked),
         })?;
         let epochs = epoch::keep(&options.state_dir, log.clone())?;
-        let desk = Desk::new(
-            inbox,
-            Arc::clone(&outbox),
-            epochs,
-            keep_in(options, log)?,
-            errands_of(Arc::clone(&actuator), log),
-        )?;
+        let (keep, written) = keep_in(options, log)?;
+        let desk =
+            Desk::new(inbox, Arc::clone(&outbox), epochs, keep, errands_of(Arc::clone(&actuator), log))?;
         let scheduling = start_heart(heart, outbox, priority, observer, log)?;
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
@@ -211,12 +209,13 @@ impl Node {
             notify,
             failfast: Arc::clone(&failfast),
         };
-        Ok(Self { front, runtime, pid_file: start.pid_file, actuator, failfast, leasing, log: log.clone() })
+        let (pid_file, log) = (start.pid_file, log.clone());
+        Ok(Self { front, runtime, pid_file, actuator, failfast, leasing, written, log })
     }
 
     /// Serves until the heart has ended.
     fn live(self, mut writer: Writer, background: Option<Notifier>) -> Exit {
-        let Self { front, runtime, pid_file, actuator, failfast, leasing, log } = self;
+        let Self { front, runtime, pid_file, actuator, failfast, leasing, written, log } = self;
         writer.drain();
         if let Some(notifier) = background {
             writer.set_background();
@@ -249,6 +248,9 @@ impl Node {
                 Exit::Internal
             }
         };
+        if !written.wait(LAST_ORDER) {
+            log.line(Level::Error, "The host cache may not be written: the disk does not answer");
+        }
         pid_file.remove();
         writer.finish(LAST_LINES);
         // Whoever waits for our end sees it now.
@@ -283,9 +285,9 @@ fn give_up(exit: Exit, writer: &mut Writer, background: Option<Notifier>) -> Exi
 }
 
 /// Keeps the host cache in the state directory.
-fn keep_in(options: &Options, log: &Log) -> io::Result<Keep> {
-    let cache = HostCache::keep(&options.state_dir, log.clone())?;
-    Ok(Box::new(move |members| cache.put(members)))
+fn keep_in(options: &Options, log: &Log) -> io::Result<(Keep, Written)> {
+    let (cache, written) = HostCache::keep(&options.state_dir, log.clone())?;
+    Ok((Box::new(move |members| cache.put(members)), written))
 }
 
 fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {
@@ -449,7 +451,7 @@ const GUARD_IN_BACKGROUND: &str = "--background";
 const MAILBOX: usize = 64;
 /// Time for the log thread to write a last line before the process is aborted.
 const LAST_WORDS: Duration = Duration::from_millis(50);
-/// Longest wait at the end for the guard to know that nothing is left to do.
+/// Longest wait at the end for the guard to know that nothing is left to do, and for the disk to have the host cache.
 const LAST_ORDER: Duration = Duration::from_secs(1);
 /// Longest wait at the end for the log to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);

@@ -6,9 +6,9 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hb_engine::{DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership};
 
@@ -38,22 +38,26 @@ pub(crate) fn write(state_dir: &Path, membership: &Membership) -> io::Result<()>
 }
 
 /// Writes both files by a thread of its own, because a disk may take its time: of what comes meanwhile only the newest.
-/// Dropping it waits until the last was written.
+/// When it is dropped the thread ends with the last.
 #[derive(Debug)]
 pub(crate) struct HostCache {
     newest: Arc<Mutex<Option<Membership>>>,
-    bell: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
+    bell: SyncSender<()>,
 }
+
+/// The end of the thread of a [`HostCache`].
+#[derive(Debug)]
+pub(crate) struct Written(Receiver<()>);
 
 impl HostCache {
     /// Starts the thread; what cannot be written is told in the log.
     ///
     /// # Errors
     /// If there can be no more threads.
-    pub(crate) fn keep(state_dir: &Path, log: Log) -> io::Result<Self> {
+    pub(crate) fn keep(state_dir: &Path, log: Log) -> io::Result<(Self, Written)> {
         let newest: Arc<Mutex<Option<Membership>>> = Arc::default();
         let (bell, rings) = sync_channel(1);
+        let (working, ended) = sync_channel(0);
         let (state_dir, inside) = (state_dir.to_owned(), Arc::clone(&newest));
         let run = move || {
             while rings.recv().is_ok() {
@@ -62,28 +66,25 @@ impl HostCache {
                     log.line(Level::Error, &format!("cannot write the host cache: {error}"));
                 }
             }
+            drop(working);
         };
         let thread = std::thread::Builder::new().name("hb-hosts".to_owned()).stack_size(crate::STACK_SIZE);
-        Ok(Self { newest, bell: Some(bell), thread: Some(thread.spawn(run)?) })
+        thread.spawn(run)?;
+        Ok((Self { newest, bell }, Written(ended)))
     }
 
     /// What the files should say now; never waits for them.
     pub(crate) fn put(&self, membership: &Membership) {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(membership.clone());
-        if let Some(bell) = &self.bell {
-            // If it rings already, the thread will find this.
-            let _ = bell.try_send(());
-        }
+        // If it rings already, the thread will find this.
+        let _ = self.bell.try_send(());
     }
 }
 
-impl Drop for HostCache {
-    fn drop(&mut self) {
-        self.bell = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic in it has ended the process.
-            let _ = thread.join();
-        }
+impl Written {
+    /// Waits, after the cache was dropped, until everything was written, but not longer than this; whether it was.
+    pub(crate) fn wait(self, limit: Duration) -> bool {
+        self.0.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
 }
 
@@ -149,6 +150,9 @@ const DELETED: &str = "delhostcache";
 mod tests {
     use super::*;
 
+    /// No disk takes as long.
+    const LONG: Duration = Duration::from_secs(60);
+
     /// As 3.0.6 wrote it (`wire.md` 9.3).
     const CAPTURED: &str = "wa3\t645ad147-1ece-4719-965c-c700586cb707\t250\tsiteB\n\
                             wa7\t00000000-0000-0000-0000-000000000000\t100\t\n";
@@ -174,18 +178,27 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("hb-host-cache-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let (log, lines) = crate::log::for_tests();
-        let cache = HostCache::keep(&dir, log.clone()).unwrap();
+        let (cache, written) = HostCache::keep(&dir, log.clone()).unwrap();
         for number in 0..200 {
             let members = vec![MemberRecord::new(&format!("node{number}"))];
             cache.put(&Membership { autojoin: true, members, deleted: vec![] });
         }
         drop(cache);
+        assert!(written.wait(LONG));
         assert_eq!(read(&dir).unwrap().members[0].name, "node199");
         std::fs::remove_dir_all(&dir).unwrap();
-        let cache = HostCache::keep(&dir, log).unwrap();
+        let (cache, written) = HostCache::keep(&dir, log).unwrap();
         cache.put(&Membership::default());
         drop(cache);
+        assert!(written.wait(LONG));
         assert!(lines()[0].1.starts_with("cannot write the host cache"));
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_not_waited_for() {
+        let (working, ended) = sync_channel(0);
+        assert!(!Written(ended).wait(Duration::from_millis(1)));
+        drop(working);
     }
 
     #[test]
