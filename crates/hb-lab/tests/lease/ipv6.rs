@@ -13,8 +13,8 @@ async fn killed_hung_and_frozen() {
     let all = series_of(Family::Ipv6, &faults, Peers::Ours).await;
     let (heart_killed, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|one| one.fault == Fault::Kill9.name());
-    judge(&heart_killed, BUSY_MS);
-    judge(&others, deadtime_ms() + BUSY_MS);
+    judge(&heart_killed, Peers::Ours, BUSY_MS);
+    judge(&others, Peers::Ours, deadtime_ms() + BUSY_MS);
 }
 
 /// Its script looks whether somebody has the address, which ours, closed, does not say; and takes its time.

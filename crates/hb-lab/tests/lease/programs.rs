@@ -26,8 +26,7 @@ pub(crate) fn runs() -> u32 {
 /// Makes a fault some times, between two of ours or with the real 3.0.6 as the node that takes over.
 pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measurement> {
     let faults: Vec<_> = (0..runs).map(|_| fault).collect();
-    let peers = if is_with_heartbeat() { Peers::HeartbeatTakesOver } else { peers };
-    series_of(family(), &faults, peers).await
+    series_of(family(), &faults, peers_for(peers)).await
 }
 
 /// `HB_LEASE_FAMILY=6` plays the same faults for a floating IPv6 address.
@@ -40,9 +39,13 @@ fn family() -> Family {
 }
 
 /// `HB_LEASE_PEER=heartbeat` plays the same faults with the real 3.0.6 as the node that takes over, where it can: it has no stop
-/// points.
-pub(crate) fn is_with_heartbeat() -> bool {
-    env::var("HB_LEASE_PEER").is_ok_and(|peer| peer == "heartbeat")
+/// points. These are the peers that [`series`] plays instead of the given ones.
+pub(crate) fn peers_for(peers: Peers) -> Peers {
+    if env::var("HB_LEASE_PEER").is_ok_and(|peer| peer == "heartbeat") {
+        Peers::HeartbeatTakesOver
+    } else {
+        peers
+    }
 }
 
 /// Makes these faults one after the other, for a floating address of this family.

@@ -19,8 +19,8 @@ async fn killed_and_hung(family: Family) {
     let all = series_by(options, &faults).await;
     let (heart_killed, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|one| one.fault == Fault::Kill9.name());
-    judge(&heart_killed, BUSY_MS);
-    judge(&others, deadtime_ms() + BUSY_MS);
+    judge(&heart_killed, Peers::Ours, BUSY_MS);
+    judge(&others, Peers::Ours, deadtime_ms() + BUSY_MS);
 }
 
 #[tokio::test]

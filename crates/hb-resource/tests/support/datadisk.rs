@@ -185,7 +185,8 @@ fn what_fstab_says_is_found() {
         assert_eq!(machine.asks(&["stop"], 0), stopped);
         assert_eq!(machine.asks(&["status"], 3), "");
     };
-    for line in ["/dev/drbd0 /srv/www/", "/dev/drbd/by-res/r0 /srv/www", "/dev/drbd/by-res/r0/0\t/srv/www//"] {
+    for line in ["/dev/drbd0 /srv/www/", "/dev/drbd/by-res/r0 /srv/www", "/dev/drbd/by-res/r0/0\t/srv/www//"]
+    {
         // Neither a comment nor what is mounted at the boot, and no end of the last line.
         fstab(&format!("# /dev/drbd0 /a ext4 noauto\n/dev/drbd0 /b ext4 defaults 0 0\n{line} ext4 noauto"));
         is_served(www, "umount /srv/www\ndrbdadm secondary r0\n");
