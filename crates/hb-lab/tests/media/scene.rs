@@ -45,6 +45,11 @@ impl Scene {
         Self::build_with(pair, media, KEEPALIVE, DEADTIME).await
     }
 
+    /// As [`Scene::build`], with times for [`Meeting::is_in_time`].
+    pub(crate) async fn build_to_meet(pair: Pair, media: [&str; 2]) -> Self {
+        Self::build_with(pair, media, Duration::from_secs(1), Duration::from_secs(8)).await
+    }
+
     /// As [`Scene::build`], with other times.
     pub(crate) async fn build_with(
         pair: Pair,

@@ -178,7 +178,7 @@ const BYTES_PER_SECOND: u128 = 1920;
 
 /// At the usual keepalive of a second, of which a line of this speed carries 1920 bytes.
 async fn found_in_time(pair: Pair) {
-    let scene = Scene::build_with(pair, [LINE; 2], Duration::from_secs(1), Duration::from_secs(8)).await;
+    let scene = Scene::build_to_meet(pair, [LINE; 2]).await;
     let _cable = Cable::plug(&scene).await;
     for node in [scene.alpha(), scene.beta()] {
         let made = node.host().run(&["mkdir", "-p", "/run/lock"], LIMIT).await.unwrap();

@@ -91,9 +91,13 @@ impl Switch {
 
     /// It answers, and the other one has not for this time.
     pub(super) fn is_alone(&self, number: usize, quiet: Duration) -> bool {
-        let is_silent = |time| self.last_answer(1 - number).is_none_or(|last| last.elapsed() > time);
-        let answers = self.last_answer(number).is_some_and(|last| last.elapsed() < EVERY * 20);
-        answers && is_silent(quiet)
+        self.is_alone_at(Instant::now(), number, quiet)
+    }
+
+    fn is_alone_at(&self, now: Instant, number: usize, quiet: Duration) -> bool {
+        let is_silent = |last| now.saturating_duration_since(last) > quiet;
+        let answers = |last| now.saturating_duration_since(last) < EVERY * 20;
+        self.last_answer(number).is_some_and(answers) && self.last_answer(1 - number).is_none_or(is_silent)
     }
 }
 
@@ -174,9 +178,16 @@ mod tests {
         assert_eq!(switch.last_answer(0), None);
         let answer = [ASKER.as_slice(), &mac(0), &ANSWER, &mac(0), &[10, 9, 9, 9], &ASKER].concat();
         here.send_to(&answer, one.switch).unwrap();
-        while switch.last_answer(0).is_none() {
+        let answered = loop {
+            if let Some(moment) = switch.last_answer(0) {
+                break moment;
+            }
             thread::yield_now();
-        }
-        assert!(switch.last_answer(1).is_none() && switch.is_alone(0, Duration::ZERO));
+        };
+        assert_eq!(switch.last_answer(1), None);
+        let is_alone = |later, number| switch.is_alone_at(answered + later, number, Duration::ZERO);
+        assert!(is_alone(Duration::ZERO, 0) && is_alone(EVERY * 19, 0));
+        assert!(!is_alone(EVERY * 20, 0), "it is silent itself");
+        assert!(!is_alone(Duration::ZERO, 1), "the other one answers");
     }
 }
