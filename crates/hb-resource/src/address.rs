@@ -159,6 +159,33 @@ impl Addresses {
         .await
     }
 
+    /// The first of these that is not on its interface, or on none if it names none. All that the machine holds is read once.
+    pub(crate) async fn first_absent<'a>(
+        &self,
+        specs: impl Iterator<Item = &'a AddressSpec>,
+    ) -> Result<Option<&'a AddressSpec>, AddressError> {
+        let mut specs = specs.peekable();
+        if specs.peek().is_none() {
+            return Ok(None);
+        }
+        within_limit(async {
+            let held = self.addresses().await?;
+            for spec in specs {
+                let named = self.named_index(spec).await?;
+                let is_it = |held: &Held| {
+                    held.address() == Some(spec.address)
+                        && !held.is_staged()
+                        && (named == Named::Any || named == Named::Index(held.interface()))
+                };
+                if !held.iter().any(is_it) {
+                    return Ok(Some(spec));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
     /// Removes what an earlier life left: addresses with our mark, copies of staged ones, and those that a spec describes. Returns each
     /// address with the index of its interface.
     pub(crate) async fn clean_up(&self, specs: &[&AddressSpec]) -> Result<Vec<(IpAddr, u32)>, AddressError> {

@@ -174,23 +174,17 @@ impl Group {
 
     /// Whether every resource is here and runs, looked at from first to last. The error is what is wrong, for people.
     pub(crate) async fn check(&self, abandoned: &Abandoned) -> Result<(), String> {
+        let absent = self.tools.addresses.first_absent(self.spec.addresses()).await;
+        if let Some(spec) = absent.map_err(|error| error.to_string())? {
+            return Err(format!("address {} is not on this machine any more", spec.address));
+        }
         for (resource, was_started) in self.spec.resources.iter().zip(&self.was_started) {
-            match resource.means() {
-                Means::Address(spec) => self.is_here(spec).await?,
-                Means::Agent(agent) => {
-                    let script = Script { agent, epoch: self.epoch, was_started, abandoned: Some(abandoned) };
-                    self.tools.agents.check(script).await?;
-                }
+            if let Means::Agent(agent) = resource.means() {
+                let script = Script { agent, epoch: self.epoch, was_started, abandoned: Some(abandoned) };
+                self.tools.agents.check(script).await?;
             }
         }
         Ok(())
-    }
-
-    async fn is_here(&self, spec: &AddressSpec) -> Result<(), String> {
-        let links = self.tools.addresses.links_with(spec.address).await.map_err(|error| error.to_string())?;
-        let fits = |name: &str| spec.interface.as_ref().is_none_or(|wanted| wanted == name);
-        let here = links.iter().any(|link| fits(&link.name));
-        if here { Ok(()) } else { Err(format!("address {} is not on this machine any more", spec.address)) }
     }
 
     /// Announces the group's addresses that are here, with all repetitions.
