@@ -5,7 +5,8 @@
 //! from when each has heard the other it is two keepalives as well.
 //!
 //! That is a promise in keepalives, while a pause of the machine, which delays the nodes and who reads their logs, is as long
-//! with a short one. So it is looked at with a keepalive of a second, of which about one passes; nothing is added to the two.
+//! with a short one. So it is looked at with a keepalive of a second; nothing is added to the two. By UDP some milliseconds pass of
+//! them, on a serial line about one second.
 
 use std::time::Duration;
 
