@@ -127,6 +127,28 @@ fn what_is_there_already_is_left_as_it_is_and_what_is_gone_is_no_failure() {
 }
 
 #[test]
+fn a_check_names_the_address_that_has_gone() {
+    in_own_network("a_check_names_the_address_that_has_gone", |network| {
+        network.veth("e0", "p0");
+        network.add_address("e0", "10.79.0.1/24");
+        let mut node = node(&[&["10.79.0.100/24/e0", "10.79.0.101"]]);
+        assert_eq!(node.perform(JobAction::Start(0)), Ok(()), "{}", node.notes());
+        assert_eq!(node.perform(JobAction::Check(0)), Ok(()));
+        let gone = |address: &str| Err(format!("address {address} is not on this machine any more"));
+        network.remove_address("10.79.0.101");
+        assert_eq!(node.perform(JobAction::Check(0)), gone("10.79.0.101"));
+        // On another interface than its own it is not there.
+        network.veth("e1", "p1");
+        network.remove_address("10.79.0.100");
+        network.add_address("e1", "10.79.0.100/24");
+        network.add_address("e1", "10.79.0.101/24");
+        assert_eq!(node.perform(JobAction::Check(0)), gone("10.79.0.100"));
+        assert_eq!(node.perform(JobAction::Stop(0)), Ok(()));
+        node.finish();
+    });
+}
+
+#[test]
 fn stop_takes_no_other_address_with_it() {
     in_own_network("stop_takes_no_other_address_with_it", |network| {
         network.veth("e0", "p0");
