@@ -376,3 +376,18 @@ fn after_a_partition_a_classic_node_may_give_back_what_it_took() {
     lab.inject(A, resource(25, "local", "1"));
     assert!(lab.holds(A, &[0]) && lab.settled(), "{}", lab.story());
 }
+
+/// More than a node does for another in that time, so steps are lost: each hand-over ends all the same, done or refused.
+#[test]
+fn hand_overs_in_quick_succession_come_to_their_end() {
+    let mut lab = Lab::both_up(Failback::Off);
+    lab.command(A, Command::Standby(HoldSet::ALL));
+    lab.until(SECOND, |lab| lab.holds(B, &[0, 1]) && lab.settled());
+    for _ in 0..300 {
+        let giver = if lab.holds(A, &[0, 1]) { A } else { B };
+        lab.command(giver, Command::Standby(HoldSet::ALL));
+        lab.pass(millis(1));
+        lab.until(20 * SECOND, |lab| (lab.holds(A, &[0, 1]) || lab.holds(B, &[0, 1])) && lab.settled());
+    }
+    assert!(lab.saw(A, |event| matches!(event, Event::TooMuch { .. })), "{}", lab.story());
+}

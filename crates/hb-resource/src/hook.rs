@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, access};
 use tokio::sync::mpsc;
@@ -43,8 +43,9 @@ enum Script {
 pub(crate) struct HookQueue {
     queue: mpsc::Sender<Hook>,
     task: JoinHandle<()>,
-    /// Lost since the last one that found room.
+    /// Lost since that was told last.
     lost: u64,
+    told: Option<Instant>,
 }
 
 impl HookQueue {
@@ -55,22 +56,18 @@ impl HookQueue {
     fn with_limit(agents: Agents, report: Reporter, limit: Duration) -> Self {
         let (queue, inbox) = mpsc::channel(HOOKS);
         let task = tokio::task::spawn_local(work(inbox, agents, report, limit));
-        Self { queue, task, lost: 0 }
+        Self { queue, task, lost: 0, told: None }
     }
 
     /// Never waits.
     pub(crate) fn take(&mut self, hook: Hook, report: &Reporter) {
-        if self.queue.try_send(hook).is_err() {
-            self.lost += 1;
-            if self.lost == 1 {
-                report
-                    .note(Level::Warning, format!("{HOOKS} hooks wait: those of further events are not run"));
-            }
-        } else if self.lost > 0 {
-            report.note(
-                Level::Warning,
-                format!("Hooks of {} events were not run", std::mem::take(&mut self.lost)),
-            );
+        self.lost += u64::from(self.queue.try_send(hook).is_err());
+        let is_told = self.told.is_some_and(|told| told.elapsed() < TOLD_EVERY);
+        if self.lost > 0 && !is_told {
+            self.told = Some(Instant::now());
+            let lost = std::mem::take(&mut self.lost);
+            let text = format!("{HOOKS} hooks wait: those of further events are not run ({lost} lost)");
+            report.note(Level::Warning, text);
         }
     }
 }
@@ -189,6 +186,9 @@ const TOOLS: [&str; 7] = [
 
 /// Hooks that may wait; what comes then is lost.
 const HOOKS: usize = 64;
+
+/// Losses are told at once, and then so often at most.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Longest run of a hook.
 const HOOK_LIMIT: Duration = Duration::from_secs(60);

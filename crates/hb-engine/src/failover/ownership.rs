@@ -91,6 +91,11 @@ impl Engine {
         if self.failover.ask_later.is_none_or(|due| due > self.now.tick) {
             return;
         }
+        if self.failover.standby != Standby::Not {
+            // The question would end the hand-over, whose steps are said again.
+            self.failover.ask_later = Some(self.now.tick.plus(ASK_LATER));
+            return;
+        }
         self.failover.ask_later = None;
         let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
         if lives && self.is_active() && !self.failover.is_stopping() {
