@@ -49,6 +49,12 @@ fn runs(scene: &Scene, who: Who) -> bool {
     if who == Who::Alpha { alpha } else { beta }
 }
 
+/// Does the status of this node, one of ours, say that the group has failed there?
+async fn has_failed(scene: &Scene, who: Who) -> bool {
+    let groups = scene.status(who).await.groups;
+    groups.iter().any(|group| group.key == "odd" && group.state == GroupState::Failed)
+}
+
 async fn until_it_runs(scene: &Scene, what: &str, who: Who, limit: Duration) -> Duration {
     let begun = Instant::now();
     scene.until(what, limit, async |scene: &Scene| runs(scene, who)).await;
@@ -86,14 +92,7 @@ async fn start_goes_to_the_other_node(case: Case, manner: &str) {
     // The other node fails as well: it is given back, tried here, and stays at home.
     shall(&scene, ours.other(), "start", manner);
     scene.stop(ours.other()).await;
-    let failed = async |scene: &Scene| {
-        scene
-            .status(ours)
-            .await
-            .groups
-            .iter()
-            .any(|group| group.key == "odd" && group.state == GroupState::Failed)
-    };
+    let failed = async |scene: &Scene| has_failed(scene, ours).await;
     scene.until("it fails at home", LIMIT, failed).await;
     scene.start(ours.other()).await;
     let told = async |scene: &Scene| scene.node(ours).log().contains("cannot serve resource group odd");
@@ -169,14 +168,7 @@ async fn stop_keeps_the_group(case: Case, manner: &str) {
     }
     let told = async |scene: &Scene| scene.host(ours).read("/run/told").is_ok_and(|text| text == "odd\n");
     scene.until("the command", LIMIT, told).await;
-    let failed = async |scene: &Scene| {
-        scene
-            .status(ours)
-            .await
-            .groups
-            .iter()
-            .any(|group| group.key == "odd" && group.state == GroupState::Failed)
-    };
+    let failed = async |scene: &Scene| has_failed(scene, ours).await;
     scene.until("the status says so", LIMIT, failed).await;
     let before = calls(&scene, ours, "stop");
     for _ in 0..20 {

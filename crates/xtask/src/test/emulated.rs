@@ -4,12 +4,15 @@
 mod archive;
 mod emulator;
 mod kernel;
+mod node;
 mod shell;
 
 pub(super) use archive::Archive;
 pub(super) use emulator::{Emulator, Machine};
 pub(super) use kernel::Kernel;
-pub(super) use shell::{SHELL, Shell};
+pub(super) use node::NodeFiles;
+use shell::SHELL;
+pub(super) use shell::Shell;
 
 use std::time::Duration;
 

@@ -6,24 +6,22 @@
 
 mod switch;
 
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::switch::{Port, Switch};
-use super::emulated::{Archive, Emulator, Kernel, Machine, SHELL, Shell};
+use super::emulated::{Emulator, Kernel, Machine, NodeFiles, Shell};
 use super::{Context, Counts, Done, Failure, machine};
-use crate::command::{self, minutes};
 use crate::console;
 
 /// Prepares the machines and plays everything.
 pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     machine::ensure(context, &PACKAGES)?;
     let kernel = Kernel::unpack(context)?;
-    let mut build = command::cargo();
-    build.args(["build", "-p", "hb-node", "-p", "hb-ctl"]);
-    context.demand(&mut build, "pause-build", minutes(15))?;
-    let first_files = pack(context, &kernel)?;
+    let haresources = format!("alpha {ADDRESS_TEXT}/24/eth0\n");
+    let modules = ["crc32c_generic", "libcrc32c", "nfnetlink", "nf_tables", "e1000"];
+    let node = NodeFiles { modules: &modules, ha_cf: HA_CF, haresources: &haresources, init: INIT };
+    let first_files = node.pack(context, &kernel)?;
     let (switch, ports) = Switch::start(ADDRESS)?;
     let mut nodes = Vec::new();
     for (name, port) in NAMES.into_iter().zip(&ports) {
@@ -115,27 +113,6 @@ impl Node {
     }
 }
 
-fn pack(context: &Context, kernel: &Kernel) -> Result<Vec<u8>, Failure> {
-    let mut archive = Archive::new();
-    let folders = [
-        "bin", "proc", "sys", "run", "tmp", "etc", "etc/ha.d", "var", "var/lib", "var/log", "usr", "usr/bin",
-    ];
-    for name in folders {
-        archive.folder(name);
-    }
-    archive.copy(Path::new("/bin/busybox"))?;
-    for program in ["hb-node", "hb-ctl"] {
-        archive
-            .program(&context.workspace.target.join("debug").join(program), &format!("usr/bin/{program}"))?;
-    }
-    kernel.pack(&mut archive, &["crc32c_generic", "libcrc32c", "nfnetlink", "nf_tables", "e1000"])?;
-    archive.file("etc/ha.d/ha.cf", HA_CF.as_bytes());
-    archive.file("etc/ha.d/authkeys", b"auth 1\n1 sha1 of-a-test\n");
-    archive.file("etc/ha.d/haresources", format!("alpha {ADDRESS_TEXT}/24/eth0\n").as_bytes());
-    archive.file("init", [INIT, SHELL].concat().as_bytes());
-    Ok(archive.finish())
-}
-
 /// Debian's name, and what needs it.
 const PACKAGES: [(&str, &str); 2] =
     [("busybox-static", "a shell for the emulated machine"), ("qemu-system-x86", "the emulated machine")];
@@ -156,21 +133,12 @@ auto_failback off
 node alpha beta
 logfile /var/log/ha-log
 ";
-const INIT: &str = "#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin:/usr/bin
-mount -t devtmpfs none /dev
-mount -t proc none /proc
-mount -t sysfs none /sys
-for module in /modules/*.ko; do insmod $module; done
-for word in $(cat /proc/cmdline); do
+/// After what all of them begin with.
+const INIT: &str = "for word in $(cat /proc/cmdline); do
     case $word in
     node=*) hostname ${word#node=} ;;
     own=*) own=${word#own=} ;;
     esac
 done
-chmod 600 /etc/ha.d/authkeys
-ifconfig lo 127.0.0.1 up
 ifconfig eth0 $own netmask 255.255.255.0 up
-echo guest is up
 ";

@@ -3,22 +3,20 @@
 //!
 //! One machine, which is really reset and starts anew. The times are those of this machine's clock.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::emulated::{Archive, Emulator, Kernel, Machine, SHELL, Shell};
+use super::emulated::{Emulator, Kernel, Machine, NodeFiles, Shell};
 use super::{Context, Counts, Done, Failure, machine};
-use crate::command::{self, minutes};
 use crate::console;
 
 /// Prepares the machine and plays everything.
 pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     machine::ensure(context, &PACKAGES)?;
     let kernel = Kernel::unpack(context)?;
-    let mut build = command::cargo();
-    build.args(["build", "-p", "hb-node", "-p", "hb-ctl"]);
-    context.demand(&mut build, "watchdog-build", minutes(15))?;
-    let first_files = pack(context, &kernel)?;
+    let haresources = format!("alpha {ADDRESS}/24/lo\n");
+    let node =
+        NodeFiles { modules: &["watchdog", "i6300esb"], ha_cf: HA_CF, haresources: &haresources, init: INIT };
+    let first_files = node.pack(context, &kernel)?;
     let devices = ["-device", "i6300esb", "-action", "watchdog=reset"];
     let machine = Machine { name: "watchdog", kernel: &kernel, first_files, words: "", devices: &devices };
     let emulator = Emulator::start(&machine, context)?;
@@ -114,27 +112,6 @@ impl Play {
     }
 }
 
-fn pack(context: &Context, kernel: &Kernel) -> Result<Vec<u8>, Failure> {
-    let mut archive = Archive::new();
-    let folders = [
-        "bin", "proc", "sys", "run", "tmp", "etc", "etc/ha.d", "var", "var/lib", "var/log", "usr", "usr/bin",
-    ];
-    for name in folders {
-        archive.folder(name);
-    }
-    archive.copy(Path::new("/bin/busybox"))?;
-    for program in ["hb-node", "hb-ctl"] {
-        archive
-            .program(&context.workspace.target.join("debug").join(program), &format!("usr/bin/{program}"))?;
-    }
-    kernel.pack(&mut archive, &["watchdog", "i6300esb"])?;
-    archive.file("etc/ha.d/ha.cf", HA_CF.as_bytes());
-    archive.file("etc/ha.d/authkeys", b"auth 1\n1 sha1 of-a-test\n");
-    archive.file("etc/ha.d/haresources", format!("alpha {ADDRESS}/24/lo\n").as_bytes());
-    archive.file("init", [INIT, SHELL].concat().as_bytes());
-    Ok(archive.finish())
-}
-
 /// Debian's name, and what needs it.
 const PACKAGES: [(&str, &str); 2] =
     [("busybox-static", "a shell for the emulated machine"), ("qemu-system-x86", "the emulated machine")];
@@ -154,15 +131,6 @@ node alpha beta
 logfile /var/log/ha-log
 watchdog /dev/watchdog
 ";
-const INIT: &str = "#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin:/usr/bin
-mount -t devtmpfs none /dev
-mount -t proc none /proc
-mount -t sysfs none /sys
-for module in /modules/*.ko; do insmod $module; done
-chmod 600 /etc/ha.d/authkeys
-hostname alpha
-ifconfig lo 127.0.0.1 up
-echo guest is up
+/// After what all of them begin with.
+const INIT: &str = "hostname alpha
 ";

@@ -92,7 +92,7 @@ impl Shell {
 const GREETING: &str = "the shell listens";
 /// The end of an init script: what comes over the line is done, one line after the other. Opened once: what came between
 /// two openings would be lost.
-pub(in crate::test) const SHELL: &str = "exec 3<>/dev/ttyS1
+pub(super) const SHELL: &str = "exec 3<>/dev/ttyS1
 stty raw -echo <&3
 echo the shell listens >&3
 while read -r line <&3; do eval \"$line\" </dev/null >&3 2>&1; done
