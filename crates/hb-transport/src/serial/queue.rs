@@ -85,8 +85,8 @@ impl WriteQueue {
     /// Takes a message; `status` says whose status it is, if it is one. If more waits than the line can send in a second,
     /// statuses go first that are older than another one of the same node, then, for a status, the oldest
     /// messages; what is no status is not taken if it does not fit even so. One message that is longer than all
-    /// that waits beside the others. An old status that is sent again because it was lost is no sign of life, and a message
-    /// like others.
+    /// that waits beside the others. An old status that is sent again because it was lost is no sign of life: it is taken only
+    /// while less than half of that waits.
     ///
     /// # Errors
     ///
@@ -95,6 +95,11 @@ impl WriteQueue {
         let status_of = status.filter(|status| self.is_newest(*status)).map(|status| status.node);
         if status_of.is_none() && message.len() > self.limit() {
             return self.push_long(message);
+        }
+        let is_sent_again = status.is_some() && status_of.is_none();
+        if is_sent_again && self.waiting_bytes + message.len() > self.limit() / 2 {
+            // It is asked for again. In a full queue it would push out new ones, to be asked for as well, for ever.
+            return Ok(());
         }
         let is_full = self.waiting_bytes + message.len() > self.limit();
         if is_full {
@@ -360,6 +365,46 @@ mod tests {
         assert!(queue.waiting_bytes <= queue.limit());
         let (sent, _) = drain(&mut queue);
         assert!(sent.windows(250).any(|window| window == status(1007)));
+    }
+
+    /// Otherwise each lost status that is sent again costs a new one, which is asked for as well, for ever.
+    #[test]
+    fn statuses_that_are_sent_again_push_out_no_new_one() {
+        let mut queue = queue(19200);
+        let mut now = Instant::now();
+        let mut sent = Vec::new();
+        // A new one each half second, and always more that were lost.
+        for tenth in 0..200_u32 {
+            let newest = 100 + tenth / 5;
+            if tenth % 5 == 0 {
+                push(&mut queue, &status(newest));
+            }
+            for old in 1..20 {
+                push(&mut queue, &status(newest - old));
+            }
+            let end = now + Duration::from_millis(100);
+            while let Some(due) = queue.due(now).filter(|due| *due < end) {
+                now = now.max(due);
+                let piece = queue.piece(now).unwrap().to_vec();
+                queue.wrote(piece.len(), now);
+                sent.extend(piece);
+            }
+            now = end;
+        }
+        sent.extend(drain(&mut queue).0);
+        let numbers: Vec<u64> =
+            sent.split(|byte| *byte == b'>').filter(|text| !text.is_empty()).map(number).collect();
+        let place = |number| numbers.iter().position(|sent| *sent == number);
+        for new in 101..140 {
+            assert!(place(new - 1).is_some() && place(new - 1) < place(new), "{new} pushed one out");
+        }
+        assert!(numbers.len() > 60, "lost ones go out beside them: {}", numbers.len());
+    }
+
+    /// The number in a message without its first line.
+    fn number(text: &[u8]) -> u64 {
+        let message = [b">>>", text].concat();
+        status_of(&message).unwrap().number.1
     }
 
     #[test]
