@@ -122,8 +122,11 @@ impl Pair {
             // Somebody who has the key and is no honest node of this cluster.
             24..=31 if self.honest => {}
             24 => {
+                // The end of a job that is not under way: of those that are, the daemon alone tells the end.
                 let job = JobId(u64::from(bytes.byte()));
-                self.handle(node, Input::Done { job, outcome: Outcome::Ok });
+                if !self.nodes[node].rules.is_under_way(job) {
+                    self.handle(node, Input::Done { job, outcome: Outcome::Ok });
+                }
             }
             25 => self.sleep(node, bytes.time()),
             26 => self.replay(node, bytes),

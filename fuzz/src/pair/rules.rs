@@ -58,6 +58,10 @@ impl Rules {
         !self.jobs.is_empty()
     }
 
+    pub(super) fn is_under_way(&self, job: JobId) -> bool {
+        self.jobs.iter().any(|(other, _)| *other == job)
+    }
+
     /// Ends one of its jobs.
     pub(super) fn end_job(&mut self, which: u8, outcome: &Outcome) -> Option<JobId> {
         if self.jobs.is_empty() {
