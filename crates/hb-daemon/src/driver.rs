@@ -24,21 +24,24 @@
 //! drops and counts when it is full. The heart ends first, then the front, then the log. A panic in any thread ends the
 //! process: a node of which only a part lives is worse than none.
 
+mod hands;
+
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use hb_config::Checked;
-use hb_engine::{Action, Engine, JobId, Outcome};
-use hb_resource::{Actuator, ActuatorConfig, Hook, Job, JobAction, Report};
-use hb_sys::process::{Notifier, Side, Signal, daemonise, detach_output, detach_stdio, set_umask};
-use rustix::process::{getpid, kill_process};
+use hb_engine::{Action, Engine, JobId};
+use hb_resource::{Actuator, Hook, Job, JobAction};
+use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, set_umask};
 use tokio::runtime::Runtime;
+
+use hands::Hands;
 
 use crate::failfast::Failfast;
 use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
-use crate::heart::{FromHeart, Heart, JobEnd, Leave, Order, Parts, Submit, Told, opener};
+use crate::heart::{self, FromHeart, Heart, Leave, Order, Parts, Submit, Told, opener};
 use crate::identity::hosts::{HostCache, Written};
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
@@ -103,19 +106,30 @@ fn run_node(options: Options, background: Option<Notifier>) -> Exit {
     log::Bridge::new(log.clone()).install();
     set_umask(0o022);
     log_panics(&log);
-    let start =
-        options.made_absolute().map_err(|error| StartFailure::from(error).told(&log)).and_then(|options| {
-            let start = prepare(&options, &log, &mut writer)?;
-            Ok((options, start))
-        });
-    let (options, start) = match start {
-        Ok(start) => start,
-        Err(exit) => return give_up(exit, &mut writer, background),
-    };
-    match Node::assemble(&options, start, &log) {
+    match begin(options, &log, &mut writer) {
         Ok(node) => node.live(writer, background),
-        Err(failure) => give_up(failure.told(&log), &mut writer, background),
+        Err(exit) => give_up(exit, &mut writer, background),
     }
+}
+
+/// Everything up to a heart that beats; what went wrong is in the log.
+fn begin(options: Options, log: &Log, writer: &mut Writer) -> Result<Node, Exit> {
+    let told = |failure: StartFailure| failure.told(log);
+    let options = options.made_absolute().map_err(|error| told(error.into()))?;
+    let runtime = current_thread_runtime().map_err(|error| told(error.into()))?;
+    // Before anything that a stop must not interrupt.
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::catch().map_err(|error| told(error.into()))?
+    };
+    let start = prepare(&options, log, writer, |limit| signals.asked_to_stop(&runtime, limit))?;
+    Node::assemble(&options, start, Loop { runtime, signals }, log).map_err(told)
+}
+
+/// The event loop of the front, and the signals that it gets.
+struct Loop {
+    runtime: Runtime,
+    signals: Signals,
 }
 
 /// A node that is about to live: the heart beats already.
@@ -134,29 +148,31 @@ struct Node {
 
 impl Node {
     /// Makes and connects the parts; the heart beats when this returns.
-    fn assemble(options: &Options, start: Start, log: &Log) -> Result<Self, StartFailure> {
-        let runtime = current_thread_runtime()?;
-        let _inside = runtime.enter();
-        let signals = Signals::catch()?;
-        let control = ControlSocket::open(&options.run_dir)?;
-        let notify = Notify::from_environment();
-        let priority =
-            start.checked.realtime.then(|| start.checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
-        let inbox = Arc::new(Mailbox::new(MAILBOX)?);
-        let outbox = Arc::new(Mailbox::new(MAILBOX)?);
-        let job_ends = Arc::new(Mailbox::new(JobEnd::room(start.groups.len()))?);
-        let failfast = Arc::new(Failfast::default());
-        let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
-        let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
-        for line in leasing.staged_words(&start.checked.lease.staged) {
-            log.line(if leasing.stage().is_some() { Level::Info } else { Level::Warn }, &line);
-        }
-        let config = ActuatorConfig {
-            lifetimes: leasing.lifetimes(),
-            stage: leasing.stage(),
-            ..scripts_of(options, &start, priority)
+    fn assemble(options: &Options, start: Start, front: Loop, log: &Log) -> Result<Self, StartFailure> {
+        let control = {
+            let _inside = front.runtime.enter();
+            ControlSocket::open(&options.run_dir)?
         };
-        let actuator = Arc::new(Actuator::start(config, report).map_err(StartFailure::from)?);
+        let (hands, lease) = Hands::open(options, &start, log)?;
+        Self::connect(options, start, (front, control), hands.clone(), lease, log).inspect_err(|_| {
+            // Nobody was asked to hold anything, but staged addresses may be there.
+            hands.actuator.disarm(LAST_ORDER);
+            hands.leasing.finish();
+        })
+    }
+
+    fn connect(
+        options: &Options,
+        start: Start,
+        (Loop { runtime, signals }, control): (Loop, ControlSocket),
+        hands: Hands,
+        lease: Option<heart::Hands>,
+        log: &Log,
+    ) -> Result<Self, StartFailure> {
+        let Hands { actuator, leasing, inbox, job_ends, failfast, priority } = hands;
+        let _inside = runtime.enter();
+        let notify = Notify::from_environment();
+        let outbox = Arc::new(Mailbox::new(MAILBOX)?);
         let media = start.media.iter().map(|medium| medium.spec().clone()).collect();
         let in_force = InForce::at_start(start.checked.clone(), media);
         let links = in_force.link_names();
@@ -290,52 +306,6 @@ fn keep_in(options: &Options, log: &Log) -> io::Result<(Keep, Written)> {
     Ok((Box::new(move |members| cache.put(members)), written))
 }
 
-fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {
-    let mut config = mapping::scripts(options, &start.checked);
-    config.groups.clone_from(&start.groups);
-    config.left_behind.clone_from(&start.left_behind);
-    config.guard_command.clone_from(&options.guard_command);
-    config.guard_command.extend((!options.foreground).then(|| GUARD_IN_BACKGROUND.into()));
-    config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));
-    config
-}
-
-/// Passes on what the actuator tells.
-fn report_to(
-    job_ends: Arc<Mailbox<JobEnd>>,
-    failfast: Arc<Failfast>,
-    log: &Log,
-) -> Box<dyn Fn(Report) + Send> {
-    let notes = log.clone();
-    Box::new(move |report| match report {
-        Report::Done { id, result } => {
-            let outcome = result.map_or_else(
-                |failure| Outcome::Failed { reason: failure.reason, residue: failure.residue },
-                |()| Outcome::Ok,
-            );
-            if job_ends.post(JobEnd { job: JobId(id), outcome }).is_err() {
-                notes.line(Level::Crit, &format!("the end of job {id} found no room"));
-            }
-        }
-        Report::FailfastEnded => {
-            if !failfast.program_failed() {
-                // The programs are ended soon, and what they work with is being released.
-                notes.line(Level::Info, "A failfast client has failed while this node stops");
-                return;
-            }
-            notes.line(
-                Level::Crit,
-                "A failfast client has failed: this node hands its resources over and stops",
-            );
-            // As an administrator would: the front asks the heart, and tells the service manager.
-            if let Err(error) = kill_process(getpid(), Signal::TERM) {
-                notes.line(Level::Crit, &format!("cannot ask for the stop: {error}"));
-            }
-        }
-        Report::Note { level, text } => notes.line(level_of(level), &text),
-    })
-}
-
 /// What the front has done by the actuator.
 fn errands_of(actuator: Arc<Actuator>, log: &Log) -> Runs {
     let log = log.clone();
@@ -445,8 +415,6 @@ fn say_early(text: &str) {
     let _ = writeln!(io::stderr(), "heartbeat: {text}");
 }
 
-/// The last argument of the guard of a daemon in the background.
-const GUARD_IN_BACKGROUND: &str = "--background";
 /// Messages that may wait in each direction between heart and front: more than connections and signals can cause.
 const MAILBOX: usize = 64;
 /// Time for the log thread to write a last line before the process is aborted.

@@ -54,8 +54,6 @@ impl Leasing {
                 (Self { keeper, except, stage, ..Self::default() }, Some(hands))
             }
             Err(reason) => {
-                // What a crashed run has left would be renewed by nobody.
-                let _ = lease::remove();
                 let leasing = Self { problem: Some(reason.clone()), except, ..Self::default() };
                 if !checked.lease.enabled {
                     return (leasing, None);

@@ -1,5 +1,7 @@
-//! Everything that must be in place before the heart beats, in this order: configuration, single instance, identity,
-//! leftovers of an earlier life, media. Each error is told in the log and ends the start.
+//! Everything that must be in place before the heart beats, in this order: configuration, single instance, leftovers of an
+//! earlier life, identity, media. Each error is told in the log and ends the start.
+//!
+//! A stop that comes meanwhile ends the start as soon as the leftovers are gone: whoever stops a node wants nothing of it left.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -49,8 +51,13 @@ pub(crate) struct Start {
     pub(crate) keeper: Keeper,
 }
 
-/// Puts everything in place; what went wrong is in the log.
-pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Result<Start, Exit> {
+/// Puts everything in place; what went wrong is in the log. `asked_to_stop` waits so long for the wish that it ends.
+pub(crate) fn prepare(
+    options: &Options,
+    log: &Log,
+    writer: &mut Writer,
+    mut asked_to_stop: impl FnMut(Duration) -> bool,
+) -> Result<Start, Exit> {
     let checked = read_configuration(options, log, writer)?;
     if options.verbose {
         running::print_configuration(&checked);
@@ -71,7 +78,20 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     let version = env!("CARGO_PKG_VERSION");
     log.line(Level::Info, &format!("Configuration validated. Starting heartbeat {version} (hb)"));
 
-    wait_for_guard(options, log, writer)?;
+    let groups = mapping::groups(&checked);
+    let is_stopped = match wait_for_guard(options, log, writer, &mut asked_to_stop)? {
+        Waited::Gone => {
+            remove_leftovers(&groups, log)?;
+            asked_to_stop(Duration::ZERO)
+        }
+        // It removes what there is.
+        Waited::Stopped => true,
+    };
+    if is_stopped {
+        log.line(Level::Info, "Asked to stop before the start was complete: stopped");
+        pid_file.remove();
+        return Err(Exit::Good);
+    }
     let left_behind = hb_resource::guard::left_behind(&options.guard_lock());
     for key in &left_behind {
         let text =
@@ -82,8 +102,6 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     let epochs = epoch::begin(&options.state_dir, clock::wall_seconds())
         .map_err(|error| failed(log, "cannot keep the epoch", &error))?;
     let membership = recall_members(options, &checked, log)?;
-    let groups = mapping::groups(&checked);
-    remove_leftovers(&groups, log)?;
     let keeper = keep_media(&checked, log)?;
     let media = open_media(&checked, &keeper, log)?;
     let pingers = open_pingers(&checked, log)?;
@@ -102,12 +120,25 @@ pub(crate) fn prepare(options: &Options, log: &Log, writer: &mut Writer) -> Resu
     })
 }
 
+/// What came of the wait for the guard of an earlier run.
+enum Waited {
+    /// There is none any more.
+    Gone,
+    /// It still works; this node was asked to stop.
+    Stopped,
+}
+
 /// A guard that outlived its daemon may be stopping what that daemon had started; nothing may be started beside it.
-fn wait_for_guard(options: &Options, log: &Log, writer: &mut Writer) -> Result<(), Exit> {
+fn wait_for_guard(
+    options: &Options,
+    log: &Log,
+    writer: &mut Writer,
+    asked_to_stop: &mut impl FnMut(Duration) -> bool,
+) -> Result<Waited, Exit> {
     let mut told = false;
     loop {
         match hb_resource::guard::is_held(&options.guard_lock()) {
-            Ok(false) => return Ok(()),
+            Ok(false) => return Ok(Waited::Gone),
             Ok(true) if told => {}
             Ok(true) => {
                 log.line(
@@ -119,7 +150,9 @@ fn wait_for_guard(options: &Options, log: &Log, writer: &mut Writer) -> Result<(
             }
             Err(error) => return Err(failed(log, "cannot look for a guard of the previous run", &error)),
         }
-        std::thread::sleep(LOOK_AGAIN);
+        if asked_to_stop(LOOK_AGAIN) {
+            return Ok(Waited::Stopped);
+        }
     }
 }
 
@@ -208,12 +241,14 @@ fn recall_members(options: &Options, checked: &Checked, log: &Log) -> Result<Mem
     Ok(known)
 }
 
-/// An earlier life that crashed may have left addresses that the other node answers for by now.
+/// An earlier life that crashed may have left addresses that the other node answers for by now, and the table that closes them.
 fn remove_leftovers(groups: &[GroupSpec], log: &Log) -> Result<(), Exit> {
     let removed = hb_resource::cleanup(groups).map_err(|error| failed(log, "cannot start clean", &error))?;
     for address in removed {
         log.line(Level::Warn, &format!("removed {address}, left by an earlier run"));
     }
+    // What is gone needs no gate; and where nf_tables is missing there is no table.
+    let _ = hb_resource::lease::remove();
     Ok(())
 }
 

@@ -73,7 +73,6 @@ pub struct ActuatorConfig {
     #[serde(skip)]
     pub stage: Option<Stage>,
     /// The addresses that are staged: here, and closed, while their groups are not.
-    #[serde(skip)]
     pub staged: BTreeSet<IpAddr>,
 }
 

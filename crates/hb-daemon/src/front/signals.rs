@@ -2,7 +2,9 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Office;
@@ -29,6 +31,21 @@ impl Signals {
         })
     }
 
+    /// Waits so long, and at least a moment, for the wish to stop: for a start, which has no front yet.
+    pub(crate) fn asked_to_stop(&mut self, runtime: &Runtime, limit: Duration) -> bool {
+        // Signals that came already are noticed when the event loop is idle.
+        let limit = limit.max(MOMENT);
+        runtime.block_on(async {
+            let asked = async {
+                tokio::select! {
+                    _ = self.terminate.recv() => {}
+                    _ = self.interrupt.recv() => {}
+                }
+            };
+            tokio::time::timeout(limit, asked).await.is_ok()
+        })
+    }
+
     pub(super) async fn serve(mut self, office: Rc<Office>) {
         loop {
             tokio::select! {
@@ -44,6 +61,9 @@ impl Signals {
         }
     }
 }
+
+/// A few turns of the event loop.
+const MOMENT: Duration = Duration::from_millis(2);
 
 fn stop(office: &Office) {
     if office.stop().is_err() {

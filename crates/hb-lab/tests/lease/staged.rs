@@ -151,7 +151,7 @@ async fn a_standby_is_mute_whatever_befalls_it() {
         sleep(KEEPALIVE).await;
         beta.stopped(LIMIT).await.unwrap();
         beta.start().await.unwrap();
-        // What it left is mute until it is removed by the start; a stop before that would leave it again.
+        // What it left is mute until it is removed by the start.
         let is_home = |node: &Node, floating: &Floating| floating.home == node.host().name();
         cluster.settled("everything at home", LIMIT, is_home).await.unwrap();
         copies_are(&cluster, &both, "after another one").await;
@@ -165,9 +165,44 @@ async fn a_standby_is_mute_whatever_befalls_it() {
     }
 }
 
+/// Heart and guard are killed together, and the next start is stopped as soon as it can be: what the dead had closed is gone, with
+/// the table that closed it.
+#[tokio::test]
+async fn a_stop_early_in_a_start_leaves_nothing_closed() {
+    if is_refused().await {
+        return;
+    }
+    let files = ClusterFiles::two_node().with_timing(KEEPALIVE, DEADTIME).of_alpha().staged();
+    let ours = || NodeProgram::Ours { hb_node: program() };
+    let cluster = Cluster::build(agent(), [ours(), ours()], files).await.unwrap();
+    cluster.start(LIMIT).await.unwrap();
+    let (address, beta) = (cluster.floating[0].address, cluster.beta());
+    let (both, alone) = (expected(address, &["alpha", "beta"]), expected(address, &["alpha"]));
+    let both: Vec<_> = both.iter().map(String::as_str).collect();
+    for _ in 0..5 {
+        copies_are(&cluster, &both, "before the death of both").await;
+        beta.kill_all().await.unwrap();
+        beta.stopped(LIMIT).await.unwrap();
+        beta.host().run(&["rm", "-f", PID_FILE], LIMIT).await.unwrap();
+        beta.start().await.unwrap();
+        let begun = std::time::Instant::now();
+        while beta.host().read(PID_FILE).unwrap_or_default().is_empty() {
+            assert!(begun.elapsed() < LIMIT, "no pid file: {}", beta.log());
+        }
+        beta.stop().await.unwrap();
+        beta.stopped(LIMIT).await.unwrap();
+        copies_are(&cluster, &[&alone[0]], "after a stop early in a start").await;
+        let tables = beta.host().run(&["nft", "list", "tables"], LIMIT).await.unwrap();
+        assert!(!tables.stdout.contains("hb-lease"), "{}", beta.log());
+        beta.start().await.unwrap();
+    }
+}
+
 fn expected(address: IpAddr, nodes: &[&str]) -> Vec<String> {
     let bits = if address.is_ipv4() { 32 } else { 128 };
     nodes.iter().map(|node| format!("{node}: {address}/{bits}")).collect()
 }
 
+/// Where a daemon has its number.
+const PID_FILE: &str = "/run/heartbeat.pid";
 const LIMIT: Duration = Duration::from_secs(60);

@@ -134,9 +134,11 @@ impl Will {
         self.config.as_ref().filter(|_| self.clients)
     }
 
-    /// Whether there is anything to do when the heart dies now.
+    /// Whether there is anything to do when the heart dies now: early in its life it has left no farewell, but there may be
+    /// copies of staged addresses.
     pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.farewell.packet.is_empty()
+        let is_staging = self.config.as_ref().is_some_and(|config| !config.staged.is_empty());
+        self.held.is_empty() && self.farewell.packet.is_empty() && !is_staging
     }
 
     /// Takes away all addresses of the groups that may be up, with their copies if they are staged. What fails is told and

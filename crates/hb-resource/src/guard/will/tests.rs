@@ -168,3 +168,23 @@ fn the_newest_farewell_counts() {
     heart_dies_with(will, vec![Bequest::Farewell(newer)]);
     assert_eq!(farewell_to(&other).as_deref(), Some(&b"newer"[..]));
 }
+
+#[test]
+fn a_heart_that_dies_before_its_first_farewell_may_have_staged_addresses() {
+    let mut will = Will::default();
+    let mut config = ActuatorConfig::new(Vec::new());
+    will.add(Bequest::Config(Box::new(config.clone())));
+    assert!(will.is_empty());
+    config.staged = ["10.0.0.1".parse().unwrap()].into();
+    will.add(Bequest::Config(Box::new(config)));
+    // As the guard hears it.
+    let Order::Will(Bequest::All(heard)) =
+        serde_json::from_slice(&line(&Order::Will(Bequest::All(Box::new(will)))).unwrap()).unwrap()
+    else {
+        panic!("another order");
+    };
+    let mut will = *heard;
+    assert!(!will.is_empty());
+    will.add(Bequest::Nothing);
+    assert!(will.is_empty());
+}
