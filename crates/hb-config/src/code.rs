@@ -357,6 +357,9 @@ codes! {
     BadAgent "HB137" "OCF agent or unit is misspelled"
         "OCF agents are written ocf:PROVIDER:AGENT, followed by ::NAME=VALUE for each parameter, and units of systemd are written systemd::NAME. A word that begins like one of them and goes on otherwise is taken for the name of a script, as by Heartbeat 3.0.6, and there is none of that name."
         Haresources "alpha 10.77.0.100/24/eth0 ocf:heartbeat:nginx::8080"
+    StartsAtBoot "HB138" "resource starts at boot"
+        "The machine starts the service by itself when it boots: a link in /etc/systemd/system/*.wants or *.requires, or in /etc/rc2.d to /etc/rc5.d, asks for it. Then it runs on both nodes, whoever holds the group: the second one may fail for want of its address, or write to data that the first one uses. Only the cluster should start it. Packages switch their services on when they are installed, so look again after an installation, on both nodes."
+        Haresources "alpha 10.77.0.100/24/eth0 systemd::nginx"
 
     BadToml "HB140" "hb.toml is not TOML"
         "The text does not follow the rules of TOML 1.1: a key is given twice, a quote or bracket is missing, a value is of no kind that TOML knows. See toml.io."

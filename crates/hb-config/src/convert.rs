@@ -117,6 +117,10 @@ impl Host for WithText<'_> {
         self.host.metadata(path)
     }
 
+    fn entries(&self, path: &Path) -> Vec<String> {
+        self.host.entries(path)
+    }
+
     fn interface(&self, name: &str) -> InterfaceState {
         self.host.interface(name)
     }

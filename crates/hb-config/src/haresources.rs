@@ -3,6 +3,7 @@
 
 mod address;
 mod agent;
+mod boot;
 mod group;
 mod names;
 mod network;

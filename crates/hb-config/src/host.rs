@@ -25,6 +25,9 @@ pub trait Host {
     /// What the operating system says; [`io::ErrorKind::NotFound`] if nothing is there.
     fn metadata(&self, path: &Path) -> io::Result<PathFacts>;
 
+    /// The names in a directory, sorted, at most some thousand; none where it cannot be read.
+    fn entries(&self, path: &Path) -> Vec<String>;
+
     /// The state of a network interface.
     fn interface(&self, name: &str) -> InterfaceState;
 

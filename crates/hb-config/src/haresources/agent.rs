@@ -11,6 +11,7 @@ use crate::host::{PathFacts, PathKind};
 use crate::source::Mark;
 
 use super::Reading;
+use super::boot::Boot;
 
 /// A word of these kinds; nothing if it is of none. The error says what is wrong with it.
 pub(super) fn parse(spelled: &str) -> Option<Result<ResourceKind, String>> {
@@ -30,11 +31,22 @@ pub(super) fn example(spelled: &str) -> &'static str {
     if spelled.starts_with(SYSTEMD) { "systemd::nginx" } else { "ocf:heartbeat:nginx::port=8080" }
 }
 
-/// Warns about what is not on this machine.
-pub(super) fn check(reading: &mut Reading<'_>, mark: Mark, spelled: &str, kind: &ResourceKind) {
+/// Warns about what is not on this machine, or started by it at boot.
+pub(super) fn check(
+    reading: &mut Reading<'_>,
+    boot: &mut Option<Boot>,
+    mark: Mark,
+    spelled: &str,
+    kind: &ResourceKind,
+) {
     match kind {
         ResourceKind::Ocf(agent) => check_ocf(reading, mark, agent),
-        ResourceKind::Unit(name) => check_unit(reading, mark, spelled, name),
+        ResourceKind::Unit(name) => {
+            let file = unit_file(name);
+            check_unit(reading, mark, spelled, &file);
+            let host = reading.host;
+            boot.get_or_insert_with(|| Boot::look(host)).check_unit(reading, mark, &file);
+        }
         ResourceKind::Address(_) | ResourceKind::Script { .. } => {}
     }
 }
@@ -93,20 +105,24 @@ fn check_ocf(reading: &mut Reading<'_>, mark: Mark, agent: &OcfAgent) {
     });
 }
 
-fn check_unit(reading: &mut Reading<'_>, mark: Mark, spelled: &str, name: &str) {
+/// The full name of a unit.
+fn unit_file(name: &str) -> String {
     let has_type = name.rsplit_once('.').is_some_and(|(_, end)| UNIT_TYPES.contains(&end));
-    let file = if has_type { name.to_owned() } else { format!("{name}.service") };
+    if has_type { name.to_owned() } else { format!("{name}.service") }
+}
+
+fn check_unit(reading: &mut Reading<'_>, mark: Mark, spelled: &str, file: &str) {
     // An instance comes from its template.
     let template = file.split_once('@').and_then(|(name, rest)| {
         let (_, end) = rest.rsplit_once('.')?;
         Some(format!("{name}@.{end}"))
     });
     let host = reading.host;
-    let is_there = |file: &String| {
+    let is_there = |file: &str| {
         let mut places = UNIT_DIRECTORIES.iter().map(|place| PathBuf::from(place).join(file));
         places.any(|path| host.metadata(&path).is_ok_and(|facts| facts.kind == PathKind::File))
     };
-    if std::iter::once(&file).chain(&template).any(is_there) {
+    if std::iter::once(file).chain(template.as_deref()).any(is_there) {
         return;
     }
     reading.warning(mark, || {

@@ -12,6 +12,7 @@ use crate::source::Mark;
 use super::Reading;
 use super::address::{looks_like_address, looks_like_ipv6, parse_address, parse_ipv6};
 use super::agent;
+use super::boot::Boot;
 use super::group::{Joined, LogicalLine};
 use super::network::{self, Networks};
 
@@ -48,6 +49,7 @@ pub(super) fn groups(reading: &mut Reading<'_>, lines: &[LogicalLine]) -> Vec<Gr
 struct Seen {
     scripts: HashMap<String, bool>,
     networks: Networks,
+    boot: Option<Boot>,
 }
 
 fn text<'w>(reading: &mut Reading<'_>, word: &'w Joined) -> Option<&'w str> {
@@ -73,7 +75,7 @@ fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option
         });
     }
     if let Some(read) = agent::parse(spelled) {
-        let kind = foreign(reading, word.mark, spelled, read);
+        let kind = foreign(reading, seen, word.mark, spelled, read);
         return Some(Resource { spelled: spelled.to_owned(), kind });
     }
     let (name, parameters) = if looks_like_address(spelled.as_bytes()) {
@@ -117,13 +119,14 @@ fn resource(reading: &mut Reading<'_>, seen: &mut Seen, word: &Joined) -> Option
 /// An OCF agent or a unit of systemd. A misspelled one leaves a script, which fails when the group starts.
 fn foreign(
     reading: &mut Reading<'_>,
+    seen: &mut Seen,
     mark: Mark,
     spelled: &str,
     read: Result<ResourceKind, String>,
 ) -> ResourceKind {
     match read {
         Ok(kind) => {
-            agent::check(reading, mark, spelled, &kind);
+            agent::check(reading, &mut seen.boot, mark, spelled, &kind);
             kind
         }
         Err(problem) => {
@@ -178,18 +181,24 @@ fn address(
 /// Looks for the script of `name` where the actuators look for it (`failover.md` 2.1).
 fn check_script(reading: &mut Reading<'_>, seen: &mut Seen, mark: Mark, name: &str) {
     let (host, dir) = (reading.host, reading.dir);
-    let mut unusable = None;
+    let (mut unusable, mut is_init_script) = (None, false);
     let exists = remember(&mut seen.scripts, name, |name| {
-        [dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()].iter().any(|place| {
+        let own = dir.join("resource.d");
+        [own.clone(), "/etc/init.d".into(), "/etc/rc.d/init.d".into()].iter().any(|place| {
             // A name that begins with a slash is looked up below these directories too.
             let path = place.join(Path::new(name.trim_start_matches('/')));
             let facts = host.metadata(&path).ok().filter(|facts| facts.kind == PathKind::File);
             if facts.is_some_and(|facts| !facts.is_executable()) {
                 unusable = Some(path);
             }
-            facts.is_some_and(PathFacts::is_executable)
+            let is_it = facts.is_some_and(PathFacts::is_executable);
+            is_init_script = is_it && *place != own;
+            is_it
         })
     });
+    if is_init_script {
+        seen.boot.get_or_insert_with(|| Boot::look(host)).check_script(reading, mark, name);
+    }
     if exists {
         return;
     }

@@ -43,6 +43,14 @@ impl Host for RealHost {
         Ok(PathFacts { kind, mode: metadata.permissions().mode() & 0o7777 })
     }
 
+    fn entries(&self, path: &Path) -> Vec<String> {
+        let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<_> = names.take(MOST_ENTRIES).collect();
+        names.sort();
+        names
+    }
+
     fn interface(&self, name: &str) -> InterfaceState {
         // Only used to ask the kernel; nothing is sent.
         let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)) else { return InterfaceState::Absent };
@@ -135,6 +143,8 @@ fn route(row: &str) -> Option<Route> {
 const ROUTE_UP: u32 = 0x1;
 const ROUTE_GATEWAY: u32 = 0x2;
 const ROUTE_REJECT: u32 = 0x200;
+/// Names of a directory that are looked at.
+const MOST_ENTRIES: usize = 4096;
 /// Rows that are looked at.
 const MOST_ROUTES: usize = 4096;
 
@@ -194,6 +204,8 @@ mod tests {
         assert_eq!(kind("/dev/null"), Some(PathKind::CharacterDevice));
         assert_eq!(kind("/"), Some(PathKind::Directory));
         assert_eq!(kind("/no/such/path"), None);
+        assert!(host.entries(Path::new("/proc/self")).contains(&"status".to_owned()));
+        assert!(host.entries(Path::new("/no/such/path")).is_empty());
         assert_eq!(host.read(Path::new("/dev/zero"), 10).map(|bytes| bytes.len()).ok(), Some(10));
     }
 }

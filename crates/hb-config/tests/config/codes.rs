@@ -32,6 +32,9 @@ fn machine() -> FakeHost {
     for script in ["www", "db", "db.1", "db-1"] {
         host.file(format!("/etc/init.d/{script}"), b"", 0o755);
     }
+    for place in ["/usr/lib/systemd/system", "/etc/systemd/system/multi-user.target.wants"] {
+        host.file(format!("{place}/nginx.service"), b"", 0o644);
+    }
     host
 }
 

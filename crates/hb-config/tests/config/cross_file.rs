@@ -237,6 +237,42 @@ fn agents_and_units_are_looked_for() {
     );
 }
 
+/// By the links of systemd and of run levels; a script of `resource.d` that has the name of a service is another matter.
+#[test]
+fn services_that_start_at_boot_are_told() {
+    let mut host = host("", "cc1 systemd::a systemd::b@1 systemd::c.socket systemd::d w x y Delay\n");
+    for unit in ["a.service", "b@.service", "c.socket", "d.service"] {
+        host.file(format!("/usr/lib/systemd/system/{unit}"), b"", 0o644);
+    }
+    for script in ["w", "x", "y"] {
+        host.file(format!("/etc/init.d/{script}"), b"", 0o755);
+    }
+    for link in ["/etc/rc3.d/S02x", "/etc/rc3.d/K01y", "/etc/rc6.d/S01y", "/etc/rc3.d/S01Delay"] {
+        host.file(link, b"", 0o755);
+    }
+    let by = |command: &str, host: &FakeHost| -> Vec<String> {
+        let loaded = load(Path::new(DIR), host);
+        let told = loaded.diagnostics.iter().filter(|found| found.code.id() == "HB138");
+        assert!(told.clone().all(|found| found.hint.as_deref().unwrap().starts_with(command)));
+        told.map(|found| found.message.clone()).collect()
+    };
+    assert_eq!(
+        by("update-rc.d x disable", &host),
+        ["`x` is started at boot as well, so it runs on both nodes: /etc/rc3.d/S02x says so"]
+    );
+    for link in
+        ["multi-user.target.wants/a.service", "sockets.target.requires/c.socket", "x.wants/b@1.service"]
+    {
+        host.file(format!("/etc/systemd/system/{link}"), b"", 0o644);
+    }
+    for link in ["multi-user.target.wants/w.service", "d.service", "multi-user.target.wants/Delay.service"] {
+        host.file(format!("/etc/systemd/system/{link}"), b"", 0o644);
+    }
+    let told = by("systemctl disable ", &host);
+    let names: Vec<_> = told.iter().filter_map(|message| message.split('`').nth(1)).collect();
+    assert_eq!(names, ["a", "b@1", "c.socket", "w", "x"]);
+}
+
 #[test]
 fn fencing_types_are_those_of_cluster_glue() {
     let refused = |line: &str| {

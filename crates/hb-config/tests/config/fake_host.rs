@@ -1,6 +1,6 @@
 //! The machine on which the vectors were recorded, as the head of `tests/vectors/config.json` describes it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,12 @@ impl Host for FakeHost {
                 Ok(PathFacts { kind: PathKind::File, mode: *mode })
             }
         }
+    }
+
+    fn entries(&self, path: &Path) -> Vec<String> {
+        let below = self.files.keys().filter_map(|file| file.strip_prefix(path).ok());
+        let names = below.filter_map(|rest| Some(rest.components().next()?.as_os_str().to_str()?.to_owned()));
+        names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn interface(&self, name: &str) -> InterfaceState {
