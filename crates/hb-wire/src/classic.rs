@@ -10,6 +10,7 @@
 
 mod decode;
 mod encode;
+pub mod fifo;
 mod split;
 pub mod stream;
 #[cfg(test)]
