@@ -9,3 +9,6 @@ pub(crate) mod receiver;
 pub(crate) mod ring;
 pub(crate) mod sender;
 mod traffic;
+
+#[cfg(test)]
+pub(crate) use traffic::REACTIONS;

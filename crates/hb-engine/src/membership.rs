@@ -68,6 +68,8 @@ pub enum MembershipError {
     HasGroups,
     /// Not the name of a node.
     BadName,
+    /// Not the name of a site.
+    BadSite,
     /// It is a node already.
     Known,
     /// There is no such node.
@@ -87,6 +89,7 @@ impl fmt::Display for MembershipError {
         f.write_str(match self {
             Self::HasGroups => "the nodes of a cluster with resource groups are those of its files",
             Self::BadName => "no possible name of a node",
+            Self::BadSite => "no possible name of a site",
             Self::Known => "it is a node already",
             Self::Unknown => "there is no such node",
             Self::NotDead => "the node is not dead",
@@ -126,6 +129,33 @@ impl Engine {
         self.say_members("delnode", names);
         self.apply_delete(&ids);
         Ok(())
+    }
+
+    /// Gives a node a weight, here and on every other node (`hb_setweight`). Outputs are to be drained afterwards.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such node.
+    pub fn set_weight(&mut self, now: Now, node: &str, weight: u32) -> Result<(), MembershipError> {
+        let mut message = Message::new("setweight");
+        message.push_text("node", node);
+        message.push_written("weight", format_args!("{weight}"));
+        self.say_card(now, node, message)
+    }
+
+    /// Gives a node a site, here and on every other node (`hb_setsite`). Outputs are to be drained afterwards.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such node, or the site is no legal name of one.
+    pub fn set_site(&mut self, now: Now, node: &str, site: &str) -> Result<(), MembershipError> {
+        if !is_site(site) {
+            return Err(MembershipError::BadSite);
+        }
+        let mut message = Message::new("setsite");
+        message.push_text("node", node);
+        message.push_text("site", site);
+        self.say_card(now, node, message)
     }
 
     /// What host cache files should say now.
@@ -250,6 +280,14 @@ impl Engine {
         self.send(message);
     }
 
+    fn say_card(&mut self, now: Now, node: &str, message: Message) -> Result<(), MembershipError> {
+        self.advance(now);
+        self.node_by_name(node).ok_or(MembershipError::Unknown)?;
+        self.receive_card(message.kind().unwrap_or_default(), &message);
+        self.send(message);
+        Ok(())
+    }
+
     fn may_add(&self, name: &str) -> Result<(), MembershipError> {
         if !self.has_changing_members() {
             return Err(MembershipError::HasGroups);
@@ -365,7 +403,7 @@ impl Engine {
             }
         } else {
             let site = message.text("site").unwrap_or_default();
-            if site.len() <= MAX_SITE && !site.contains(char::is_control) {
+            if is_site(site) {
                 site.clone_into(&mut self.node_mut(id).site);
             }
         }
@@ -375,6 +413,10 @@ impl Engine {
     }
 }
 
+fn is_site(site: &str) -> bool {
+    site.len() <= MAX_SITE && !site.contains(char::is_control)
+}
+
 /// Whether others could read it back from a list or a file.
 fn is_name(name: &str) -> bool {
     let bad = |c: char| c.is_whitespace() || c.is_control() || c.is_ascii_uppercase();
@@ -382,4 +424,4 @@ fn is_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,7 +17,7 @@ use crate::number;
 use crate::time::Tick;
 
 /// Messages that make us answer or move resources.
-const REACTIONS: &[&str] = &[
+pub(crate) const REACTIONS: &[&str] = &[
     "reqnodes",
     "repnodes",
     "starting",

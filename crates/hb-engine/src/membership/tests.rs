@@ -13,11 +13,11 @@ use core::time::Duration;
 
 const INITDEAD: u64 = 3;
 
-fn at(millis: u64) -> Now {
+pub(crate) fn at(millis: u64) -> Now {
     Now { tick: Tick::from_nanos(millis * 1_000_000), wall: WallSeconds(1000) }
 }
 
-fn engine(autojoin: bool, deleted: &[&str]) -> Engine {
+pub(crate) fn engine(autojoin: bool, deleted: &[&str]) -> Engine {
     let membership = Membership {
         autojoin,
         members: vec![MemberRecord {
@@ -54,7 +54,7 @@ fn engine(autojoin: bool, deleted: &[&str]) -> Engine {
 }
 
 /// What it says and reports.
-fn drain(engine: &mut Engine) -> (Vec<Message>, Vec<Event>) {
+pub(crate) fn drain(engine: &mut Engine) -> (Vec<Message>, Vec<Event>) {
     let (mut messages, mut events) = (vec![], vec![]);
     while let Some(output) = engine.poll() {
         match output {
@@ -267,4 +267,28 @@ fn weight_site_and_uuid_are_kept() {
     assert_eq!((member(&engine).weight, member(&engine).site), (250, "y".to_string()));
     let (_, events) = give(&mut engine, 100, from("b", "setsite", 4, &[("node", "b"), ("site", "y")]));
     assert_eq!(events, []);
+}
+
+#[test]
+fn the_card_of_a_node_is_changed_here_and_told() {
+    let mut engine = engine(false, &[]);
+    engine.set_weight(at(1), "b", 55).unwrap();
+    let (sent, events) = drain(&mut engine);
+    assert_eq!(
+        (sent[0].kind(), sent[0].text("node"), sent[0].text("weight")),
+        (Some("setweight"), Some("b"), Some("55"))
+    );
+    assert_eq!(events, [Event::MembersChanged]);
+    engine.set_site(at(2), "b", "north").unwrap();
+    let (sent, events) = drain(&mut engine);
+    assert_eq!((sent[0].kind(), sent[0].text("site")), (Some("setsite"), Some("north")));
+    assert_eq!(events, [Event::MembersChanged]);
+    let record = engine.membership().members.into_iter().find(|record| record.name == "b").unwrap();
+    assert_eq!((record.weight, record.site.as_str()), (55, "north"));
+    assert_eq!(engine.set_weight(at(3), "z", 1), Err(MembershipError::Unknown));
+    let too_long = "x".repeat(MAX_SITE + 1);
+    for site in ["a\nb", &too_long] {
+        assert_eq!(engine.set_site(at(3), "b", site), Err(MembershipError::BadSite));
+    }
+    assert!(drain(&mut engine).0.is_empty());
 }
