@@ -21,7 +21,7 @@ pub(crate) fn by_name(arguments: &[OsString]) -> Option<ExitCode> {
         "hb_takeover" => false,
         _ => return None,
     };
-    let set = match set_of(words) {
+    let set = match set_of(words, is_standby) {
         Ok(set) => set,
         Err(why) => {
             let program = program.to_string_lossy();
@@ -61,10 +61,12 @@ impl Wrong {
     }
 }
 
-fn set_of(words: &[OsString]) -> Result<ResourceSet, Wrong> {
+/// What is `failback` for the giver are the taker's own groups (`failover.md` 3.7).
+fn set_of(words: &[OsString], is_standby: bool) -> Result<ResourceSet, Wrong> {
     match words {
         [] => Ok(ResourceSet::All),
         [word] if word == "--help" || word == "-h" => Err(Wrong::Help),
+        [word] if word == "failback" && !is_standby => Ok(ResourceSet::Local),
         [word] => {
             let word = word.to_string_lossy();
             word.parse().map_err(|_| Wrong::Word(word.into_owned()))
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     fn set(words: &[&str]) -> Result<ResourceSet, Wrong> {
-        set_of(&words.iter().map(Into::into).collect::<Vec<_>>())
+        set_of(&words.iter().map(Into::into).collect::<Vec<_>>(), true)
     }
 
     #[test]
@@ -96,6 +98,8 @@ mod tests {
         assert_eq!(set(&[]), Ok(ResourceSet::All));
         assert_eq!(set(&["local"]), Ok(ResourceSet::Local));
         assert_eq!(set(&["failback"]), Ok(ResourceSet::Foreign));
+        assert_eq!(set_of(&["failback".into()], false), Ok(ResourceSet::Local));
+        assert_eq!(set_of(&["foreign".into()], false), Ok(ResourceSet::Foreign));
         assert_eq!(set(&["--help"]), Err(Wrong::Help));
         assert_eq!(set(&["local", "foreign"]), Err(Wrong::Many));
         let wrong = set(&["none"]).unwrap_err();

@@ -1,8 +1,9 @@
 //! A node's status as tables for people.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hb_client::{GroupState, MonitorStatus, NodeKind, Status};
+use hb_client::{GroupState, MonitorStatus, NodeKind, ScriptsStatus, Status};
 
 /// Everything worth seeing, the node itself first.
 pub(crate) fn table(status: &Status) -> String {
@@ -107,24 +108,32 @@ fn monitored(monitor: &MonitorStatus) -> String {
 fn media(status: &Status) -> Vec<Vec<String>> {
     let mut rows = vec![row(["MEDIUM", "SENT", "RECEIVED", "ERRORS", "REFUSED"])];
     for medium in &status.media {
-        let total: u64 = medium.refused.values().sum();
-        let causes: Vec<_> = medium.refused.iter().map(|(cause, count)| format!("{cause} {count}")).collect();
-        let refused = if total == 0 { "0".to_owned() } else { format!("{total} ({})", causes.join(", ")) };
         rows.push(row([
             format!("{} {}", medium.kind, medium.name),
             medium.sent.to_string(),
             medium.received.to_string(),
             (medium.send_errors + medium.receive_errors).to_string(),
-            refused,
+            by_cause(&medium.refused),
         ]));
     }
     rows
+}
+
+/// How many, and of which causes.
+fn by_cause(refused: &BTreeMap<String, u64>) -> String {
+    let total: u64 = refused.values().sum();
+    let causes: Vec<_> = refused.iter().map(|(cause, count)| format!("{cause} {count}")).collect();
+    if total == 0 { "0".to_owned() } else { format!("{total} ({})", causes.join(", ")) }
 }
 
 fn tail(text: &mut String, status: &Status) {
     let mut remarks = Vec::new();
     remarks.extend(status.protection.iter().map(|line| ("protection", line.clone())));
     remarks.extend(status.scheduling.problem.iter().map(|problem| ("scheduling", problem.clone())));
+    let ScriptsStatus { taken, refused } = &status.scripts;
+    if !refused.is_empty() {
+        remarks.push(("scripts", format!("{taken} messages taken, refused {}", by_cause(refused))));
+    }
     let log = status.log;
     if log.dropped + log.unwritten > 0 {
         let lost = format!("{} lines lost, {} not taken by a destination", log.dropped, log.unwritten);

@@ -29,5 +29,5 @@ pub use response::{MAX_RESPONSE_LEN, RefusalCause, Response};
 pub use set::{ResourceSet, UnknownSet};
 pub use status::{
     GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind, NodeStatus,
-    STATUS_FORMAT, SchedulingStatus, Status,
+    STATUS_FORMAT, SchedulingStatus, ScriptsStatus, Status,
 };

@@ -41,6 +41,9 @@ pub struct Status {
     pub groups: Vec<GroupStatus>,
     /// Every medium in `ha.cf` order; behind them the ping nodes.
     pub media: Vec<MediumStatus>,
+    /// What scripts wrote into the FIFO; nothing for a node that does not tell.
+    #[serde(default)]
+    pub scripts: ScriptsStatus,
     /// What became of log lines.
     pub log: LogStatus,
     /// How the process is kept from being late.
@@ -170,6 +173,15 @@ pub struct MediumStatus {
     /// Failed attempts to read.
     pub receive_errors: u64,
     /// Packets refused, by cause; causes that never came up are absent.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// What became of the messages that scripts wrote into the FIFO.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptsStatus {
+    /// Messages that were taken.
+    pub taken: u64,
+    /// What was refused, or was no message, by cause; causes that never came up are absent.
     pub refused: BTreeMap<String, u64>,
 }
 

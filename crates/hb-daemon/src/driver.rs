@@ -40,7 +40,9 @@ use tokio::runtime::Runtime;
 use hands::Hands;
 
 use crate::failfast::Failfast;
-use crate::front::{Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, Signals};
+use crate::front::{
+    Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, ScriptFifo, Signals,
+};
 use crate::heart::{self, FromHeart, Heart, Leave, Order, Parts, Submit, Told, opener};
 use crate::identity::hosts::{HostCache, Written};
 use crate::identity::{epoch, hosts};
@@ -218,6 +220,7 @@ impl Node {
         let front = Front {
             desk,
             control,
+            fifo: open_fifo(options, &known.node_name, log),
             signals,
             reloader,
             background,
@@ -298,6 +301,12 @@ fn give_up(exit: Exit, writer: &mut Writer, background: Option<Notifier>) -> Exi
         let _ = notifier.report(exit.code());
     }
     exit
+}
+
+/// A node without its FIFO is whole for everybody but scripts.
+fn open_fifo(options: &Options, node: &str, log: &Log) -> Option<ScriptFifo> {
+    let opened = ScriptFifo::open(&options.state_dir, node);
+    opened.inspect_err(|error| log.line(Level::Error, &format!("no FIFO for scripts: {error}"))).ok()
 }
 
 /// Keeps the host cache in the state directory.

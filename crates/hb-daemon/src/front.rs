@@ -3,6 +3,7 @@
 //! * `control`: the control socket
 //! * `reload`: reads the configuration again
 //! * `signals`: TERM and INT stop, HUP reloads, USR1 and USR2 switch debug lines
+//! * `fifo`, `script`: what shell scripts write into the FIFO, and what they mean by it
 //! * `desk`: passes questions to the heart and its answers back
 //! * `status`: the heart's report in the words of `hb-client`
 //!
@@ -10,7 +11,9 @@
 
 mod control;
 mod desk;
+mod fifo;
 mod reload;
+mod script;
 mod signals;
 mod status;
 
@@ -27,8 +30,11 @@ use crate::failfast::Failfast;
 use crate::log::{Level, Log};
 use crate::notify::Notify;
 
+use fifo::Scripts;
+
 pub(crate) use control::ControlSocket;
 pub(crate) use desk::{Desk, Errand, Keep, Runs};
+pub(crate) use fifo::ScriptFifo;
 pub(crate) use reload::Reloader;
 pub(crate) use signals::Signals;
 pub(crate) use status::Background;
@@ -39,6 +45,8 @@ pub(crate) struct Front {
     pub(crate) desk: Desk,
     /// Where to listen.
     pub(crate) control: ControlSocket,
+    /// Where scripts write, unless it could not be opened.
+    pub(crate) fifo: Option<ScriptFifo>,
     /// The signals, caught already.
     pub(crate) signals: Signals,
     /// Reads the configuration again.
@@ -64,11 +72,15 @@ pub(crate) struct Ended {
 impl Front {
     /// Serves until the heart has ended.
     pub(crate) fn run(self, runtime: &Runtime) -> Ended {
-        let Self { desk, control, signals, reloader, background, log, notify, failfast } = self;
+        let Self { desk, control, fifo, signals, reloader, background, log, notify, failfast } = self;
         let background = RefCell::new(background);
-        let office = Rc::new(Office { desk, reloader, background, log, notify, failfast });
+        let scripts = RefCell::default();
+        let office = Rc::new(Office { desk, reloader, background, scripts, log, notify, failfast });
         let tasks = LocalSet::new();
         tasks.spawn_local(signals.serve(Rc::clone(&office)));
+        if let Some(fifo) = fifo {
+            tasks.spawn_local(fifo.serve(Rc::clone(&office)));
+        }
         let (listener, waiting) = control.serve(Rc::clone(&office));
         tasks.spawn_local(listener);
         let heart = tasks.block_on(runtime, office.desk.serve());
@@ -82,6 +94,7 @@ struct Office {
     desk: Desk,
     reloader: Reloader,
     background: RefCell<Background>,
+    scripts: RefCell<Scripts>,
     log: Log,
     notify: Notify,
     failfast: Arc<Failfast>,

@@ -38,6 +38,7 @@ use hb_auth::KeyRing;
 use hb_compress::{Budget, Packing};
 use hb_engine::{Action, Engine, GroupId, Input, JobId, Now, Tick};
 use hb_transport::Pinger;
+use hb_wire::Message;
 
 use crate::clock;
 use crate::event_text::Names;
@@ -306,6 +307,7 @@ impl<P: Port> Heart<P> {
                 ToHeart::Command(command) => self.handle(Input::Command(command)),
                 ToHeart::Change(change) => self.take_over(*change),
                 ToHeart::Members(asked) => self.change_members(&asked),
+                ToHeart::Say(message) => self.say(message),
                 ToHeart::LeaseTable => {
                     self.renew_lease();
                     self.perform_outputs(clock::now());
@@ -316,6 +318,19 @@ impl<P: Port> Heart<P> {
                 }
             }
         }
+    }
+
+    /// A program's message goes out, and our own scripts hear of it as from us.
+    fn say(&mut self, mut message: Message) {
+        let now = clock::now();
+        message.set_text("src", &self.voice.names().local);
+        self.hooks.consider(&message);
+        if let Err(error) = self.engine.say(now, &message) {
+            self.voice.not_sealed(now.tick, &error);
+        }
+        self.perform_outputs(now);
+        self.hooks.forget();
+        self.deadline = self.engine.next_deadline();
     }
 
     fn report(&self, now: Now) -> HeartStatus {

@@ -6,7 +6,7 @@
 //! * `running`: what the command line asks of a daemon that runs already
 //! * `front`: signals, control socket, reload
 //! * `in_force`, `files_digest`: what another reading of the files changes, and whether a peer has the same
-//! * `log`, `event_text`, `excerpt`, `limiter`: what is said, how often, and where it is written
+//! * `log`, `event_text`, `excerpt`, `limiter`, `limited_log`: what is said, how often, and where it is written
 //! * `leasing`: the lease of the addresses, beside the heart
 //! * `machine`: what the kernel's files say, for the heart that reads none
 //! * `mailbox`, `notify`: between threads, and to the service manager
@@ -28,6 +28,7 @@ mod heart;
 mod identity;
 mod in_force;
 mod leasing;
+mod limited_log;
 mod limiter;
 mod log;
 mod machine;

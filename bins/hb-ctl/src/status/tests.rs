@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hb_client::{
     GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeKind, NodeStatus, ResourceSet, STATUS_FORMAT,
-    SchedulingStatus,
+    SchedulingStatus, ScriptsStatus,
 };
 
 use super::*;
@@ -67,6 +67,10 @@ fn sample() -> Status {
             receive_errors: 0,
             refused: BTreeMap::from([("digest-mismatch".to_owned(), 3)]),
         }],
+        scripts: ScriptsStatus {
+            taken: 7,
+            refused: BTreeMap::from([("mixed".to_owned(), 2), ("without end".to_owned(), 1)]),
+        },
         log: LogStatus { dropped: 0, unwritten: 0, suppressed: 2 },
         scheduling: SchedulingStatus { realtime: true, memory_locked: true, problem: None },
         not_in_force: vec!["`watchdog` is accepted, but not in force in this version".to_owned()],
@@ -92,6 +96,7 @@ MEDIUM      SENT  RECEIVED  ERRORS  REFUSED
 bcast eth0  190   189       1       3 (digest-mismatch 3)
 
 protection: one medium only
+scripts: 7 messages taken, refused 3 (mixed 2, without end 1)
 log: 2 repeated lines left out
 not in force: `watchdog` is accepted, but not in force in this version
 ";

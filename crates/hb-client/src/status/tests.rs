@@ -59,6 +59,7 @@ fn sample() -> Status {
             receive_errors: 0,
             refused: BTreeMap::from([("bad-digest".to_owned(), 3)]),
         }],
+        scripts: ScriptsStatus::default(),
         log: LogStatus::default(),
         scheduling: SchedulingStatus { realtime: true, memory_locked: true, problem: None },
         not_in_force: Vec::new(),

@@ -123,7 +123,8 @@ impl Clerk {
                 return match office.desk.status().await {
                     Ok(report) => {
                         let (log, uptime) = (office.log.counts(), office.desk.uptime());
-                        let status = status::status(report, &office.background.borrow(), log, uptime);
+                        let mut status = status::status(report, &office.background.borrow(), log, uptime);
+                        status.scripts = office.scripts.borrow().status();
                         Response::Status { status: Box::new(status) }
                     }
                     Err(error) => refused(RefusalCause::Busy, &error.to_string()),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hb_engine::{Command, Membership};
 use hb_transport::Medium;
+use hb_wire::Message;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -126,6 +127,11 @@ impl Desk {
     /// Nodes that come or go.
     pub(super) fn members(&self, change: MemberChange) -> Result<(), Busy> {
         self.to_heart.post(ToHeart::Members(change)).map_err(|_| Busy)
+    }
+
+    /// A program's message for the cluster.
+    pub(super) fn say(&self, message: Message) -> Result<(), Busy> {
+        self.to_heart.post(ToHeart::Say(message)).map_err(|_| Busy)
     }
 
     /// The orderly stop.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hb_client::{
     GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind, NodeStatus,
-    ResourceSet, STATUS_FORMAT, SchedulingStatus, Status,
+    ResourceSet, STATUS_FORMAT, SchedulingStatus, ScriptsStatus, Status,
 };
 use hb_config::MonitorSettings;
 use hb_engine::{HoldSet, NodeSnapshot, PingSnapshot, Snapshot};
@@ -72,6 +72,7 @@ pub(super) fn status(
         groups: groups(&snapshot, background.monitor.as_ref()),
         nodes: nodes(snapshot),
         media: media.into_iter().chain(asked).map(medium).collect(),
+        scripts: ScriptsStatus::default(),
         log: LogStatus { dropped: log.dropped, unwritten: log.unwritten, suppressed },
         scheduling: SchedulingStatus {
             realtime: background.scheduling.realtime,

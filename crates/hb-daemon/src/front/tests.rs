@@ -20,6 +20,8 @@ use crate::mapping;
 use crate::options::Options;
 use crate::realtime::Scheduling;
 
+mod scripts;
+
 const HA_CF: &str = "logfile /dev/null\nlogfacility none\nuse_logd on\nkeepalive 1\ndeadtime 10\ninitdead 20\nbcast lo\nnode cc1 cc2\nauto_failback on\n";
 const AUTHKEYS: &str = "auth 1\n1 sha1 secret\n";
 
@@ -64,7 +66,11 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
             Some(FromHeart::Status { ticket: *ticket, report })
         }
         ToHeart::Command(Command::Stop) => Some(FromHeart::Ended(Ok(()))),
-        ToHeart::Command(_) | ToHeart::Change(_) | ToHeart::LeaseTable | ToHeart::Members(_) => None,
+        ToHeart::Command(_)
+        | ToHeart::Change(_)
+        | ToHeart::LeaseTable
+        | ToHeart::Members(_)
+        | ToHeart::Say(_) => None,
     }
 }
 
@@ -90,10 +96,12 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         let heart = scope.spawn(move || heart(&heart_inbox, &heart_outbox));
         let inside = runtime.enter();
         let control = ControlSocket::open(dir).unwrap();
+        let fifo = ScriptFifo::open(dir, "cc1").unwrap();
         let office = Rc::new(Office {
             desk: Desk::new(inbox, outbox, std::sync::mpsc::channel().0, Box::new(|_| ()), Box::new(|_| ()))
                 .unwrap(),
             background: RefCell::new(Background::new(Scheduling::default(), &in_force, Leasing::default())),
+            scripts: RefCell::default(),
             reloader: Reloader::new(
                 options,
                 in_force,
@@ -117,6 +125,7 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
         let tasks = LocalSet::new();
         let (listener, waiting) = control.serve(Rc::clone(&office));
         tasks.spawn_local(listener);
+        tasks.spawn_local(fifo.serve(Rc::clone(&office)));
         tasks.block_on(&runtime, office.desk.serve()).unwrap();
         drop(tasks);
         drop(waiting.take());
@@ -137,6 +146,7 @@ fn heart(inbox: &Mailbox<ToHeart>, outbox: &Mailbox<FromHeart>) -> Vec<String> {
                 ToHeart::Status { .. } | ToHeart::LeaseTable => {}
                 ToHeart::Change(change) => asked.push(format!("Change({:?})", change.keys)),
                 other @ (ToHeart::Command(_) | ToHeart::Members(_)) => asked.push(format!("{other:?}")),
+                ToHeart::Say(message) => asked.push(format!("Say {:?}", message.kind())),
             }
             if let Some(answer) = answer(&message) {
                 let last = matches!(answer, FromHeart::Ended(_));

@@ -76,12 +76,14 @@ impl<P: Port> Heart<P> {
         self.replace_farewell();
     }
 
-    /// Adds nodes to the cluster, or deletes some.
+    /// Adds nodes to the cluster, deletes some, or describes one.
     pub(super) fn change_members(&mut self, asked: &MemberChange) {
         let now = clock::now();
         let done = match asked {
             MemberChange::Add(names) => self.engine.add_nodes(now, names),
             MemberChange::Delete(names) => self.engine.delete_nodes(now, names),
+            MemberChange::Weight { node, weight } => self.engine.set_weight(now, node, *weight),
+            MemberChange::Site { node, site } => self.engine.set_site(now, node, site),
         };
         if let Err(why) = done {
             self.voice.event(now.tick, &Event::NotChanged { why });

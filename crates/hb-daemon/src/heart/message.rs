@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hb_engine::{Command, JobId, Membership, Outcome, Snapshot};
+use hb_wire::Message;
 
 use super::change::{Change, Discarded};
 use super::hooks::Told;
@@ -35,6 +36,8 @@ pub(crate) enum ToHeart<P = hb_transport::Medium> {
     Change(Box<Change<P>>),
     /// Other nodes from now on.
     Members(MemberChange),
+    /// Send a program's message.
+    Say(Message),
     /// The table of the lease was built anew.
     LeaseTable,
     /// Tell how things are.
@@ -44,13 +47,27 @@ pub(crate) enum ToHeart<P = hb_transport::Medium> {
     },
 }
 
-/// Nodes that come or go because somebody says so.
+/// Nodes that come or go, or are described, because somebody says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MemberChange {
     /// These come.
     Add(Vec<String>),
     /// These go.
     Delete(Vec<String>),
+    /// This one has this weight.
+    Weight {
+        /// Its name.
+        node: String,
+        /// For whoever counts votes.
+        weight: u32,
+    },
+    /// This one is at this site.
+    Site {
+        /// Its name.
+        node: String,
+        /// The site's name; may be empty.
+        site: String,
+    },
 }
 
 /// What the heart answers.

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
 use hb_auth::Refusal;
 use hb_compress::OpenError;
@@ -13,23 +12,21 @@ use hb_engine::{Event, Tick};
 
 use crate::event_text::{self, Limit, Names};
 use crate::excerpt::excerpt;
-use crate::limiter::Limiter;
+use crate::limited_log::LimitedLog;
 use crate::log::{Level, Log};
 
 /// The heart's way to the log.
 pub(super) struct Voice {
-    log: Log,
+    log: LimitedLog,
     names: Names,
-    limiter: Limiter,
     log_refused: bool,
     burst: u32,
-    summary_at: Option<Tick>,
 }
 
 impl Voice {
     pub(super) fn new(log: Log, names: Names, log_refused: bool) -> Self {
         let burst = burst(&names);
-        Self { log, names, limiter: Limiter::default(), log_refused, burst, summary_at: None }
+        Self { log: LimitedLog::new(log), names, log_refused, burst }
     }
 
     /// Other names, and whether refused packets are logged, from now on.
@@ -52,12 +49,12 @@ impl Voice {
     /// Another key signs, because a 3.0.6 peer uses it.
     pub(super) fn signs_with(&mut self, now: Tick, index: u8) {
         let text = || format!("Signing with key {index}, as the other node does.");
-        self.limited(now, "changes of the key", BURST, Level::Info, text);
+        self.log.limited(now, "changes of the key", BURST, Level::Info, text);
     }
 
     /// A line of the heart's own, about something that nobody outside can cause.
     pub(super) fn say(&self, level: Level, text: &str) {
-        self.log.line(level, text);
+        self.log.say(level, text);
     }
 
     /// A medium cannot be watched: it is then only read at beats.
@@ -69,9 +66,9 @@ impl Voice {
     pub(super) fn event(&mut self, now: Tick, event: &Event) {
         let line = event_text::line(event, &self.names, now.as_nanos());
         match line.limit {
-            Limit::None => self.log.line(line.level, &line.text),
-            Limit::Second(cause) => self.limited(now, cause, 1, line.level, || line.text),
-            Limit::Burst(cause) => self.limited(now, cause, self.burst, line.level, || line.text),
+            Limit::None => self.log.say(line.level, &line.text),
+            Limit::Second(cause) => self.log.limited(now, cause, 1, line.level, || line.text),
+            Limit::Burst(cause) => self.log.limited(now, cause, self.burst, line.level, || line.text),
         }
     }
 
@@ -81,7 +78,8 @@ impl Voice {
             let unrecognised = OpenError::Refused(Refusal::Unrecognised);
             let level = if refusal == unrecognised { Level::Info } else { Level::Warn };
             let cause = refusal.cause();
-            self.limited(now, cause, 1, level, || format!("packet refused on {link}: {refusal} [{cause}]"));
+            self.log
+                .limited(now, cause, 1, level, || format!("packet refused on {link}: {refusal} [{cause}]"));
         }
     }
 
@@ -89,74 +87,51 @@ impl Voice {
     pub(super) fn no_answer(&mut self, now: Tick, member: &str, cause: &'static str, why: &dyn fmt::Display) {
         if self.log_refused {
             let text = || format!("answer refused from ping node {member}: {why} [{cause}]");
-            self.limited(now, cause, 1, Level::Warn, text);
+            self.log.limited(now, cause, 1, Level::Warn, text);
         }
     }
 
     /// A medium could not be read.
     pub(super) fn receive_failed(&mut self, now: Tick, link: &str, error: &io::Error) {
         let text = || format!("cannot receive on {link}: {error}");
-        self.limited(now, "receive errors", 1, Level::Error, text);
+        self.log.limited(now, "receive errors", 1, Level::Error, text);
     }
 
     /// A packet could not be sent, the first after others that could.
     pub(super) fn send_failed(&mut self, now: Tick, link: &str, error: &io::Error) {
-        self.limited(now, "send errors", 1, Level::Error, || format!("cannot send on {link}: {error}"));
+        self.log.limited(now, "send errors", 1, Level::Error, || format!("cannot send on {link}: {error}"));
     }
 
     /// A packet could be sent again, the first after others that could not.
     pub(super) fn send_works(&mut self, now: Tick, link: &str) {
-        self.limited(now, "send errors", 1, Level::Info, || format!("can send on {link} again"));
+        self.log.limited(now, "send errors", 1, Level::Info, || format!("can send on {link} again"));
     }
 
     /// A message has no form on some media.
     pub(super) fn not_sealed(&mut self, now: Tick, error: &dyn std::error::Error) {
-        self.limited(now, "messages not sent", 1, Level::Error, || format!("message not sent: {error}"));
+        self.log.limited(now, "messages not sent", 1, Level::Error, || format!("message not sent: {error}"));
     }
 
     /// No script hears of an event, as of so many since the start, because too many wait.
     pub(super) fn scripts_not_told(&mut self, now: Tick, kind: &str, lost: u64) {
         let kind = excerpt(kind, KIND);
         let text = || format!("no script hears of an event {kind}: too many wait ({lost} lost so far)");
-        self.limited(now, "events for scripts", 1, Level::Warn, text);
+        self.log.limited(now, "events for scripts", 1, Level::Warn, text);
     }
 
     /// Lines left out so far.
     pub(super) const fn suppressed(&self) -> u64 {
-        self.limiter.suppressed()
+        self.log.suppressed()
     }
 
     /// When [`Voice::tell_suppressed`] may have something to tell.
     pub(super) const fn next_summary(&self) -> Option<Tick> {
-        self.summary_at
+        self.log.next_summary()
     }
 
     /// Says what was left out, where its second is over and nothing followed.
     pub(super) fn tell_suppressed(&mut self, now: Tick) {
-        if self.summary_at.is_none_or(|at| now < at) {
-            return;
-        }
-        while let Some((cause, count)) = self.limiter.overdue(now) {
-            self.log.line(Level::Info, &format!("{count} more lines were left out [{cause}]"));
-        }
-        self.summary_at = self.limiter.has_suppressed().then(|| now.plus(SUMMARY));
-    }
-
-    fn limited(
-        &mut self,
-        now: Tick,
-        cause: &'static str,
-        burst: u32,
-        level: Level,
-        text: impl FnOnce() -> String,
-    ) {
-        match self.limiter.admit(now, cause, burst) {
-            Some(0) => self.log.line(level, &text()),
-            Some(more) => self.log.line(level, &format!("{} ({more} more were left out)", text())),
-            None => {
-                self.summary_at.get_or_insert(now.plus(SUMMARY));
-            }
-        }
+        self.log.tell_suppressed(now);
     }
 }
 
@@ -169,5 +144,3 @@ fn burst(names: &Names) -> u32 {
 const BURST: u32 = 20;
 /// Characters of a type of message, which a peer chooses.
 const KIND: usize = 40;
-/// Pause before lines that were left out are summed up.
-const SUMMARY: Duration = Duration::from_secs(1);

@@ -17,3 +17,34 @@ fn events_without_room_are_counted_and_the_first_is_told() {
     // The link came, and the node.
     assert!(bench.heart.hooks.lose() > 2);
 }
+
+#[test]
+fn a_programs_message_goes_out_and_our_own_scripts_hear_of_it() {
+    let mut bench = bench();
+    let mut message = Message::new("backup");
+    message.push_text("what", "now");
+    bench.inbox.post(ToHeart::Say(message)).unwrap();
+    // One of the types of the protocol, which nobody lets through to here.
+    bench.inbox.post(ToHeart::Say(Message::new("status"))).unwrap();
+    bench.turn();
+    let mut packet = [0; 2048];
+    let sent = loop {
+        let length = bench.network.recv(&mut packet).unwrap();
+        let sent = keys("secret").open(&packet[..length]).unwrap();
+        if sent.kind() == Some("backup") {
+            break sent;
+        }
+    };
+    assert_eq!((sent.text("what"), sent.text("src")), (Some("now"), Some("cc1")));
+    let mut told = Vec::new();
+    for answer in bench.heart.answers.drain(..).chain(bench.outbox.take()) {
+        if let FromHeart::Hook(hook) = answer
+            && hook.kind == "backup"
+        {
+            told.push(hook.fields);
+        }
+    }
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(told, [[field("t", "backup"), field("what", "now"), field("src", "cc1")]]);
+    assert!(bench.texts().iter().any(|text| text.contains("sent by nodes, not by their programs")));
+}
