@@ -41,6 +41,11 @@ async fn letters_words_and_exit_codes() {
     expect(&host, &[ours, "-s"], 3, stopped).await;
     expect(&host, &[ours, "-k"], 0, "INFO: Heartbeat already stopped.").await;
     expect(&host, &[ours, "-D"], 0, "auto_failback            legacy").await;
+    expect(&host, &[ours, "-W"], 0, "||auto_failback||legacy||").await;
+    expect(&host, &[ours, "-DW"], 0, "||auto_failback||legacy||").await;
+    expect(&host, &[ours, "-V"], 0, "hb-node ").await;
+    expect(&host, &[ours, "-M"], 2, "").await;
+    expect(&host, &[ours, "-s", "words", "without", "meaning"], 3, stopped).await;
     expect(&host, &[ours, "-C", "all"], 2, "").await;
     expect(&host, &[ours, "-R", "-C", "all"], 6, "heartbeat is not running").await;
     expect(&host, &[ours, "-Q"], 2, "").await;
@@ -50,6 +55,8 @@ async fn letters_words_and_exit_codes() {
     expect(&host, &[ours, "-s"], 0, "heartbeat OK [pid ").await;
     let (_, text) = run(&host, &[ours, "-s"]).await;
     assert!(text.ends_with(" et al] is running on alpha [alpha]...\n"), "{text}");
+    // Stopping comes before telling, and both before reloading.
+    expect(&host, &[ours, "-sr"], 0, "heartbeat OK [pid ").await;
     expect(&host, &[ours], 0, "already running").await;
     expect(&host, &[ours, "-R"], 1, "already running").await;
     expect(&host, &[ours, "-r"], 0, "").await;

@@ -1,4 +1,4 @@
-//! Scripts of `rc.d`: what they hear of, and with what variables (`failover.md` 5).
+//! Scripts of `rc.d`: what they hear of, from other scripts too, and with what variables (`failover.md` 5).
 
 use std::time::Duration;
 
@@ -15,7 +15,18 @@ async fn scripts_hear_of_nodes_and_links() {
     alpha("/etc/ha.d/rc.d/ifstat", SCRIPT);
     // As that of Heartbeat, it would do what is done already.
     alpha("/etc/ha.d/rc.d/hb_takeover", "#!/bin/sh\necho hb_standby >>/var/log/hooks\n");
+    for who in Who::BOTH {
+        scene.host(who).write("/etc/ha.d/rc.d/backup", SCRIPT, 0o755).unwrap();
+    }
     scene.start_both().await;
+    // A message of a type of one's own, by the FIFO: for the scripts of both nodes.
+    let say = "printf '>>>\\nt=backup\\nwhat=www\\n<<<\\n' >>/var/lib/heartbeat/fifo";
+    assert!(scene.host(Who::Alpha).run(&["/bin/sh", "-c", say], LIMIT).await.unwrap().succeeded());
+    for who in Who::BOTH {
+        let line = format!(" at {}: alpha www\n", who.name());
+        let told = |scene: &Scene| scene.host(who).read("/var/log/hooks").unwrap_or_default();
+        scene.until("the message is told", LIMIT, async |scene| told(scene).contains(&line)).await;
+    }
     scene.takeover(Who::Beta, "foreign").await;
     scene.reaches("the takeover", Holds::Nothing, Holds::All).await;
     scene.crash(Who::Beta).await;
@@ -38,6 +49,7 @@ const SCRIPT: &str = r#"#!/bin/sh
 case $1 in
 status) words="$HA_src $HA_st $HA_OSTATUS" ;;
 ifstat) words="$HA_node $HA_ifname $HA_st" ;;
+backup) words="$HA_src $HA_what" ;;
 esac
 echo "$1 by $BY at $HA_CURHOST: $words" >>/var/log/hooks
 "#;

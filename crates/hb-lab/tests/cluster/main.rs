@@ -60,6 +60,8 @@ mod rolling;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod scripts;
+#[cfg(test)]
 mod single_groups;
 #[cfg(test)]
 mod standby;

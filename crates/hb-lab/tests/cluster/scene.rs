@@ -134,14 +134,20 @@ impl Scene {
     }
 
     async fn request(&self, who: Who, what: &str, set: &str) {
-        let program = if self.case.runs_306(who) {
-            vec![script_of_306(&format!("hb_{what}"))]
-        } else {
-            vec![program("hb-ctl").to_string_lossy().into_owned(), what.to_owned()]
-        };
-        self.holdings.act(format!("{what} {} {set}", who.name()));
-        let argv: Vec<&str> = program.iter().map(String::as_str).chain([set]).collect();
-        let output = self.host(who).run(&argv, LIMIT).await.unwrap();
+        if self.case.runs_306(who) {
+            return self.script(who, &format!("hb_{what}"), set).await;
+        }
+        self.order(who, &[&program("hb-ctl").to_string_lossy(), what, set], what).await;
+    }
+
+    /// Runs a script of Debian's package on a host, whose daemon may be ours.
+    pub(crate) async fn script(&self, who: Who, name: &str, set: &str) {
+        self.order(who, &[&script_of_306(name), set], name.trim_start_matches("hb_")).await;
+    }
+
+    async fn order(&self, who: Who, argv: &[&str], what: &str) {
+        self.holdings.act(format!("{what} {} {}", who.name(), argv.last().copied().unwrap_or_default()));
+        let output = self.host(who).run(argv, LIMIT).await.unwrap();
         assert!(output.succeeded(), "{}: {argv:?}: {output:?}", self.case);
     }
 

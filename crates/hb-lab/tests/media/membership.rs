@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hb_lab::ClusterFiles;
+use hb_lab::{ClusterFiles, Host};
 
 use crate::scene::{LIMIT, Pair, Scene, program};
 
@@ -50,7 +50,7 @@ async fn join_and_leave(pair: Pair) {
     scene.beta().stopped(LIMIT).await.unwrap();
     let dead = async |scene: &Scene| scene.status().await.nodes[1].status == "dead";
     scene.until("beta is dead", dead).await;
-    hb_ctl(&scene, "delnode").await;
+    order(&scene, pair, "delnode").await;
     scene.until("beta is deleted", async |scene| members(scene).await == ["alpha"]).await;
     let deleted = |scene: &Scene| {
         has_line(&file(scene, "delhostcache"), "beta") && !has_line(&file(scene, "hostcache"), "beta")
@@ -64,10 +64,20 @@ async fn join_and_leave(pair: Pair) {
     scene.beta().start().await.unwrap();
     scene.until("beta is heard", async |scene| scene.alpha().log().contains("bad node [beta]")).await;
     assert_eq!(members(&scene).await, ["alpha"]);
-    hb_ctl(&scene, "addnode").await;
+    order(&scene, pair, "addnode").await;
     scene.see_each_other(&["eth0"]).await;
     scene.until("the files say so", async |scene| has_line(&file(scene, "hostcache"), "beta")).await;
     assert!(!has_line(&file(&scene, "delhostcache"), "beta"));
+
+    // Both nodes write down what the scripts say of one.
+    script(&scene, &["hb_setweight", "beta", "55"]).await;
+    script(&scene, &["hb_setsite", "beta", "north"]).await;
+    let is_described = |host: &Host| {
+        let file = host.read("/var/lib/heartbeat/hostcache").unwrap_or_default();
+        file.lines().any(|line| line.starts_with("beta\t") && line.contains("\t55\tnorth"))
+    };
+    let both = async |scene: &Scene| is_described(scene.alpha().host()) && is_described(scene.beta().host());
+    scene.until("weight and site are in the host caches", both).await;
 }
 
 /// A line of a host cache file with a UUID.
@@ -76,9 +86,22 @@ fn has_line(file: &str, node: &str) -> bool {
     file.lines().any(|line| line.starts_with(&format!("{node}\t")) && !line.contains(unknown))
 }
 
-async fn hb_ctl(scene: &Scene, command: &str) {
+/// By our program, or by the script of 3.0.6 and the FIFO.
+async fn order(scene: &Scene, pair: Pair, command: &str) {
+    if pair == Pair::With306 {
+        return script(scene, &[&format!("hb_{command}"), "beta"]).await;
+    }
     let (hb_ctl, run_dir) = (program("hb-ctl"), "/var/run/heartbeat");
     let argv = [hb_ctl.to_str().unwrap(), command, "--run-dir", run_dir, "beta"];
     let output = scene.alpha().host().run(&argv, LIMIT).await.unwrap();
     assert!(output.succeeded(), "{}", output.stderr);
+}
+
+/// A script of Debian's package on alpha, whose daemon is ours.
+async fn script(scene: &Scene, words: &[&str]) {
+    let [name, words @ ..] = words else { return };
+    let script = format!("/usr/share/heartbeat/{name}");
+    let argv: Vec<&str> = std::iter::once(script.as_str()).chain(words.iter().copied()).collect();
+    let output = scene.alpha().host().run(&argv, LIMIT).await.unwrap();
+    assert!(output.succeeded(), "{argv:?}: {}", output.stderr);
 }
