@@ -39,10 +39,10 @@ Development tasks of hb.
   cargo xtask test [--fast | --slow] [--only STEP]...
       Installs what the tests need (Debian), runs every check and every test, and closes with `N passed, N failed`.
       --fast   the inner loop, under a minute: format, sources, layers, check, tests of pure and of changed crates
-      --slow   everything, with more generated cases, more simulated seeds and longer fuzzing, and in emulated
-               machines PPP with the real pppd, a watchdog device and a paused machine
+      --slow   everything, with more generated cases, more simulated seeds and longer fuzzing, the unit file under a
+               systemd, and in emulated machines PPP with the real pppd, a watchdog device and a paused machine
       --only   only this step: format, sources, layers, machine, check, lints, tests, documents, examples,
-               dependencies, simulation, fuzz, cluster, pppd, watchdog, pause; may be given more than once
+               dependencies, simulation, fuzz, cluster, systemd, pppd, watchdog, pause; may be given more than once
   cargo xtask lab [ARGUMENT]...
       Builds hb-node and hb-ctl for release and runs `hb-ctl lab` with the arguments: two nodes and a client on
       this machine, to watch and to break.

@@ -14,6 +14,7 @@ mod pause;
 mod pppd;
 mod rules;
 mod simulation;
+mod systemd;
 mod tools;
 mod units;
 mod watchdog;
@@ -168,7 +169,7 @@ impl Done {
 }
 
 /// In this order: what is cheap and often wrong comes first.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step { name: "format", depths: ALL, perform: rules::format },
     Step { name: "sources", depths: ALL, perform: rules::sources },
     Step { name: "layers", depths: ALL, perform: rules::layers },
@@ -182,6 +183,7 @@ const STEPS: [Step; 16] = [
     Step { name: "simulation", depths: WHOLE, perform: simulation::perform },
     Step { name: "fuzz", depths: WHOLE, perform: fuzz::perform },
     Step { name: "cluster", depths: WHOLE, perform: cluster::perform },
+    Step { name: "systemd", depths: &[Depth::Slow], perform: systemd::perform },
     Step { name: "pppd", depths: &[Depth::Slow], perform: pppd::perform },
     Step { name: "watchdog", depths: &[Depth::Slow], perform: watchdog::perform },
     Step { name: "pause", depths: &[Depth::Slow], perform: pause::perform },
