@@ -339,7 +339,7 @@ impl Pair {
                         );
                     }
                 }
-                Output::Check { .. } => {}
+                Output::Check { .. } | Output::Fence { .. } => {}
                 Output::Report(Event::NodeDead { .. }) => self.nodes[node].rules.declared_dead(other_lives),
                 Output::Report(Event::Stopped) => ended = true,
                 Output::Report(_) => {}

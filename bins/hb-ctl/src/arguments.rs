@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Run one resource group on a node, whoever is at home there
     #[command(after_help = EXIT_CODES)]
     Move(MoveGroup),
+    /// Say what only a human can know of a dead node that waits for its reset
+    #[command(subcommand)]
+    Fence(Fence),
     /// Add nodes to the cluster, on every node; only where haresources is empty
     #[command(after_help = EXIT_CODES)]
     Addnode(Members),
@@ -65,6 +68,22 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Fence {
+    /// The node was switched off by hand: what it held is taken. If it was not, data can be destroyed
+    #[command(after_help = EXIT_CODES)]
+    Confirm(Fenced),
+}
+
+#[derive(Args)]
+pub(crate) struct Fenced {
+    #[command(flatten)]
+    pub(crate) node: Node,
+    /// The name of the node that is off
+    #[arg(value_name = "NODE")]
+    pub(crate) name: String,
 }
 
 /// Which node, and how long to wait for it.

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Move(arguments) => {
             node::move_group(&arguments.node, &arguments.group, &arguments.to, arguments.wait)
         }
+        Command::Fence(arguments::Fence::Confirm(arguments)) => node::confirm_fenced(&arguments),
         Command::Addnode(arguments) => node::add_nodes(arguments),
         Command::Delnode(arguments) => node::delete_nodes(arguments),
         Command::Reload(arguments) => node::reload(&arguments.node),

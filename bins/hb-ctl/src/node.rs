@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hb_client::{Client, GroupState, NodeKind, ResourceSet};
 
 use crate::Done;
-use crate::arguments::{Members, Move, Node, Status, Stop, Which};
+use crate::arguments::{Fenced, Members, Move, Node, Status, Stop, Which};
 use crate::output::{Failure, print};
 use crate::status::table;
 
@@ -72,6 +72,11 @@ pub(crate) fn move_group(node: &Node, group: &str, to: &str, wait: Option<u64>) 
         let set = if is_home { ResourceSet::Local } else { ResourceSet::Foreign };
         known.state == GroupState::Down && (known.lent || !holds(status.hold, set))
     })
+}
+
+/// `hb-ctl fence confirm`
+pub(crate) fn confirm_fenced(arguments: &Fenced) -> Done {
+    say(&connect(&arguments.node, PATIENCE)?.fenced(arguments.name.clone())?)
 }
 
 /// `hb-ctl addnode`

@@ -85,6 +85,14 @@ impl Client {
         self.command(&Request::Move { group, to })
     }
 
+    /// Says that a dead node that waits for its reset was switched off by hand.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; [`RefusalCause::Unknown`] if nothing waits for a reset of that node.
+    pub fn fenced(&mut self, node: String) -> Result<String, ClientError> {
+        self.command(&Request::Fenced { node })
+    }
+
     /// Adds nodes to the cluster, on every node. That it was accepted does not say that they could be added.
     ///
     /// # Errors

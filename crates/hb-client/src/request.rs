@@ -31,6 +31,11 @@ pub enum Request {
         /// The name of the node that shall run it.
         to: String,
     },
+    /// A dead node that waits for its reset was switched off by hand: what it held is taken.
+    Fenced {
+        /// Its name.
+        node: String,
+    },
     /// Add nodes to the cluster, on every node (`hb_addnode`).
     AddNode {
         /// Their names.
@@ -63,6 +68,7 @@ mod tests {
                 Request::Move { group: "a".into(), to: "b".into() },
                 r#"{"request":"move","group":"a","to":"b"}"#,
             ),
+            (Request::Fenced { node: "b".into() }, r#"{"request":"fenced","node":"b"}"#),
             (Request::AddNode { nodes: vec!["c".into()] }, r#"{"request":"addnode","nodes":["c"]}"#),
             (Request::Reload, r#"{"request":"reload"}"#),
         ];

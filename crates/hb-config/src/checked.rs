@@ -10,6 +10,10 @@ use hb_compress::Method;
 
 use crate::source::Place;
 
+mod fencing;
+
+pub use fencing::{FenceDevice, FenceSettings};
+
 /// Everything the files say, with defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -68,6 +72,8 @@ pub struct Checked {
     pub lease: LeaseSettings,
     /// `[monitor]` of `hb.toml`; `None`: groups are not looked at.
     pub monitor: Option<MonitorSettings>,
+    /// What switches a dead node off before anything of it is taken: `ha.cf`, and `hb.toml`, table `fencing`.
+    pub fencing: FenceSettings,
     /// Resource groups in the order of `haresources`, each with at least one resource.
     pub groups: Vec<Group>,
     /// Variables of `env` for children, named `HA_NAME` as children see them, in the order of the file.

@@ -264,7 +264,7 @@ codes! {
 
     NotInForce "HB090" "accepted, but not in force yet"
         "The line is read and checked as Heartbeat 3.0.6 does, and refused where it would be refused, but this version does not act on it. A later version will."
-        HaCf "stonith_host * ssh alpha beta"
+        HaCf "apiauth ipfail gid=haclient uid=hacluster"
     WithoutEffect "HB091" "accepted, without effect"
         "The line belongs to a part of Heartbeat that hb does not have. It is checked and kept for programs that ask for it, and nothing else."
         HaCf "quorum_server q"

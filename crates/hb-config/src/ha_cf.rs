@@ -193,10 +193,6 @@ impl HaCf<'_> {
         let directive = self.directive;
         match directive.status {
             Status::InForce => {}
-            Status::Later => {
-                let message = format!("`{}` is accepted, but not in force in this version", directive.name);
-                self.notice(directive.name, Some(mark), Severity::Warning, Code::NotInForce, message);
-            }
             Status::LaterMinor => {
                 let message = format!("`{}` is accepted, but not in force in this version", directive.name);
                 self.notice(directive.name, Some(mark), Severity::Note, Code::NotInForce, message);

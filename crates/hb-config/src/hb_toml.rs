@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::checked::{AgentLimits, LeaseBy, LeaseSettings, MonitorSettings};
+use crate::checked::{AgentLimits, FenceSettings, LeaseBy, LeaseSettings, MonitorSettings};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
@@ -38,6 +38,7 @@ pub(crate) struct HbToml {
     /// Where `stop-retries` stands, if it is given: `env STOPRETRYMAX` in ha.cf says the same thing.
     pub(crate) stop_retries: Option<Mark>,
     pub(crate) native_addresses: bool,
+    pub(crate) fencing: FenceSettings,
     pub(crate) lease: LeaseSettings,
     /// Where each of `lease.staged` stands, in their order.
     staged: Vec<Mark>,
@@ -52,6 +53,7 @@ impl Default for HbToml {
             agents: AgentLimits::default(),
             stop_retries: None,
             native_addresses: true,
+            fencing: FenceSettings::default(),
             lease: LeaseSettings::default(),
             staged: Vec::new(),
             monitor: None,
@@ -187,6 +189,13 @@ impl Reading<'_> {
                 stop_failed_command: agents.stop_failed_command.map_or_else(Vec::new, |command| command.0),
             },
             native_addresses: raw.addresses.native.unwrap_or(true),
+            fencing: FenceSettings {
+                device: None,
+                agent: raw.fencing.agent.map(|name| name.0).filter(|name| !name.is_empty()),
+                options: raw.fencing.options.unwrap_or_default().into_iter().map(|option| option.0).collect(),
+                delay: raw.fencing.delay.map_or(FenceSettings::default().delay, |time| time.0),
+                timeout: raw.fencing.timeout.map_or(FenceSettings::default().timeout, |time| time.0),
+            },
             lease: LeaseSettings {
                 enabled: raw.lease.enabled.unwrap_or(true),
                 by: raw.lease.by.map_or(LeaseBy::Nftables, |by| by.0),

@@ -40,9 +40,9 @@ mod value;
 mod wrap;
 
 pub use checked::{
-    AddressSpec, AgentLimits, Autojoin, Checked, Client, Compression, Facility, Failback, GenerationMethod,
-    Group, LeaseBy, LeaseSettings, LogConfig, Medium, MonitorSettings, Notice, OcfAgent, PingKind, Resource,
-    ResourceKind, StopFailed, UuidFrom,
+    AddressSpec, AgentLimits, Autojoin, Checked, Client, Compression, Facility, Failback, FenceDevice,
+    FenceSettings, GenerationMethod, Group, LeaseBy, LeaseSettings, LogConfig, Medium, MonitorSettings,
+    Notice, OcfAgent, PingKind, Resource, ResourceKind, StopFailed, UuidFrom,
 };
 pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};

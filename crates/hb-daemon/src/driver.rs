@@ -43,7 +43,7 @@ use crate::failfast::Failfast;
 use crate::front::{
     Background, ControlSocket, Desk, Ended, Errand, Front, Keep, Reloader, Runs, ScriptFifo, Signals,
 };
-use crate::heart::{self, FromHeart, Heart, Leave, Order, Parts, Submit, Told, opener};
+use crate::heart::{self, FromHeart, Heart, Leave, Order, Parts, Reset, Submit, Told, opener};
 use crate::identity::hosts::{HostCache, Written};
 use crate::identity::{epoch, hosts};
 use crate::in_force::InForce;
@@ -186,8 +186,10 @@ impl Node {
         config.membership = start.membership;
         config.first_epoch = Some(start.epochs.first);
         let (machine, observer) = Machine::open()?;
+        let mut engine = Engine::new(config, random_seed()?, clock::now());
+        engine.set_fencing(mapping::fencing(&start.checked));
         let heart = Heart::new(Parts {
-            engine: Engine::new(config, random_seed()?, clock::now()),
+            engine,
             epochs: start.epochs,
             ports: start.media,
             pingers: start.pingers,
@@ -197,6 +199,7 @@ impl Node {
             log_refused: start.checked.log.log_badpack,
             log: log.clone(),
             submit: submit_to(Arc::clone(&actuator)),
+            reset: reset_by(Arc::clone(&actuator)),
             leave: leave_with(Arc::clone(&actuator)),
             lease,
             job_ends: Arc::clone(&job_ends),
@@ -349,6 +352,10 @@ fn exchange_with(
         leasing.gate(change.groups.iter().map(|(_, group)| group))?;
         actuator.reconfigure(change).map_err(|error| error.to_string())
     })
+}
+
+fn reset_by(actuator: Arc<Actuator>) -> Reset {
+    Box::new(move |JobId(id), node| actuator.fence(id, node.to_owned()).map_err(|error| error.to_string()))
 }
 
 fn submit_to(actuator: Arc<Actuator>) -> Submit {

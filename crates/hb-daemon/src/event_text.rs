@@ -107,11 +107,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::CannotRetransmit { node: who, seq, why } => cannot_retransmit(node(who), *seq, why),
         Event::Replay { node: who, generation, known } => replay(node(who), *generation, *known),
         Event::NodeAdded { name, .. } => node_added(name),
-        Event::NodeDeleted { name, .. } => burst(
-            "changes of nodes",
-            Level::Info,
-            format!("Node {} deleted from the configuration", excerpt(name, OUTSIDE)),
-        ),
+        Event::NodeDeleted { name, .. } => node_deleted(name),
         Event::MembersChanged => {
             second("changes of the host cache", Level::Debug, "the host cache is written anew".to_owned())
         }
@@ -142,9 +138,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         ),
         Event::GroupFailed { group: which, reason } => group_failed(group(which), reason, mono_ns),
         Event::CheckFailed { group: which, reason } => check_failed(group(which), reason),
-        Event::Restarting { group: which } => {
-            burst("restarts", Level::Warn, format!("Resource group {} is started again", group(which)))
-        }
+        Event::Restarting { group: which } => restarting(group(which)),
         Event::Offering { group: which } => offering(group(which)),
         Event::OfferRefused { group: which } => offer_refused(group(which)),
         Event::TransitionComplete { hold } => transition_complete(*hold),
@@ -168,6 +162,10 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::NobodyOwns { set } => nobody_owns(*set),
         Event::LegacyPeer { node: who } => legacy_peer(node(who)),
         Event::NotFenced { node: who } => not_fenced(node(who)),
+        Event::Fencing { node: who, delay } => fencing(node(who), *delay),
+        Event::FencingFailed { node: who, reason } => fencing_failed(node(who), reason),
+        Event::Fenced { node: who, by_hand } => fenced(node(who), *by_hand),
+        Event::FencingEnded { node: who } => fencing_ended(node(who)),
         Event::StopDelayed => info("Shutdown delayed until current resource activity finishes.".to_owned()),
         Event::OtherMessage => other_message(),
         Event::Stopping => info(format!("Heartbeat shutdown in progress. ({})", std::process::id())),
@@ -181,6 +179,15 @@ fn node_added(name: &str) -> Line {
     let name = excerpt(name, OUTSIDE);
     let text = format!("process_clustermsg: Adding new node [{name}] to configuration.");
     burst("changes of nodes", Level::Info, text)
+}
+
+fn node_deleted(name: &str) -> Line {
+    let text = format!("Node {} deleted from the configuration", excerpt(name, OUTSIDE));
+    burst("changes of nodes", Level::Info, text)
+}
+
+fn restarting(group: &str) -> Line {
+    burst("restarts", Level::Warn, format!("Resource group {group} is started again"))
 }
 
 fn status_update(node: &str, status: &str) -> Line {
@@ -391,6 +398,30 @@ const fn whose(set: HoldSet) -> &'static str {
         (true, false) => "our local resources",
         (false, _) => "foreign resources",
     }
+}
+
+fn fencing(node: &str, delay: Duration) -> Line {
+    let text = format!("{node} may still hold what it held: nothing is taken before its reset, in {delay:?}");
+    Line { level: Level::Warn, text, limit: Limit::None }
+}
+
+fn fencing_failed(node: &str, reason: &str) -> Line {
+    let text = format!(
+        "Host {node} not reset! {reason}. Retrying in 5 s; `hb-ctl fence confirm {node}` after it was switched off by hand"
+    );
+    Line { level: Level::Error, text, limit: Limit::None }
+}
+
+fn fenced(node: &str, by_hand: bool) -> Line {
+    info(if by_hand {
+        format!("node {node} is off: an operator says so")
+    } else {
+        format!("node {node} now reset.")
+    })
+}
+
+fn fencing_ended(node: &str) -> Line {
+    info(format!("node {node} is not reset any more: it is back, or this node stops"))
 }
 
 fn other_message() -> Line {

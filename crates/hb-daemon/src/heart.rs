@@ -82,6 +82,9 @@ pub(crate) enum Order {
     Check(GroupId),
 }
 
+/// Begins the reset of a node without waiting, or says why it cannot be begun.
+pub(crate) type Reset = Box<dyn FnMut(JobId, &str) -> Result<(), String> + Send>;
+
 /// What a heart is made of.
 pub(crate) struct Parts<P> {
     /// Makes every decision.
@@ -104,6 +107,8 @@ pub(crate) struct Parts<P> {
     pub(crate) log: Log,
     /// Begins a job.
     pub(crate) submit: Submit,
+    /// Begins the reset of another node.
+    pub(crate) reset: Reset,
     /// Leaves a farewell with the guard.
     pub(crate) leave: Leave,
     /// The lease of the addresses, where there is one.
@@ -138,6 +143,7 @@ pub(crate) struct Heart<P> {
     voice: Voice,
     hooks: Hooks,
     submit: Submit,
+    reset: Reset,
     leave: Leave,
     tenure: Tenure,
     /// The number at which the next farewell is due.
@@ -195,6 +201,7 @@ impl<P: Port> Heart<P> {
             hooks: Hooks::default(),
             voice: Voice::new(parts.log, names, parts.log_refused),
             submit: parts.submit,
+            reset: parts.reset,
             leave: parts.leave,
             tenure: Tenure::new(parts.lease),
             farewell_at: 0,

@@ -149,6 +149,7 @@ impl InForce {
             // As 3.0.6 says it.
             tell.info("Rereading authentication file.".to_owned());
         }
+        tell.change("fencing", &fencing(now), &fencing(read));
         for (name, before, after) in [
             ("keepalive", now.keepalive, read.keepalive),
             ("deadtime", now.deadtime, read.deadtime),
@@ -200,6 +201,19 @@ fn settings(checked: &Checked) -> String {
         ..checked.clone()
     };
     format!("{rest:?}")
+}
+
+fn fencing(checked: &Checked) -> String {
+    let settings = &checked.fencing;
+    if !settings.is_on() {
+        return "none".to_owned();
+    }
+    format!(
+        "{} after {}, for at most {}",
+        settings.name(),
+        seconds(settings.delay),
+        seconds(settings.timeout)
+    )
 }
 
 fn messages(notices: &[Notice]) -> Vec<String> {

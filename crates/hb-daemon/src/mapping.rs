@@ -11,7 +11,7 @@ use hb_engine::{
     AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, MonitorPolicy,
     NodeConfig, NodeId, PingConfig, Reconfiguration,
 };
-use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, GroupSpec, OcfSpec, ResourceSpec};
+use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, FenceSpec, GroupSpec, OcfSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
 
 use crate::event_text::Names;
@@ -128,6 +128,7 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
         deadping: config.pings.deadtime,
         ipfail: config.pings.ipfail,
         failback: config.failback,
+        fencing: fencing(&plan.next.checked),
         links: plan.links.clone(),
         groups: plan.groups.clone(),
         agents: config.agents,
@@ -211,6 +212,7 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
     config.working_dir = options.state_dir.join("cores/root");
     config.client_dirs = options.state_dir.join("cores");
     config.clients = clients(checked);
+    config.fence = fence_spec(checked);
     config.hook_dir = Some(options.config_dir.clone());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     config.guard_lock = Some(options.guard_lock());
@@ -222,6 +224,33 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
 fn staged(checked: &Checked) -> BTreeSet<IpAddr> {
     let groups = groups(checked).into_iter().filter(|group| checked.lease.staged.contains(&group.key));
     groups.flat_map(|group| group.addresses().map(|one| one.address).collect::<Vec<_>>()).collect()
+}
+
+/// How long after a death a node is reset first; nothing if there is nothing that resets one.
+pub(crate) fn fencing(checked: &Checked) -> Option<Duration> {
+    checked.fencing.is_on().then_some(checked.fencing.delay)
+}
+
+/// The command that resets a node: a fence agent, or cluster-glue's `stonith` with the device of `ha.cf`.
+fn fence_spec(checked: &Checked) -> Option<FenceSpec> {
+    let settings = &checked.fencing;
+    let name = settings.name().to_owned();
+    if let Some(agent) = &settings.agent {
+        let lines = settings.options.iter().flat_map(|option| [option.as_str(), "\n"]);
+        let input = std::iter::once("action=reboot\n").chain(lines).collect();
+        let (program, limit) = (agent.clone(), settings.timeout);
+        return Some(FenceSpec { name, program, arguments: Vec::new(), input, limit });
+    }
+    let device = settings.device.as_ref()?;
+    let arguments = ["-t", &device.kind, "-F", "/dev/stdin", "-T", "reset", FenceSpec::NODE];
+    let limit = if device.kind == "meatware" { settings.timeout.max(MEATWARE) } else { settings.timeout };
+    Some(FenceSpec {
+        name,
+        program: "stonith".to_owned(),
+        arguments: arguments.map(str::to_owned).into(),
+        input: format!("{}\n", device.parameters),
+        limit,
+    })
 }
 
 /// The programs that run beside the node. One whose user is gone since the files were checked is left out.
@@ -278,6 +307,9 @@ pub(crate) fn log_targets(checked: &Checked) -> Targets {
         format: if log.syslog_format { FileFormat::Syslog } else { FileFormat::Classic },
     }
 }
+
+/// The device meatware waits ten minutes for a human (`failover.md` 6.4).
+const MEATWARE: Duration = Duration::from_secs(660);
 
 /// What stands between this cluster and two owners of one group, and what does not, in words.
 pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {

@@ -67,6 +67,8 @@ impl crate::failover::Failover {
         let (theirs, due, has_taken) = self.ipfail.what_decides();
         (theirs, has_taken, due.map(|(_, wanted)| wanted)).hash(hasher);
         ahead(due.map(|(at, _)| at)).hash(hasher);
+        let (victim, runs, due) = self.fencing.what_decides();
+        (victim, runs, ahead(due)).hash(hasher);
         self.requests.digest(hasher);
         self.goals.hash(hasher);
         self.groups.digest(hasher);

@@ -19,7 +19,7 @@ use crate::liveness::Local;
 use crate::liveness::node::{Node, Number};
 use crate::liveness::ping::Ping;
 use crate::random::Random;
-use crate::snapshot::{GroupSnapshot, LinkSnapshot, NodeSnapshot, Snapshot};
+use crate::snapshot::{FencingSnapshot, GroupSnapshot, LinkSnapshot, NodeSnapshot, Snapshot};
 use crate::time::{Now, Tick};
 
 /// Longest text taken for the field `ld`, in bytes.
@@ -167,6 +167,11 @@ impl Engine {
             stable: self.failover.is_stable(),
             stopping: self.failover.is_stopping(),
             nodes: self.node_ids().map(|id| self.node_snapshot(id, now)).collect(),
+            fencing: self
+                .failover
+                .fencing
+                .victim()
+                .map(|(node, failures)| FencingSnapshot { node, failures }),
             pings: self.ping_snapshots(now),
             groups: self.group_snapshots(),
         }
@@ -234,6 +239,7 @@ impl Engine {
             self.try_failback();
         }
         self.ipfail_wait_over();
+        self.drive_fencing();
         self.drive_groups();
         self.begin_checks();
         self.linger_over();
@@ -244,6 +250,7 @@ impl Engine {
             Command::Stop => self.want_stop(),
             Command::Standby(set) => self.begin_standby(set),
             Command::Takeover(set) => self.ask_takeover(set),
+            Command::ConfirmFenced(node) => self.confirm_fenced(node),
             Command::Move { group, here } => {
                 self.failover.groups.forget_refusal(group);
                 self.move_group(group, here);

@@ -348,6 +348,32 @@ pub enum Event {
         /// The dead node.
         node: NodeId,
     },
+    /// warn: a dead node may still hold what it held; it is to be reset, and nothing is taken before.
+    Fencing {
+        /// Which.
+        node: NodeId,
+        /// How long after its death.
+        delay: Duration,
+    },
+    /// error: the reset of a dead node failed; it is tried again.
+    FencingFailed {
+        /// Which.
+        node: NodeId,
+        /// What went wrong, for people.
+        reason: String,
+    },
+    /// info: a dead node is switched off, or was reset; what it held is taken.
+    Fenced {
+        /// Which.
+        node: NodeId,
+        /// An operator says so.
+        by_hand: bool,
+    },
+    /// info: a node that was to be reset is back, or we stop: it is not reset any more.
+    FencingEnded {
+        /// Which.
+        node: NodeId,
+    },
     /// info: an orderly stop was asked for but waits until the running transition ends.
     StopDelayed,
     /// info: the orderly stop began.

@@ -6,6 +6,7 @@
 //! partition costs no restart; groups that nobody owns are adopted.
 
 mod claim;
+mod fence;
 pub(crate) mod groups;
 mod ipfail;
 mod legacy;
@@ -27,6 +28,7 @@ use crate::id::{HoldSet, NodeId};
 use crate::time::Tick;
 
 pub(crate) use claim::Claims;
+pub(crate) use fence::Fencing;
 pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
@@ -192,6 +194,7 @@ pub(crate) struct Failover {
     pub(crate) orphans_again: Option<Tick>,
     /// When it is looked whether a group that cannot be started here can be offered to the other node.
     pub(crate) offer_due: Option<Tick>,
+    pub(crate) fencing: Fencing,
     pub(crate) ipfail: Ipfail,
     /// With a peer in legacy mode.
     pub(crate) requests: Requests,
@@ -241,6 +244,7 @@ impl Failover {
             start_again: None,
             orphans_again: None,
             offer_due: None,
+            fencing: Fencing::default(),
             ipfail: Ipfail::new(now),
             requests: Requests::default(),
             groups: Groups::new(config),
@@ -259,6 +263,7 @@ impl Failover {
     pub(crate) fn is_stable(&self) -> bool {
         self.is_quiet()
             && !self.requests.are_open()
+            && !self.fencing.is_pending()
             && self.partner.stable
             && matches!(self.phase, Phase::Init | Phase::Stable | Phase::Shutdown)
     }
@@ -290,6 +295,7 @@ impl Failover {
             local,
             linger,
             self.groups.next_deadline(),
+            self.fencing.next_deadline(),
             self.ipfail.next_deadline(),
         ]
         .into_iter()

@@ -7,7 +7,7 @@ use alloc::string::String;
 use hb_wire::Message;
 
 use crate::event::Event;
-use crate::id::{GroupId, HoldSet, JobId, LinkId, PingId};
+use crate::id::{GroupId, HoldSet, JobId, LinkId, NodeId, PingId};
 
 /// What happened. The driver stamps it with the time at which it was read.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub enum Input {
         /// Which.
         ping: PingId,
     },
-    /// The job of an earlier [`Output::Do`], or an [`Output::Check`], ended, or its end is unknown.
+    /// The job of an earlier [`Output::Do`] or [`Output::Fence`], or an [`Output::Check`], ended, or its end is unknown.
     Done {
         /// Which job.
         job: JobId,
@@ -70,6 +70,8 @@ pub enum Command {
     Standby(HoldSet),
     /// `hb_takeover`: ask the peer for this set (our view).
     Takeover(HoldSet),
+    /// This node is off, an operator has seen to it: what waits for its reset goes on. Nothing if none does.
+    ConfirmFenced(NodeId),
     /// Run one group here, or on the peer, whoever holds its set. Only between two nodes of ours.
     Move {
         /// Which.
@@ -100,6 +102,14 @@ pub enum Output {
         job: JobId,
         /// Which.
         group: GroupId,
+    },
+    /// Begin to switch a node off, or to reset it; the end comes back as [`Input::Done`], and only after it is certain that
+    /// nothing of the node runs any more with [`Outcome::Ok`]. There is never more than one unfinished such job.
+    Fence {
+        /// The number under which the end is reported.
+        job: JobId,
+        /// Which.
+        node: NodeId,
     },
     /// Something to log, show and record.
     Report(Event),

@@ -39,6 +39,7 @@ pub use membership::{DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Mem
 pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
 pub use say::{OwnType, is_own_type};
 pub use snapshot::{
-    GroupSnapshot, GroupState, LinkSnapshot, MonitorSnapshot, NodeSnapshot, PingSnapshot, Snapshot,
+    FencingSnapshot, GroupSnapshot, GroupState, LinkSnapshot, MonitorSnapshot, NodeSnapshot, PingSnapshot,
+    Snapshot,
 };
 pub use time::{Now, Tick, WallSeconds};

@@ -373,6 +373,7 @@ impl Engine {
     }
 
     fn remove(&mut self, id: NodeId) {
+        self.end_fencing(id);
         let name = self.node(id).name.clone();
         let links = self.config.links.len();
         let mut empty = Node::new(&name, links, self.now.tick, &mut self.random);

@@ -42,6 +42,8 @@ pub struct Reconfiguration {
     pub ipfail: bool,
     /// What happens when a preferred node returns. A change moves nothing by itself.
     pub failback: Failback,
+    /// See [`Engine::set_fencing`]. A node that is to be reset stays so.
+    pub fencing: Option<Duration>,
     /// The media from now on; the driver numbers them like this from now on.
     pub links: Vec<LinkPlan>,
     /// The groups from now on. Known numbers are groups that stay as they are, name and home included. Groups with other
@@ -102,6 +104,7 @@ impl Engine {
         self.config.agents = new.agents;
         self.config.ttl = self.ttl_with_members(new.ttl);
         self.config.pings.deadtime = new.deadping;
+        self.set_fencing(new.fencing);
         let was_on = self.ipfail_is_on();
         self.config.failback = new.failback;
         self.config.pings.ipfail = new.ipfail;

@@ -21,12 +21,23 @@ pub struct Snapshot {
     pub stable: bool,
     /// Whether an orderly stop is under way.
     pub stopping: bool,
+    /// The dead node that is to be reset before anything of it is taken.
+    pub fencing: Option<FencingSnapshot>,
     /// Every normal node, in configuration order, ourselves included.
     pub nodes: Vec<NodeSnapshot>,
     /// Every ping member, in configuration order.
     pub pings: Vec<PingSnapshot>,
     /// Every group, in configuration order.
     pub groups: Vec<GroupSnapshot>,
+}
+
+/// A dead node that may still hold what it held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FencingSnapshot {
+    /// Which.
+    pub node: NodeId,
+    /// How often its reset has failed.
+    pub failures: u32,
 }
 
 /// One node.

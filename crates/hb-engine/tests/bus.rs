@@ -106,7 +106,11 @@ fn sent<'a>(outputs: &'a [Output], kind: &str) -> Vec<&'a Message> {
         .iter()
         .filter_map(|output| match output {
             Output::Send(message) if message.kind() == Some(kind) => Some(message),
-            Output::Send(_) | Output::Do { .. } | Output::Check { .. } | Output::Report(_) => None,
+            Output::Send(_)
+            | Output::Do { .. }
+            | Output::Check { .. }
+            | Output::Fence { .. }
+            | Output::Report(_) => None,
         })
         .collect()
 }
@@ -116,7 +120,7 @@ fn events(outputs: &[Output]) -> Vec<&Event> {
         .iter()
         .filter_map(|output| match output {
             Output::Report(event) => Some(event),
-            Output::Send(_) | Output::Do { .. } | Output::Check { .. } => None,
+            Output::Send(_) | Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } => None,
         })
         .collect()
 }

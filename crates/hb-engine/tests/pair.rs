@@ -2,6 +2,8 @@
 //! defect.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test harness")]
 
+#[path = "pair/fencing.rs"]
+mod fencing;
 #[path = "pair/found.rs"]
 mod found;
 #[path = "pair/ipfail.rs"]

@@ -24,6 +24,7 @@ use crate::address::Addresses;
 use crate::agent::Agents;
 use crate::announce::Announcer;
 use crate::config::ActuatorConfig;
+use crate::fence;
 use crate::group::{Group, Tools};
 use crate::guard::abandon::Abandoned;
 use crate::guard::client::GuardClient;
@@ -84,6 +85,7 @@ enum Order {
     Change(Box<Change>),
     Farewell(Farewell),
     Hook(Hook),
+    Fence(u64, String),
     StartClients,
     EndClients(std_mpsc::SyncSender<bool>),
     Disarm(std_mpsc::SyncSender<()>),
@@ -182,6 +184,15 @@ impl Actuator {
     /// See [`SubmitError`]; no script hears of it then.
     pub fn run_hook(&self, hook: Hook) -> Result<(), SubmitError> {
         self.order(Order::Hook(hook))
+    }
+
+    /// Resets another node of this name ([`ActuatorConfig::fence`]), without waiting for it; its end is told with
+    /// [`Report::Done`] and this number.
+    ///
+    /// # Errors
+    /// See [`SubmitError`]; nothing is done then, and nothing told.
+    pub fn fence(&self, id: u64, node: String) -> Result<(), SubmitError> {
+        self.order(Order::Fence(id, node))
     }
 
     /// Starts the programs that run beside the node ([`ActuatorConfig::clients`]), and keeps them running. Never blocks.
@@ -339,6 +350,9 @@ async fn dispatch(prepared: Prepared, mut orders: mpsc::Receiver<Order>) {
                 if let Some(hooks) = &mut hooks {
                     hooks.take(hook, &tools.report);
                 }
+            }
+            Order::Fence(id, node) => {
+                workers.spawn_local(fence::reset(id, node, tools.agents.clone(), tools.report.clone()));
             }
             Order::StartClients => tools.agents.bequeath(Bequest::Clients(true)),
             Order::EndClients(done) => {

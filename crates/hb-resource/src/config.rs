@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Operation;
+use crate::fence::FenceSpec;
 use crate::lease::{Lifetimes, Stage};
 use crate::spec::GroupSpec;
 
@@ -46,6 +47,8 @@ pub struct ActuatorConfig {
     pub stop_pause: Duration,
     /// The directory of `harc` and `rc.d`, whose scripts hear of events; `None`: there are no hooks.
     pub hook_dir: Option<PathBuf>,
+    /// What switches another node off; `None`: nothing does.
+    pub fence: Option<FenceSpec>,
     /// Programs that run beside the node, from [`Actuator::start_clients`](crate::Actuator::start_clients) on.
     pub clients: Vec<ClientSpec>,
     /// A directory with a working directory for the programs of each user, named as the user; `/` where there is none.
@@ -112,6 +115,7 @@ impl ActuatorConfig {
             stop_retries: Some(STOP_RETRIES),
             stop_pause: STOP_PAUSE,
             hook_dir: None,
+            fence: None,
             clients: Vec::new(),
             client_dirs: PathBuf::from("/"),
             stop_failed: Vec::new(),

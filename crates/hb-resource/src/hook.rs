@@ -139,6 +139,7 @@ async fn run(hook: Hook, by_harc: bool, limit: Duration, agents: &Agents, report
         limit,
         grace: config.kill_grace,
         expendable: true,
+        input: String::new(),
     };
     match agents.run_once(run).await {
         Outcome::Ended { ending: Ending::Exit(0), output, errors, .. } => {

@@ -17,6 +17,7 @@ mod announce;
 mod arp;
 mod cleanup;
 mod config;
+mod fence;
 mod group;
 pub mod guard;
 mod hook;
@@ -42,6 +43,7 @@ pub use config::{
     ActuatorConfig, ClientSpec, KILL_GRACE, OCF_ROOT, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE,
     STOP_RETRIES, STOP_TIMEOUT,
 };
+pub use fence::FenceSpec;
 pub use guard::protocol::ProtocolError;
 pub use guard::will::{Farewell, Route};
 pub use hook::Hook;

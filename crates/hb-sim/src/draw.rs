@@ -14,6 +14,8 @@ pub enum Mix {
     All,
     /// Pairs of ours only.
     Pair,
+    /// Pairs of ours that reset each other.
+    Fencing,
     /// Ours with a 3.0.6 peer only.
     Mixed,
     /// Two of the 3.0.6 model: what the field has had so far.
@@ -46,7 +48,7 @@ impl Scenario {
 
 fn setup(dice: &mut Dice, mix: Mix) -> Setup {
     let kinds = match mix {
-        Mix::All | Mix::Pair => vec![Kind::Ours; 2],
+        Mix::All | Mix::Pair | Mix::Fencing => vec![Kind::Ours; 2],
         Mix::Classic => vec![Kind::Legacy; 2],
         Mix::Mixed | Mix::Legacy if dice.chance(500_000) => vec![Kind::Ours, Kind::Legacy],
         Mix::Mixed | Mix::Legacy => vec![Kind::Legacy, Kind::Ours],
@@ -85,6 +87,7 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
         job_time: (MS, longest_job),
         job_limit: 5 * longest_job + 200 * MS,
         monitored: false,
+        fencing: mix == Mix::Fencing,
         boot: kinds.iter().map(|_| dice.time(MS, 2 * deadtime)).collect(),
         kinds,
     }
@@ -92,7 +95,7 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
 
 /// In some runs of pairs groups are looked at, and die now and then. By dice of its own: other runs stay what they were.
 fn monitoring(dice: &mut Dice, mix: Mix, setup: &mut Setup, faults: &mut Vec<Fault>) {
-    if !matches!(mix, Mix::Pair | Mix::Mixed) || !dice.chance(200_000) {
+    if !matches!(mix, Mix::Pair | Mix::Fencing | Mix::Mixed) || !dice.chance(200_000) {
         return;
     }
     setup.monitored = true;

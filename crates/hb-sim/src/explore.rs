@@ -253,8 +253,8 @@ impl State {
                     self.engines[node] = None;
                     self.stopped[node] = true;
                 }
-                // Nothing is monitored here.
-                Output::Check { .. } | Output::Report(_) => {}
+                // Nothing is monitored here, and no node of an exploration has a device.
+                Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => {}
             }
         }
         for message in at_once {
@@ -427,6 +427,7 @@ fn setup(failback: Failback) -> Setup {
         job_time: (Duration::ZERO, Duration::ZERO),
         job_limit: second,
         monitored: false,
+        fencing: false,
         boot: vec![Duration::ZERO; 2],
     }
 }

@@ -68,7 +68,7 @@ impl World<'_> {
         }
     }
 
-    fn crash(&mut self, node: usize, back: u64) {
+    pub(crate) fn crash(&mut self, node: usize, back: u64) {
         if self.hosts[node].brain.is_none() {
             return;
         }

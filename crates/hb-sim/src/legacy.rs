@@ -132,7 +132,7 @@ impl Legacy {
                 message.push_text("rsc_hold", set.as_str());
                 self.say(message);
             }
-            Input::Command(Command::Move { .. })
+            Input::Command(Command::Move { .. } | Command::ConfirmFenced(_))
             | Input::Load(_)
             | Input::Echo { .. }
             | Input::Ping { .. } => {}

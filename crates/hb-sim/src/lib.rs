@@ -22,6 +22,7 @@ mod net;
 pub mod promise;
 pub mod replay;
 mod report;
+mod resets;
 mod scenario;
 mod shrink;
 mod watch;

@@ -112,6 +112,7 @@ fn scenario(seed: u64, loss: u64, keepalive: Duration, deadtime: Duration) -> Sc
         job_time: (5 * MS, 20 * MS),
         job_limit: 1000 * MS,
         monitored: false,
+        fencing: false,
         boot: vec![MS, 30 * MS],
     };
     let crash = begin + keepalive * BEFORE + phase;

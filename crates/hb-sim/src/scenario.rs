@@ -64,6 +64,8 @@ pub struct Setup {
     pub job_limit: Duration,
     /// Whether groups are looked at while they run.
     pub monitored: bool,
+    /// Whether a dead node is reset before anything of it is taken.
+    pub fencing: bool,
     /// When each node starts.
     pub boot: Vec<Duration>,
 }

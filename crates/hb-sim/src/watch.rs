@@ -104,7 +104,9 @@ impl Watch {
                 + nanos(setup.initdead)
                 + 8 * nanos(setup.deadtime)
                 + 10 * longest
-                + if has_legacy { 60 * second } else { 0 },
+                + if has_legacy { 60 * second } else { 0 }
+                // A reset that fails is tried again after five seconds.
+                + if setup.fencing { 90 * second } else { 0 },
             hand_over: None,
             rate_bound: 60 + 12 * beats * u32::try_from(nodes).unwrap_or(2),
             nodes: vec![watched; nodes],

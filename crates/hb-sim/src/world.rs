@@ -50,6 +50,13 @@ pub(crate) enum Happening {
         life: u32,
         job: JobId,
     },
+    /// A reset by this node ends.
+    ResetEnd {
+        host: usize,
+        life: u32,
+        job: JobId,
+        victim: usize,
+    },
     Boot {
         host: usize,
         life: u32,
@@ -174,6 +181,7 @@ impl<'a> World<'a> {
             Happening::Packet { to, link, message } => self.arrive(to, LinkId(link), message),
             Happening::JobEnd { host, life, job } => self.job_end(host, life, job),
             Happening::CheckEnd { host, life, job, group } => self.check_end(host, life, job, group),
+            Happening::ResetEnd { host, life, job, victim } => self.reset_end(host, life, job, victim),
             Happening::Boot { host, life } => self.boot(host, life),
             Happening::GuardCleans { host } => self.guard_cleans(host),
             Happening::FaultBegins(index) => self.fault_begins(index),
@@ -206,6 +214,7 @@ impl<'a> World<'a> {
         }
         let now = self.stamp(index);
         let seed = self.dice.next();
+        let setup = self.setup();
         let host = &mut self.hosts[index];
         host.generation += 1;
         host.life += 1;
@@ -213,7 +222,13 @@ impl<'a> World<'a> {
         host.thawed = self.now;
         let config = config(&self.scenario.setup, index, host.generation);
         host.brain = Some(match host.kind {
-            Kind::Ours => Brain::Ours(Box::new(Engine::new(config, seed, now))),
+            Kind::Ours => {
+                let mut engine = Engine::new(config, seed, now);
+                // Of two that cannot hear each other the first one shoots first.
+                let delay = if index == 0 { Duration::ZERO } else { setup.deadtime * 2 };
+                engine.set_fencing(setup.fencing.then_some(delay));
+                Brain::Ours(Box::new(engine))
+            }
             Kind::Legacy => Brain::Legacy(Box::new(Legacy::new(config, now))),
         });
         self.watch.booted(index, now.tick);
@@ -293,6 +308,7 @@ impl<'a> World<'a> {
                 Output::Send(message) => self.send(index, &message),
                 Output::Do { job, action } => self.begin_job(index, job, action),
                 Output::Check { job, group } => self.begin_check(index, job, group),
+                Output::Fence { job, node } => self.begin_reset(index, job, node),
                 Output::Report(event) => self.event(index, &event),
             }
         }

@@ -42,9 +42,17 @@ fn seeds_that_once_broke_a_rule_hold() {
     let mixed =
         [2_003, 9_346, 11_223, 11_401, 1_470, 14_260, 14_863, 15_411, 17_328, 17_397, 31_068, 71_815, 74_539];
     let mixed = mixed.map(|seed| (seed, Mix::Mixed));
-    for (seed, mix) in pairs.into_iter().chain(all).chain(mixed) {
+    let fencing = [1_351, 103_404, 108_309].map(|seed| (seed, Mix::Fencing));
+    for (seed, mix) in pairs.into_iter().chain(all).chain(mixed).chain(fencing) {
         assert_eq!(run(&Scenario::draw(seed, mix), false).violation, None, "seed {seed}, {mix:?}");
     }
+}
+
+#[test]
+fn where_nodes_reset_each_other_there_are_never_two_owners() {
+    let sum = campaign(1, 1_500, Mix::Fencing, 5);
+    println!("{}", sum.text());
+    assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix fencing --seed N: {:?}", sum.failed);
 }
 
 #[test]

@@ -86,8 +86,8 @@ impl Node {
                     }
                     self.engine.handle(now, Input::Done { job, outcome: Outcome::Ok });
                 }
-                // Nothing is monitored here.
-                Output::Check { .. } => {}
+                // Nothing is monitored here, and nothing can switch a node off.
+                Output::Check { .. } | Output::Fence { .. } => {}
                 Output::Report(event) => self.show(now, &event, out)?,
             }
         }

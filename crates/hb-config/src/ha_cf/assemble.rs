@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hb_auth::KeyRing;
 
-use crate::checked::{Checked, Compression, Failback, GenerationMethod, Group, LogConfig, UuidFrom};
+use crate::checked::{
+    Checked, Compression, Failback, FenceSettings, GenerationMethod, Group, LogConfig, UuidFrom,
+};
 use crate::hb_toml::HbToml;
 
 use super::draft::{Draft, Setting};
@@ -64,6 +66,7 @@ pub(crate) fn assemble(
         agents,
         lease: hb_toml.lease,
         monitor: hb_toml.monitor,
+        fencing: FenceSettings { device: draft.fencing.map(|(_, device)| device), ..hb_toml.fencing },
         groups,
         environment: draft.environment,
         parameters,

@@ -21,8 +21,6 @@ pub(crate) enum Shape {
 pub(crate) enum Status {
     /// Yes, or the directive says itself when it does not.
     InForce,
-    /// A later version will; the cluster behaves differently until then.
-    Later,
     /// A later version will; it hardly matters until then.
     LaterMinor,
     /// It belongs to something that hb does not have.
@@ -215,15 +213,13 @@ static DIRECTIVES: &[Directive] = &[
     .status(Status::LaterMinor),
     Directive::line("respawn", children::respawn, CHILD, "respawn hacluster /usr/libexec/heartbeat/ipfail"),
     Directive::line("failfast", children::respawn, CHILD, "failfast root /usr/sbin/vital"),
-    Directive::line("stonith", fencing::stonith, "a type and a file", "stonith meatware /etc/ha.d/meatware")
-        .status(Status::Later),
+    Directive::line("stonith", fencing::stonith, "a type and a file", "stonith meatware /etc/ha.d/meatware"),
     Directive::line(
         "stonith_host",
         fencing::stonith_host,
         "a host, a type and parameters",
         "stonith_host * ssh alpha beta",
-    )
-    .status(Status::Later),
+    ),
 ];
 
 /// The directive of that name; case matters.

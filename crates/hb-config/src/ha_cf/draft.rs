@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use hb_compress::Method;
 
-use crate::checked::{Autojoin, Client, Facility, Failback, GenerationMethod, Medium, Notice, UuidFrom};
+use crate::checked::{
+    Autojoin, Client, Facility, Failback, FenceDevice, GenerationMethod, Medium, Notice, UuidFrom,
+};
 use crate::source::Mark;
 
 use super::directives::Meant;
@@ -143,7 +145,7 @@ pub(crate) struct Draft {
     pub(crate) serial: Option<Mark>,
     pub(crate) watchdog: Option<(PathBuf, Mark)>,
     /// The last fencing device that concerns this node.
-    pub(crate) fencing: Option<Mark>,
+    pub(crate) fencing: Option<(Mark, FenceDevice)>,
 
     pub(crate) facility: Setting<Facility>,
     pub(crate) logfile: Setting<PathBuf>,

@@ -1,5 +1,6 @@
-//! `stonith` and `stonith_host`: devices that switch a node off (`config.md` 4.8). Only checked so far; no device is asked.
+//! `stonith` and `stonith_host`: devices that switch a node off (`config.md` 4.8). Only checked here; no device is asked.
 
+use crate::checked::FenceDevice;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
 use crate::host::PathKind;
@@ -78,14 +79,15 @@ pub(super) fn stonith(cf: &mut HaCf<'_>, rest: Word<'_>) {
         });
         return;
     };
-    if given == 0 {
+    let count = given.split_ascii_whitespace().count();
+    if count == 0 {
         cf.bad_line(Code::BadStonith, Some(file.mark), || {
             format!("the file {} holds no parameters", quoted(file.text))
         });
         return;
     }
-    if check_count(cf, kind, file.mark, given) {
-        count_device(cf, kind.mark);
+    if check_count(cf, kind, file.mark, count) {
+        count_device(cf, kind, given);
     }
 }
 
@@ -105,8 +107,9 @@ pub(super) fn stonith_host(cf: &mut HaCf<'_>, rest: Word<'_>) {
         });
         return;
     };
-    if check_type(cf, kind) && check_count(cf, kind, kind.mark, parts.count()) {
-        count_device(cf, kind.mark);
+    let words: Vec<_> = parts.map(Word::lossy).collect();
+    if check_type(cf, kind) && check_count(cf, kind, kind.mark, words.len()) {
+        count_device(cf, kind, words.join(" "));
     }
 }
 
@@ -126,8 +129,9 @@ fn check_count(cf: &mut HaCf<'_>, kind: Word<'_>, mark: Mark, given: usize) -> b
 }
 
 /// 3.0.6 knows a single device and uses it for every victim.
-fn count_device(cf: &mut HaCf<'_>, mark: Mark) {
-    if let Some(earlier) = cf.draft.fencing.replace(mark) {
+fn count_device(cf: &mut HaCf<'_>, kind: Word<'_>, parameters: String) {
+    let (mark, device) = (kind.mark, FenceDevice { kind: kind.lossy(), parameters });
+    if let Some((earlier, _)) = cf.draft.fencing.replace((mark, device)) {
         let source = cf.source;
         cf.warning(mark, || {
             Diagnostic::warning(Code::FencingTwice, "only the last fencing device counts")

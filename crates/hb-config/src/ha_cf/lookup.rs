@@ -26,7 +26,7 @@ pub(crate) struct Lookup<'a> {
     failed_names: usize,
     paths: HashMap<PathBuf, Option<PathFacts>>,
     services: HashMap<u16, Option<String>>,
-    parameter_files: HashMap<PathBuf, Option<usize>>,
+    parameter_files: HashMap<PathBuf, Option<String>>,
 }
 
 impl<'a> Lookup<'a> {
@@ -81,20 +81,20 @@ impl<'a> Lookup<'a> {
         self.services.get(&port)?.as_deref()
     }
 
-    /// The number of words in the first line of a file that is neither empty nor a comment, 0 if there is no such line;
-    /// nothing if the file cannot be read.
-    pub(crate) fn parameters_in(&mut self, path: &Path) -> Option<usize> {
+    /// The first line of a file that is neither empty nor a comment, empty if there is no such line; nothing if the file
+    /// cannot be read.
+    pub(crate) fn parameters_in(&mut self, path: &Path) -> Option<String> {
         if let Some(known) = self.parameter_files.get(path) {
-            return *known;
+            return known.clone();
         }
         if self.parameter_files.len() >= PARAMETER_FILES {
             return None;
         }
         let is_file = self.path(path).is_some_and(|facts| facts.kind == PathKind::File);
         let content = is_file.then(|| self.host.read(path, PARAMETER_BYTES).ok()).flatten();
-        let count = content.as_deref().map(count_parameters);
-        self.parameter_files.insert(path.to_owned(), count);
-        count
+        let line = content.as_deref().map(first_line);
+        self.parameter_files.insert(path.to_owned(), line.clone());
+        line
     }
 
     /// What is at `path`; nothing if it cannot be looked at.
@@ -110,10 +110,10 @@ impl<'a> Lookup<'a> {
     }
 }
 
-fn count_parameters(content: &[u8]) -> usize {
+fn first_line(content: &[u8]) -> String {
     let mut lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let line = lines.find(|line| !line.is_empty() && !line.starts_with(b"#")).unwrap_or_default();
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count()
+    String::from_utf8_lossy(line).into_owned()
 }
 
 fn remember<T: Copy>(

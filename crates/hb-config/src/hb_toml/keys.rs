@@ -32,12 +32,16 @@ impl Key {
 
 const TIME: &str = "a time from \"100ms\" to \"24h\"";
 
-const TABLES: [Table; 4] = [
+const TABLES: [Table; 5] = [
     Table {
         name: "agents",
         about: "Resource scripts of resource.d and init.d. Heartbeat 3.0.6 lets them run as long as they like.",
     },
     Table { name: "addresses", about: "Addresses of haresources." },
+    Table {
+        name: "fencing",
+        about: "What switches a dead node off before anything of it is taken. `stonith` and `stonith_host` in ha.cf name a device of cluster-glue; an agent here is used instead. See docs/guide/fencing.md.",
+    },
     Table {
         name: "lease",
         about: "The kernel answers for floating addresses only while the heart renews a lease. A heart that hangs or is killed loses them before the other node takes them.",
@@ -49,7 +53,7 @@ const TABLES: [Table; 4] = [
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 20] = [
+pub(super) const KEYS: [Key; 24] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -112,6 +116,34 @@ pub(super) const KEYS: [Key; 20] = [
         takes: "true or false",
         default: "true",
         about: "Put addresses up without a script: within milliseconds, and on the interface that the route leads to. With false the script IPaddr (or IPaddr2 where haresources names it) is run as by Heartbeat 3.0.6.",
+    },
+    Key {
+        table: "fencing",
+        name: "agent",
+        takes: "the name of a program such as \"fence_ipmilan\"",
+        default: "\"\"",
+        about: "A fence agent, looked up in the path of scripts. It reads `action=reboot` and the options, one a line, and succeeds with exit code 0. Empty: none.",
+    },
+    Key {
+        table: "fencing",
+        name: "options",
+        takes: "a list such as [\"ip=10.0.0.9\", \"username=admin\", \"plug={node}\"]",
+        default: "[]",
+        about: "What the agent reads. `{node}` stands for the name of the dead node. The file should be readable for root alone if there is a password among them.",
+    },
+    Key {
+        table: "fencing",
+        name: "delay",
+        takes: TIME,
+        default: "\"100ms\"",
+        about: "How long after a death the first reset is tried. Where both nodes live and cannot hear each other both would be reset: give one of them some seconds more, and the other one wins.",
+    },
+    Key {
+        table: "fencing",
+        name: "timeout",
+        takes: TIME,
+        default: "\"60s\"",
+        about: "Longest run of a reset; eleven minutes at least for the device meatware, which waits for a human. What takes longer is ended, counts as failed and is tried again five seconds later.",
     },
     Key {
         table: "lease",

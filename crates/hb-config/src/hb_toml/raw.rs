@@ -17,6 +17,7 @@ use crate::checked::{LeaseBy, StopFailed};
 pub(super) struct Raw {
     pub(super) agents: Agents,
     pub(super) addresses: Addresses,
+    pub(super) fencing: Fencing,
     pub(super) lease: Lease,
     pub(super) monitor: Monitor,
 }
@@ -40,6 +41,46 @@ pub(super) struct Agents {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Addresses {
     pub(super) native: Option<bool>,
+}
+
+/// `[fencing]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct Fencing {
+    pub(super) agent: Option<AgentName>,
+    pub(super) options: Option<Vec<AgentOption>>,
+    pub(super) delay: Option<AgentTime>,
+    pub(super) timeout: Option<AgentTime>,
+}
+
+/// The name of a program, without a directory; empty: none.
+#[derive(Debug)]
+pub(super) struct AgentName(pub(super) String);
+
+impl<'de> Deserialize<'de> for AgentName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_odd = |c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c);
+        if text.starts_with(['.', '-']) || text.contains(is_odd) || text.len() > LONGEST_TEXT {
+            return Err(D::Error::invalid_value(Unexpected::Str(&text), &"a name such as \"fence_ipmilan\""));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// A line `name=value`.
+#[derive(Debug)]
+pub(super) struct AgentOption(pub(super) String);
+
+impl<'de> Deserialize<'de> for AgentOption {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if !text.contains('=') || text.contains(char::is_control) || text.len() > LONGEST_TEXT {
+            // Not shown: it may be a password.
+            return Err(D::Error::custom("an option is one line, name=value"));
+        }
+        Ok(Self(text))
+    }
 }
 
 /// `[lease]`
@@ -227,6 +268,8 @@ impl Visitor<'_> for RetriesVisitor {
 
 /// A shorter time would end scripts before they have begun.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// Bytes of a name or an option.
+const LONGEST_TEXT: usize = 1024;
 /// A longer time is no limit any more.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// More repetitions than this mean for ever.

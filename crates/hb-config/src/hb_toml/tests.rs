@@ -108,7 +108,7 @@ fn all_problems_are_found_in_one_run() {
         ("HB142", 7, 14, "for example `kill-grace = \"5s\"`"),
         ("HB142", 8, 9, "for example `stop-pause = \"1s\"`"),
         ("HB142", 11, 10, "for example `native = true`"),
-        ("HB141", 12, 2, "known are agents, addresses, lease, monitor"),
+        ("HB141", 12, 2, "known are agents, addresses, fencing, lease, monitor"),
     ];
     let expected =
         expected.map(|(code, line, column, hint)| (code.to_owned(), line, column, hint.to_owned()));

@@ -90,6 +90,24 @@ fn the_agent_of_datadisk_is_said() {
 }
 
 #[test]
+fn what_resets_a_dead_node_is_the_last_device_for_this_node() {
+    let ask = |lines: &str| {
+        let mut host = FakeHost::with(&format!("{HEAD}bcast eth0\n{lines}"), KEYS, "");
+        host.file("/etc/ha.d/meatware", b"# whom\n\n  cc2  \nmore\n", 0o600);
+        let fencing = load(Path::new(DIR), &host).config.unwrap().fencing;
+        assert!(!format!("{fencing:?}").contains("secret"), "{fencing:?}");
+        fencing.device.map(|device| (device.kind, device.parameters))
+    };
+    let device = |kind: &str, parameters: &str| Some((kind.to_owned(), parameters.to_owned()));
+    assert_eq!(ask(""), None);
+    assert_eq!(ask("stonith meatware /etc/ha.d/meatware\n"), device("meatware", "cc2"));
+    let apc = "stonith_host CC1 apcmaster 10.0.0.9  admin\tsecret\n";
+    assert_eq!(ask(apc), device("apcmaster", "10.0.0.9 admin secret"));
+    let others = "stonith_host * null cc2\nstonith_host cc2 ssh cc1\n";
+    assert_eq!(ask(&format!("{apc}{others}")), device("null", "cc2"));
+}
+
+#[test]
 fn the_first_medium_of_a_kind_fixes_its_port() {
     let lines = "udpport 700\nbcast eth0\nudpport 701\nucast eth0 10.81.0.2\nudpport 702\nudp eth1\nucast eth1 localhost\n";
     let config = config(&format!("auto_failback on\n{lines}"), "");

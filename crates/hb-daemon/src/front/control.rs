@@ -137,6 +137,7 @@ impl Clerk {
                 };
             }
             Request::Move { group, to } => return self.move_group(&group, &to).await,
+            Request::Fenced { node } => return self.confirm_fenced(&node).await,
             Request::Stop => office.stop().map(|()| "stopping".to_owned()),
             Request::AddNode { nodes } => {
                 office.desk.members(MemberChange::Add(nodes)).map(|()| told("addition"))
@@ -163,6 +164,25 @@ impl Clerk {
 }
 
 impl Clerk {
+    async fn confirm_fenced(&self, name: &str) -> Response {
+        let snapshot = match self.office.desk.status().await {
+            Ok(report) => report.snapshot,
+            Err(error) => return refused(RefusalCause::Busy, &error.to_string()),
+        };
+        let waits = |node: &&hb_engine::NodeSnapshot| {
+            snapshot.fencing.is_some_and(|fencing| fencing.node == node.node) && node.name == name
+        };
+        let Some(node) = snapshot.nodes.iter().find(waits) else {
+            return refused(RefusalCause::Unknown, &format!("nothing waits for a reset of {name}"));
+        };
+        match self.office.desk.command(Command::ConfirmFenced(node.node)) {
+            Ok(()) => {
+                Response::Accepted { text: format!("{name} counts as switched off; its groups are taken") }
+            }
+            Err(busy) => refused(RefusalCause::Busy, &busy.to_string()),
+        }
+    }
+
     async fn move_group(&self, group: &str, to: &str) -> Response {
         let snapshot = match self.office.desk.status().await {
             Ok(report) => report.snapshot,

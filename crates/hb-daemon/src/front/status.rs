@@ -80,13 +80,6 @@ pub(super) fn status(
             problem: background.scheduling.problem.clone(),
         },
         not_in_force: background.not_in_force.clone(),
-        protection: [
-            background.leasing.words(lease, &background.unleased),
-            background.staged.clone(),
-            watchdog.words(),
-            background.protection.clone(),
-        ]
-        .concat(),
     }
 }
 
@@ -98,6 +91,17 @@ pub(super) const fn hold_set(set: ResourceSet) -> HoldSet {
         ResourceSet::Foreign => HoldSet::FOREIGN,
         ResourceSet::All => HoldSet::ALL,
     }
+}
+
+/// A dead node that has to be reset before anything of it is taken.
+fn unfenced(snapshot: &Snapshot) -> Vec<String> {
+    let Some(fencing) = snapshot.fencing else { return Vec::new() };
+    let name = name_of(snapshot, fencing.node.0).unwrap_or_default();
+    vec![format!(
+        "{name} is dead and not yet reset ({} failures): nothing is taken before that; `hb-ctl fence confirm {name}` \
+         after it was switched off by hand",
+        fencing.failures
+    )]
 }
 
 fn resource_set(set: HoldSet) -> ResourceSet {

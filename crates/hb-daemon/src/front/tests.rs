@@ -45,6 +45,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
     match asked {
         ToHeart::Status { ticket } => {
             let snapshot = Snapshot {
+                fencing: None,
                 pings: Vec::new(),
                 local: NodeId(0),
                 generation: 7,

@@ -76,6 +76,9 @@ impl Hooks {
                 self.statuses.remove(name);
                 None
             }
+            Event::NotFenced { node: who } => Some(fencing(&node(who), "n_stnth")),
+            Event::Fenced { node: who, .. } => Some(fencing(&node(who), "OK")),
+            Event::FencingFailed { node: who, .. } => Some(fencing(&node(who), "bad")),
             Event::OtherMessage => {
                 let message = self.at_hand.take()?;
                 Some(Told { kind: message.kind()?.to_owned(), fields: text_fields(&message) })
@@ -109,6 +112,10 @@ impl Hooks {
 
 fn link_status(node: &str, link: &str, status: &str) -> Told {
     told("ifstat", &[("node", node), ("ifname", link), ("st", status)])
+}
+
+fn fencing(node: &str, result: &str) -> Told {
+    told("stonith", &[("node", node), ("result", result)])
 }
 
 fn told(kind: &str, fields: &[(&str, &str)]) -> Told {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hb_engine::{Action, Event, Forward, JobId, LinkId, Now, Outcome, Output, Tick};
+use hb_engine::{Action, Event, Forward, JobId, LinkId, NodeId, Now, Outcome, Output, Tick};
 use hb_resource::stop_point::StopPoint;
 
 use super::lease::is_heartbeat;
@@ -59,6 +59,7 @@ impl<P: Port> Heart<P> {
             Output::Send(message) => self.perform_send(now, &message),
             Output::Do { job, action } => self.perform_job(job, action),
             Output::Check { job, group } => self.perform_order(job, Order::Check(group)),
+            Output::Fence { job, node } => self.perform_reset(job, node),
             Output::Report(event) => self.perform_report(now, &event),
         }
     }
@@ -109,6 +110,13 @@ impl<P: Port> Heart<P> {
     fn perform_order(&mut self, job: JobId, order: Order) {
         if let Err(reason) = (self.submit)(job, order) {
             // Like any other end: the engine hears of it in the next turn.
+            self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason, residue: false } });
+        }
+    }
+
+    fn perform_reset(&mut self, job: JobId, node: NodeId) {
+        let name = self.voice.names().node(node).to_owned();
+        if let Err(reason) = (self.reset)(job, &name) {
             self.ended.push_back(JobEnd { job, outcome: Outcome::Failed { reason, residue: false } });
         }
     }

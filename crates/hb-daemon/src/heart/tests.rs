@@ -166,6 +166,7 @@ fn bench_of(config: Config) -> Bench<impl Fn() -> Vec<(Level, String)>> {
         log,
         leave: Box::new(move |farewell| farewells.send(farewell).unwrap_or_default()),
         lease: None,
+        reset: Box::new(|_, _| Err("no device".to_owned())),
         submit: Box::new(move |job, order| match order {
             Order::Do(action, _) => submit.send((job, action)).map_err(|error| error.to_string()),
             Order::Check(group) => panic!("{group:?} is not monitored"),
@@ -210,6 +211,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
         let links = config().links.into_iter().map(|config| LinkPlan { config, before: Some(LinkId(0)) });
         let groups = config().groups.into_iter().map(|config| GroupPlan { id: GroupId(0), config });
         let engine = Reconfiguration {
+            fencing: None,
             keepalive,
             deadtime,
             warntime,

@@ -53,6 +53,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
             .collect(),
     };
     Snapshot {
+        fencing: None,
         pings: Vec::new(),
         local: NodeId(0),
         generation: 1,

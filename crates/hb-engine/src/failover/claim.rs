@@ -63,6 +63,7 @@ impl Claims {
 impl Engine {
     /// Holds this set from now on; what of it was not held gets a number.
     pub(crate) fn claim(&mut self, set: HoldSet) {
+        let set = self.free_of(set);
         let new = set.minus(self.failover.hold);
         self.failover.hold = self.failover.hold.union(set);
         if new.is_empty() {

@@ -282,7 +282,8 @@ impl Groups {
         }
     }
 
-    fn new_job(&mut self) -> JobId {
+    /// The number of a new job; also of those that are not about a group.
+    pub(crate) fn new_job(&mut self) -> JobId {
         let job = JobId(self.next_job);
         self.next_job += 1;
         job

@@ -155,6 +155,10 @@ impl Engine {
         if set.contains(HoldSet::LOCAL) {
             self.failover.requests.give_up_asking();
         }
+        let set = self.free_of(set);
+        if set.is_empty() {
+            return; // After the reset of the other node everything is taken.
+        }
         self.claim(set);
         self.add_goal(goal, set);
         self.report(Event::Acquiring { set, why });

@@ -1,7 +1,5 @@
 //! What the partner's life means for ownership: death, restart, return after a partition, conflict.
 
-use hb_wire::Message;
-
 use super::{CLASSIC_RESTART, Goal, Partner, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
@@ -10,18 +8,24 @@ use crate::id::{HoldSet, NodeId};
 impl Engine {
     /// Rows 17-21: a peer was declared dead.
     pub(crate) fn peer_died(&mut self, node: NodeId) {
-        if self.failover.partner_id != Some(node) {
+        if self.failover.partner_id != Some(node) || self.failover.fencing.is_pending() {
             return;
         }
         self.forget_reach();
         let lent_nothing = !self.failover.groups.has_loans();
-        self.end_loans();
+        let known = self.failover.partner.hold;
+        let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE) && lent_nothing;
+        // Whoever was taking what we have released has it perhaps, and so has whoever was deciding: what it said of it may be lost.
+        let settled = self.failover.partner.stable && self.failover.hold == HoldSet::ALL;
+        let may_hold = !had_nothing || !settled || self.failover.standby == Standby::Given;
+        let fences = may_hold && self.failover.fencing.is_on() && !self.failover.is_stopping();
+        if !fences {
+            self.end_loans();
+        }
         let was_giving = self.failover.goals.iter().any(|(goal, _)| !goal.is_up());
         if self.forget_standby() {
             self.report(Event::StandbyRefused { why: "the other node died" });
         }
-        let known = self.failover.partner.hold;
-        let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE) && lent_nothing;
         let (newest, rules) = (self.failover.partner.newest, self.failover.partner.rules);
         self.failover.partner =
             Partner { hold: Some(HoldSet::NONE), stable: true, newest, rules, ..Partner::default() };
@@ -29,23 +33,23 @@ impl Engine {
         if self.failover.is_stopping() {
             return;
         }
-        let taken = *self.failover.taken.get_or_insert_default();
+        let its_own = known.map_or(HoldSet::FOREIGN, HoldSet::mirrored);
+        self.failover.taken.get_or_insert_default();
+        if fences {
+            self.begin_fencing(node, its_own);
+            // Also what we were giving: it is ours as long as it is not gone.
+            return self.acquire(self.failover.hold, Goal::Own, "the other node is dead");
+        }
         let missing = HoldSet::ALL.minus(self.failover.hold);
         if missing.is_empty() && had_nothing && !was_giving {
             return self.retry_stop();
         }
         self.failover.needs_failback = true;
-        let mut message = Message::new("stonith");
-        message.push_text("node", &self.node(node).name);
-        message.push_text("result", if had_nothing { "unneeded" } else { "n_stnth" });
-        self.send(message);
+        self.tell_fencing(node, if had_nothing { "unneeded" } else { "n_stnth" });
         if !had_nothing {
             self.report(Event::NotFenced { node });
         }
-        // What it held when it died is what a wrong verdict would take from it.
-        let its_own = known.map_or(HoldSet::FOREIGN, HoldSet::mirrored);
-        self.failover.taken = Some(taken.union(missing.intersection(its_own)));
-        self.acquire(HoldSet::ALL, Goal::Own, "the other node is dead");
+        self.take_from_the_dead(its_own);
     }
 
     /// A peer began a new run: nothing that it said before holds, except its hold set for a fencing decision.
@@ -54,6 +58,7 @@ impl Engine {
             return;
         }
         self.forget_reach();
+        self.end_fencing(node);
         self.failover.floor = 0;
         self.loans_of_an_earlier_run();
         self.failover.requests.forget();
@@ -75,6 +80,7 @@ impl Engine {
         if self.failover.partner_id != Some(node) || !self.is_active() {
             return;
         }
+        self.end_fencing(node);
         self.failover.partner.stable = false;
         self.failover.partner.hold = None;
         self.failover.partner.said = None;

@@ -260,6 +260,7 @@ impl Engine {
             return;
         }
         self.report(Event::PeerShutdown { node });
+        self.end_fencing(node);
         self.forget_reach();
         self.failover.partner.hold = Some(HoldSet::NONE);
         self.failover.partner.stable = true;

@@ -202,13 +202,18 @@ impl Engine {
             Standby::Not => {
                 // It released and waits for us, but we had given up. Somebody must hold the groups.
                 let missing = set.mirrored().minus(self.failover.hold).minus(known.mirrored());
-                if !missing.is_empty() && self.failover.phase == Phase::Stable && self.failover.is_quiet() {
+                let ours = self.node(node).speaks_hb;
+                // We had declared it dead, and took nothing because it was to be reset. It drops the hand-over when it hears that.
+                let dropped = ours && self.failover.taken.is_some();
+                if missing.is_empty() || dropped {
+                    if ours {
+                        // It slept, and gives what we have long taken, or shall keep: it waits for a word.
+                        self.announce_state();
+                    }
+                } else if self.failover.phase == Phase::Stable && self.failover.is_quiet() {
                     let set = missing.mirrored();
                     self.report(Event::StandbyBegins { giver: node, set });
                     self.take_over_set(set);
-                } else if missing.is_empty() && self.node(node).speaks_hb {
-                    // It slept, and gives what we have long taken: it waits for a word that we do.
-                    self.announce_state();
                 }
             }
             Standby::Giving | Standby::Taking => {
@@ -284,7 +289,9 @@ impl Engine {
     /// announcement says the same.
     pub(crate) fn take_what_waits(&mut self, node: NodeId, message: &Message) {
         let releases = message.text("info") == Some("standby") && self.node(node).speaks_hb;
-        if !releases || self.failover.standby != Standby::Not || !self.failover.is_quiet() {
+        // After a wrong verdict it drops the hand-over as soon as it hears of that.
+        let dropped = self.failover.taken.is_some();
+        if !releases || dropped || self.failover.standby != Standby::Not || !self.failover.is_quiet() {
             return;
         }
         let Some(peer_hold) = self.failover.partner.hold else { return };

@@ -29,6 +29,7 @@ impl Engine {
         self.failover.stop = Stop::Releasing;
         self.failover.phase = Phase::Shutdown;
         self.failover.requests.give_up_asking();
+        self.forget_fencing();
         self.failover.standby = Standby::Not;
         self.failover.standby_deadline = None;
         self.report(Event::Stopping);

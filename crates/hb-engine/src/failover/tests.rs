@@ -58,6 +58,9 @@ const EVENTS: [&str; 18] = [
     "wait over",
 ];
 
+/// What else can happen while a dead node is to be reset.
+const FENCE_EVENTS: [&str; 3] = ["reset good", "reset bad", "confirmed off"];
+
 fn now(millis: u64) -> Now {
     Now { tick: Tick::from_nanos(millis * 1_000_000), wall: WallSeconds(1_800_000_000) }
 }
@@ -145,6 +148,15 @@ fn given_legacy(asks: bool) -> Engine {
     engine
 }
 
+/// A stable node whose peer died with its groups and is being reset.
+fn given_fencing() -> Engine {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.set_fencing(Some(Duration::ZERO));
+    happen(&mut engine, "dead");
+    drain(&mut engine);
+    engine
+}
+
 fn give(engine: &mut Engine, millis: u64, seq: u64, mut message: Message) {
     message.push_text("src", "peer");
     message.push_text("seq", &format!("{seq:x}"));
@@ -159,7 +171,7 @@ fn finish(engine: &mut Engine) {
         let jobs: Vec<JobId> = core::iter::from_fn(|| engine.poll())
             .filter_map(|output| match output {
                 Output::Do { job, .. } => Some(job),
-                Output::Send(_) | Output::Check { .. } | Output::Report(_) => None,
+                Output::Send(_) | Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => None,
             })
             .collect();
         if jobs.is_empty() {
@@ -223,6 +235,15 @@ fn happen(engine: &mut Engine, event: &str) {
                 engine.check_communication();
             };
         }
+        (Some("reset"), how, _) => {
+            let bad = Outcome::Failed { reason: "no answer".to_string(), residue: false };
+            let outcome = if how == Some("good") { Outcome::Ok } else { bad };
+            let job = JobId(engine.failover.groups_last_job());
+            return engine.handle(now(4), Input::Done { job, outcome });
+        }
+        (Some("confirmed"), ..) => {
+            return engine.handle(now(4), Input::Command(Command::ConfirmFenced(NodeId(1))));
+        }
         (Some("wait"), ..) => {
             engine.now = now(10_001);
             engine.standby_wait_over();
@@ -262,6 +283,7 @@ fn result(engine: &mut Engine) -> String {
             Output::Do { action: Action::Stop(group), .. } => {
                 parts.push(format!("stop {}", key(engine, group.0)));
             }
+            Output::Fence { .. } => parts.push("reset".to_string()),
             Output::Do { action: Action::Announce(_), .. } | Output::Check { .. } | Output::Report(_) => {}
         }
     }
@@ -279,6 +301,9 @@ fn name<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
 /// The step of a hand-over, or how it stands with a peer in legacy mode.
 fn step(engine: &Engine) -> &'static str {
     let failover = &engine.failover;
+    if failover.fencing.is_pending() {
+        return "FENCE";
+    }
     match (failover.standby, failover.partner.rules) {
         (Standby::Not, Rules::Legacy) if failover.requests.are_open() => "ASKING",
         (Standby::Not, Rules::Legacy) => "LEGACY",
@@ -290,9 +315,10 @@ fn walk() -> Vec<String> {
     let mut states: Vec<Engine> = PHASES.iter().map(|(_, phase)| given(*phase, Standby::Not)).collect();
     states.extend(STANDBYS.iter().skip(1).map(|(_, standby)| given(Phase::Stable, *standby)));
     states.extend([true, false].map(given_legacy));
+    let states = states.into_iter().map(|state| (state, [].as_slice()));
     let mut lines = Vec::new();
-    for state in states {
-        for event in EVENTS {
+    for (state, more) in states.chain([(given_fencing(), FENCE_EVENTS.as_slice())]) {
+        for event in EVENTS.iter().chain(more) {
             let mut engine = state.clone();
             happen(&mut engine, event);
             let out = result(&mut engine);
@@ -362,7 +388,7 @@ fn a_start_that_could_not_be_undone_counts_as_running_until_a_stop_succeeds() {
         let reports: Vec<Event> = core::iter::from_fn(|| engine.poll())
             .filter_map(|output| match output {
                 Output::Report(event) => Some(event),
-                Output::Send(_) | Output::Do { .. } | Output::Check { .. } => None,
+                Output::Send(_) | Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } => None,
             })
             .collect();
         assert!(reports.contains(&Event::Acquired { set: HoldSet::LOCAL }), "what failed is not acquired");

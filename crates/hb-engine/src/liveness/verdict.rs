@@ -127,6 +127,9 @@ impl Engine {
         self.note_files(node, message);
         if returned {
             self.peer_returned(node);
+        } else if was_dead {
+            // It starts, and holds nothing yet.
+            self.end_fencing(node);
         }
     }
 

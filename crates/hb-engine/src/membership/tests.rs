@@ -60,7 +60,7 @@ pub(crate) fn drain(engine: &mut Engine) -> (Vec<Message>, Vec<Event>) {
         match output {
             Output::Send(message) => messages.push(message),
             Output::Report(event) => events.push(event),
-            Output::Do { .. } | Output::Check { .. } => panic!("there are no groups"),
+            Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } => panic!("there are no groups"),
         }
     }
     (messages, events)
@@ -108,6 +108,7 @@ fn a_reload_counts_those_who_joined_in_ttl() {
     assert_eq!(engine.config.ttl, 4);
     let again = |engine: &mut Engine, ttl| {
         let new = Reconfiguration {
+            fencing: None,
             keepalive: engine.config.keepalive,
             deadtime: engine.config.deadtime,
             warntime: engine.config.warntime,

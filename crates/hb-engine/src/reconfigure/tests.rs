@@ -109,6 +109,7 @@ impl Bench {
             deadping: config.pings.deadtime,
             ipfail: config.pings.ipfail,
             failback: config.failback,
+            fencing: None,
             links: links.map(|(config, number)| LinkPlan { config, before: Some(LinkId(number)) }).collect(),
             groups: groups.map(|((id, _), config)| GroupPlan { id, config: config.clone() }).collect(),
             agents: config.agents.clone(),
@@ -131,7 +132,7 @@ impl Bench {
         let outputs = self.drain().into_iter();
         let job = |output| match output {
             Output::Do { job, action } => Some((job, action)),
-            Output::Send(_) | Output::Check { .. } | Output::Report(_) => None,
+            Output::Send(_) | Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => None,
         };
         outputs.filter_map(job).collect()
     }
@@ -140,7 +141,7 @@ impl Bench {
         let outputs = self.drain().into_iter();
         let event = |output| match output {
             Output::Report(event) => Some(event),
-            Output::Send(_) | Output::Do { .. } | Output::Check { .. } => None,
+            Output::Send(_) | Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } => None,
         };
         outputs.filter_map(event).collect()
     }

@@ -13,6 +13,8 @@ use hb_wire::Message;
 
 pub(crate) const A: usize = 0;
 pub(crate) const B: usize = 1;
+/// How long a reset takes.
+pub(crate) const RESET: Duration = Duration::from_secs(1);
 
 pub(crate) struct Host {
     pub(crate) engine: Option<Engine>,
@@ -24,6 +26,12 @@ pub(crate) struct Host {
     pub(crate) events: Vec<(Tick, Event)>,
     pub(crate) sent: Vec<Message>,
     pub(crate) actions: Vec<Action>,
+    /// How the next resets of the other node go, which take [`RESET`]; when there are no more, all fail.
+    pub(crate) resets: VecDeque<bool>,
+    fences: VecDeque<(Tick, JobId)>,
+    pub(crate) fenced: Vec<Tick>,
+    /// How long after a death; `None`: no device.
+    pub(crate) fencing: Option<Duration>,
     /// Groups whose start fails here.
     pub(crate) broken: BTreeSet<u16>,
     /// Groups whose stop fails here.
@@ -88,6 +96,10 @@ impl Lab {
             events: Vec::new(),
             sent: Vec::new(),
             actions: Vec::new(),
+            resets: VecDeque::new(),
+            fences: VecDeque::new(),
+            fenced: Vec::new(),
+            fencing: None,
             broken: BTreeSet::new(),
             stuck: BTreeSet::new(),
             reaches: Vec::new(),
@@ -115,6 +127,18 @@ impl Lab {
         Self::both_up_with(failback, Duration::from_secs(1))
     }
 
+    /// Both have a device, that of B so much later.
+    pub(crate) fn both_up_fencing(failback: Failback, delay: Duration) -> Self {
+        let mut lab = Self::new(failback);
+        lab.hosts[A].fencing = Some(Duration::ZERO);
+        lab.hosts[B].fencing = Some(delay);
+        lab.start(A);
+        lab.start(B);
+        lab.until(Duration::from_secs(5), |lab| lab.holds(A, &[0]) && lab.holds(B, &[1]) && lab.settled());
+        lab.pass(Duration::from_secs(1));
+        lab
+    }
+
     pub(crate) fn both_up_with(failback: Failback, deadtime: Duration) -> Self {
         let mut lab = Self::new(failback);
         for host in &mut lab.hosts {
@@ -136,7 +160,9 @@ impl Lab {
         let now = self.stamp();
         let host = &mut self.hosts[x];
         host.config.generation += 1;
-        host.engine = Some(Engine::new(host.config.clone(), 7 + x as u64, now));
+        let mut engine = Engine::new(host.config.clone(), 7 + x as u64, now);
+        engine.set_fencing(host.fencing);
+        host.engine = Some(engine);
         host.frozen = false;
         self.drain(x);
     }
@@ -147,6 +173,7 @@ impl Lab {
         host.engine = None;
         host.jobs.clear();
         host.checks.clear();
+        host.fences.clear();
         host.waiting.clear();
         host.running.clear();
     }
@@ -190,6 +217,11 @@ impl Lab {
                 Output::Check { job, group } => {
                     host.checks.push_back((self.now.plus(self.job_time), job, group));
                 }
+                Output::Fence { job, node } => {
+                    assert_eq!(usize::from(node.0), 1 - x);
+                    host.fenced.push(self.now);
+                    host.fences.push_back((self.now.plus(RESET), job));
+                }
                 Output::Report(event) => {
                     if event == Event::Stopped {
                         host.engine = None;
@@ -207,7 +239,8 @@ impl Lab {
             let job = host.jobs.front().map(|(at, ..)| *at);
             let check = host.checks.front().map(|(at, ..)| *at);
             let wake = host.engine.as_ref().and_then(Engine::next_deadline);
-            next = [next, job, check, wake].into_iter().flatten().min();
+            let fence = host.fences.front().map(|(at, _)| *at);
+            next = [next, job, check, fence, wake].into_iter().flatten().min();
         }
         let Some(next) = next else { return false };
         let before = self.now;
@@ -251,6 +284,11 @@ impl Lab {
                 };
                 self.handle(x, Input::Done { job, outcome });
             }
+            while self.hosts[x].fences.front().is_some_and(|(at, _)| *at <= self.now) {
+                let (_, job) = self.hosts[x].fences.pop_front().unwrap();
+                let outcome = self.reset(x);
+                self.handle(x, Input::Done { job, outcome });
+            }
             let due = self.hosts[x].engine.as_ref().and_then(Engine::next_deadline);
             if due.is_some_and(|due| due <= self.now) {
                 self.handle(x, Input::Wake);
@@ -275,6 +313,15 @@ impl Lab {
         Outcome::Ok
     }
 
+    /// Switches the other node off, if that goes well.
+    fn reset(&mut self, x: usize) -> Outcome {
+        if self.hosts[x].resets.pop_front().unwrap_or_default() {
+            self.crash(1 - x);
+            return Outcome::Ok;
+        }
+        Outcome::Failed { reason: "no answer".into(), residue: false }
+    }
+
     pub(crate) fn thaw(&mut self, x: usize) {
         self.hosts[x].frozen = false;
         while let Some(message) = self.hosts[x].waiting.pop_front() {
@@ -291,7 +338,8 @@ impl Lab {
                 let job = host.jobs.front().map(|(at, ..)| *at);
                 let check = host.checks.front().map(|(at, ..)| *at);
                 let wake = host.engine.as_ref().and_then(Engine::next_deadline);
-                next = [next, job, check, wake].into_iter().flatten().min();
+                let fence = host.fences.front().map(|(at, _)| *at);
+                next = [next, job, check, fence, wake].into_iter().flatten().min();
             }
             if next.is_none_or(|next| next > end) {
                 self.now = end;

@@ -8,7 +8,7 @@ use hb_engine::{Command, Event, Failback, GroupId, HoldSet, MonitorPolicy};
 use super::lab::{A, B, Lab};
 use super::{SECOND, millis};
 
-fn policy() -> MonitorPolicy {
+pub(super) fn policy() -> MonitorPolicy {
     MonitorPolicy {
         interval: SECOND,
         failures: 1,

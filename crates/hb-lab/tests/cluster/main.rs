@@ -34,6 +34,8 @@ mod delay;
 #[cfg(test)]
 mod failing;
 #[cfg(test)]
+mod fencing;
+#[cfg(test)]
 mod frozen;
 #[cfg(test)]
 mod holdings;

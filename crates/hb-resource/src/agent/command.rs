@@ -110,6 +110,7 @@ impl Agent<'_> {
             grace: config.kill_grace,
             // What a job waits for comes to its end.
             expendable: operation == Operation::Monitor,
+            input: String::new(),
         }
     }
 

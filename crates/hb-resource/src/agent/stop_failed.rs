@@ -26,6 +26,7 @@ impl Agents {
             limit: config.stop_timeout,
             grace: config.kill_grace,
             expendable: false,
+            input: String::new(),
         };
         let problem = match self.runner.run(run, None).await {
             Outcome::Ended { ending: Ending::Exit(0), .. } => return,

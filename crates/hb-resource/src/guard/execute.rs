@@ -5,7 +5,7 @@
 //! beyond reach, as it is for every init system without control groups. A script that ends in time leaves its group
 //! alone: what it started there is the service. A run on a leash (`runs`) gets SIGKILL when that is cut.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -80,17 +80,23 @@ fn begin(run: &Run, leash: &Leash) -> Result<(Child, PathBuf, usize), Ending> {
 
 fn spawn(run: &Run, program: &Path, script: Option<&Path>) -> io::Result<Child> {
     let working_dir = if run.working_dir.is_dir() { run.working_dir.as_path() } else { Path::new("/") };
-    Command::new(program)
+    let mut child = Command::new(program)
         .args(script)
         .args(&run.arguments)
         .env_clear()
         .envs(run.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(working_dir)
-        .stdin(Stdio::null())
+        .stdin(if run.input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .spawn()
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It fits into the pipe, so this does not wait; whoever does not read it is not asked to.
+        let input = run.input.as_bytes();
+        let _ = stdin.write_all(input.get(..INPUT_LIMIT).unwrap_or(input));
+    }
+    Ok(child)
 }
 
 /// A script that runs.
@@ -192,6 +198,9 @@ fn reap(child: &mut Child, in_time: bool) -> Ending {
         Err(error) => Ending::NotStarted(error.to_string()),
     }
 }
+
+/// What a pipe takes without a reader (`pipe(7)`).
+const INPUT_LIMIT: usize = 1 << 16;
 
 const SHELL: &str = "/bin/sh";
 

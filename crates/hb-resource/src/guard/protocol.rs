@@ -43,6 +43,8 @@ pub(crate) struct Run {
     pub(crate) grace: Duration,
     /// Whether it is killed when the heart dies or ends, instead of being waited for.
     pub(crate) expendable: bool,
+    /// What it reads; nothing: from `/dev/null`.
+    pub(crate) input: String,
 }
 
 /// From the guard to the actuator.
@@ -190,6 +192,7 @@ mod tests {
             limit: Duration::from_millis(1500),
             grace: Duration::ZERO,
             expendable: false,
+            input: String::new(),
         };
         write(&writable, &line(&Order::Run(run.clone())).unwrap()).await.unwrap();
         let Some(Order::Run(read)) = lines.next::<Order>().await.unwrap() else { panic!("a run was sent") };

@@ -20,6 +20,7 @@ fn run_of(scripts: &Scripts, name: &str) -> Run {
         limit: Duration::from_secs(20),
         grace: Duration::from_secs(1),
         expendable: false,
+        input: String::new(),
     }
 }
 

@@ -91,7 +91,7 @@ impl Shadow {
                     let end = sign.filter(|sign| *sign <= at + SIGN_WITHIN).unwrap_or(at + JOB_TIME);
                     self.jobs.push((end, job));
                 }
-                Output::Check { .. } | Output::Report(_) => {}
+                Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => {}
             }
         }
     }

@@ -12,7 +12,8 @@ impl World<'_> {
         if self.classic_start_is_excused(index, other, group) {
             self.watch.split = true;
         }
-        if !self.watch.split {
+        // Where a dead node is reset first, no verdict excuses two owners.
+        if !self.watch.split || self.setup().fencing {
             self.broken("two-owners", || {
                 format!("group {group} starts on node {index} while it runs on node {other}")
             });

@@ -25,6 +25,7 @@ fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnap
 
 fn report() -> HeartStatus {
     let snapshot = Snapshot {
+        fencing: None,
         pings: vec![PingSnapshot {
             name: "10.0.0.254".to_owned(),
             status: "ping",

@@ -64,7 +64,10 @@ impl Engine {
     pub(crate) fn job_done(&mut self, job: JobId, outcome: Outcome) {
         let found =
             self.failover.groups.list.iter().position(|group| group.job.is_some_and(|(id, _)| id == job));
-        let Some(index) = found else { return self.check_done(job, outcome) };
+        let Some(index) = found else {
+            self.fencing_done(job, &outcome);
+            return self.check_done(job, outcome);
+        };
         let now = self.now.tick;
         let Some(group) = self.failover.groups.list.get_mut(index) else { return };
         let Some((_, action)) = group.job.take() else { return };

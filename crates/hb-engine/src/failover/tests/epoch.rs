@@ -18,7 +18,7 @@ fn told(engine: &mut Engine, millis: u64) -> Option<String> {
     engine.handle(now(millis), Input::Wake);
     drain(engine).into_iter().find_map(|output| match output {
         Output::Send(message) => message.text("hb-epoch").map(ToOwned::to_owned),
-        Output::Do { .. } | Output::Check { .. } | Output::Report(_) => None,
+        Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => None,
     })
 }
 
@@ -117,7 +117,7 @@ fn a_half_has_a_number_as_long_as_it_is_held() {
         engine.announce_state();
         let sent = drain(engine).into_iter().find_map(|output| match output {
             Output::Send(message) => Some(message.text("hb-epochs").map(ToOwned::to_owned)),
-            Output::Do { .. } | Output::Check { .. } | Output::Report(_) => None,
+            Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => None,
         });
         sent.unwrap()
     };

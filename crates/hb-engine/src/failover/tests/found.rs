@@ -206,7 +206,7 @@ fn an_announcement_names_the_run_to_which_it_is_said() {
     happen(&mut engine, "starting");
     let said = drain(&mut engine).into_iter().find_map(|output| match output {
         Output::Send(message) => message.text("hb-run").map(ToOwned::to_owned),
-        Output::Do { .. } | Output::Check { .. } | Output::Report(_) => None,
+        Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => None,
     });
     assert_eq!(said.as_deref(), Some("7"));
 }

@@ -78,7 +78,7 @@ fn the_shortest_dead_time_counts_and_the_length_is_told() {
     engine.handle(now(1500), Input::Wake);
     let told = drain(&mut engine).into_iter().find_map(|output| match output {
         Output::Send(message) => message.text("hb-lease").map(ToOwned::to_owned),
-        Output::Do { .. } | Output::Check { .. } | Output::Report(_) => None,
+        Output::Do { .. } | Output::Check { .. } | Output::Fence { .. } | Output::Report(_) => None,
     });
     assert_eq!(told.as_deref(), Some("7b2"));
 }

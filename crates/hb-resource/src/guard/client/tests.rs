@@ -17,6 +17,7 @@ fn run() -> Run {
         limit: Duration::ZERO,
         grace: Duration::ZERO,
         expendable: false,
+        input: String::new(),
     }
 }
 

@@ -19,6 +19,7 @@ fn run_of(scripts: &Scripts, name: &str, arguments: &[&str]) -> Run {
         limit: Duration::from_secs(20),
         grace: Duration::from_secs(5),
         expendable: false,
+        input: String::new(),
     }
 }
 
