@@ -69,6 +69,14 @@ pub(super) fn status(
         hold: resource_set(snapshot.hold),
         stable: snapshot.stable,
         stopping: snapshot.stopping,
+        protection: [
+            unfenced(&snapshot),
+            background.leasing.words(lease, &background.unleased),
+            background.staged.clone(),
+            watchdog.words(),
+            background.protection.clone(),
+        ]
+        .concat(),
         groups: groups(&snapshot, background.monitor.as_ref()),
         nodes: nodes(snapshot),
         media: media.into_iter().chain(asked).map(medium).collect(),
