@@ -289,6 +289,8 @@ pub enum StopFailed {
     Keep,
     /// The machine is rebooted.
     Reboot,
+    /// The machine is reset by its own fence agent ([`FenceSettings::own_options`]).
+    Fence,
 }
 
 /// Which floating addresses the kernel answers for only while the heart renews a lease.

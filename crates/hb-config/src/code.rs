@@ -379,6 +379,9 @@ codes! {
     NotMonitored "HB145" "monitored group does not exist"
         "Groups are named by their first resource, spelled as in haresources. A name that belongs to none would leave the group that was meant without monitoring, silently. Leave `groups` out to have all groups looked at."
         HbToml "[monitor]\ninterval = \"10s\"\ngroups = [\"10.77.0.10/24/eth0\"]"
+    NoOwnReset "HB146" "nothing resets this node"
+        "`stop-failed = \"fence\"` lets a node reset itself when it cannot stop a group. The options of a fence agent usually name the device of the other node, which it would switch off instead. So it needs options of its own, or `{node}` among the common ones, which stands for the name of the node that is reset."
+        HbToml "[agents]\nstop-failed = \"fence\"\n[fencing]\nagent = \"fence_ipmilan\"\noptions = [\"ip=10.77.0.9\"]"
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::checked::{AgentLimits, FenceSettings, LeaseBy, LeaseSettings, MonitorSettings};
+use crate::checked::{AgentLimits, FenceSettings, LeaseBy, LeaseSettings, MonitorSettings, StopFailed};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
@@ -81,7 +81,12 @@ pub(crate) fn read(source: &Source, report: &mut Report) -> HbToml {
     let whole = toml::Spanned::new(span, DeValue::Table(good));
     // Every entry was tried, so it cannot fail; if it did, the file must not pass.
     match Raw::deserialize(ValueDeserializer::from(whole)) {
-        Ok(raw) => reading.checked(raw),
+        Ok(raw) => {
+            let policy = raw.agents.stop_failed.as_ref().map(toml::Spanned::span);
+            let read = reading.checked(raw);
+            reading.check_own_reset(policy, &read);
+            read
+        }
         Err(error) => {
             reading.error(error.span().unwrap_or(0..0), || {
                 Diagnostic::error(Code::BadValue, error.message()).hint("see hb.toml(5)")
@@ -126,6 +131,10 @@ pub(crate) fn compare(hb_toml: &HbToml, source: &Source, draft: &Draft, ha_cf: &
     }
 }
 
+fn options(given: Option<Vec<raw::AgentOption>>) -> Option<Vec<String>> {
+    Some(given?.into_iter().map(|option| option.0).collect())
+}
+
 /// Nothing if nobody wants anything looked at.
 fn monitor(raw: raw::Monitor) -> Option<MonitorSettings> {
     let default = AgentLimits::default();
@@ -167,6 +176,21 @@ impl Reading<'_> {
         tree
     }
 
+    /// A node that is to reset itself needs what does that: what resets the other one would reset that.
+    fn check_own_reset(&mut self, policy: Option<Range<usize>>, read: &HbToml) {
+        let is_missing = read.agents.stop_failed == StopFailed::Fence && read.fencing.for_itself().is_none();
+        let Some(span) = policy.filter(|_| is_missing) else { return };
+        self.error(span, || {
+            let message = "nothing is known that resets this node itself";
+            let hint = if read.fencing.agent.is_some() {
+                "say in [fencing] what the agent reads for that: `own-options = [...]`"
+            } else {
+                "name an agent in [fencing], with `own-options`; for a device of ha.cf use `stop-failed-command`"
+            };
+            Diagnostic::error(Code::NoOwnReset, message).hint(hint)
+        });
+    }
+
     fn checked(&self, raw: Raw) -> HbToml {
         let agents = raw.agents;
         let default = AgentLimits::default();
@@ -185,14 +209,15 @@ impl Reading<'_> {
                 kill_grace: agents.kill_grace.map_or(default.kill_grace, |time| time.0),
                 stop_retries: agents.stop_retries.map_or(default.stop_retries, |given| given.into_inner().0),
                 stop_pause: agents.stop_pause.map_or(default.stop_pause, |time| time.0),
-                stop_failed: agents.stop_failed.map_or(default.stop_failed, |policy| policy.0),
+                stop_failed: agents.stop_failed.map_or(default.stop_failed, |policy| policy.into_inner().0),
                 stop_failed_command: agents.stop_failed_command.map_or_else(Vec::new, |command| command.0),
             },
             native_addresses: raw.addresses.native.unwrap_or(true),
             fencing: FenceSettings {
                 device: None,
                 agent: raw.fencing.agent.map(|name| name.0).filter(|name| !name.is_empty()),
-                options: raw.fencing.options.unwrap_or_default().into_iter().map(|option| option.0).collect(),
+                options: options(raw.fencing.options).unwrap_or_default(),
+                own_options: options(raw.fencing.own_options).filter(|options| !options.is_empty()),
                 delay: raw.fencing.delay.map_or(FenceSettings::default().delay, |time| time.0),
                 timeout: raw.fencing.timeout.map_or(FenceSettings::default().timeout, |time| time.0),
             },

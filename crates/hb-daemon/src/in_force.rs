@@ -150,6 +150,10 @@ impl InForce {
             tell.info("Rereading authentication file.".to_owned());
         }
         tell.change("fencing", &fencing(now), &fencing(read));
+        if now.fencing != read.fencing && fencing(now) == fencing(read) {
+            // Not shown: there may be a password among them.
+            tell.info("parameters of the fencing device changed: in force from the next reset on".to_owned());
+        }
         for (name, before, after) in [
             ("keepalive", now.keepalive, read.keepalive),
             ("deadtime", now.deadtime, read.deadtime),

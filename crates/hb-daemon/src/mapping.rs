@@ -139,7 +139,7 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
 /// What follows when a group fails.
 fn agent_policy(checked: &Checked) -> AgentPolicy {
     let failed_stop = match checked.agents.stop_failed {
-        StopFailed::Retry | StopFailed::Reboot => FailedStop::Retry,
+        StopFailed::Retry | StopFailed::Reboot | StopFailed::Fence => FailedStop::Retry,
         StopFailed::Keep => FailedStop::Keep,
     };
     AgentPolicy { failed_stop, monitor: checked.monitor.as_ref().map(monitor_policy) }
@@ -213,6 +213,8 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
     config.client_dirs = options.state_dir.join("cores");
     config.clients = clients(checked);
     config.fence = fence_spec(checked);
+    config.node.clone_from(&checked.node_name);
+    config.fence_self = own_fence_spec(checked);
     config.hook_dir = Some(options.config_dir.clone());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     config.guard_lock = Some(options.guard_lock());
@@ -234,23 +236,32 @@ pub(crate) fn fencing(checked: &Checked) -> Option<Duration> {
 /// The command that resets a node: a fence agent, or cluster-glue's `stonith` with the device of `ha.cf`.
 fn fence_spec(checked: &Checked) -> Option<FenceSpec> {
     let settings = &checked.fencing;
-    let name = settings.name().to_owned();
     if let Some(agent) = &settings.agent {
-        let lines = settings.options.iter().flat_map(|option| [option.as_str(), "\n"]);
-        let input = std::iter::once("action=reboot\n").chain(lines).collect();
-        let (program, limit) = (agent.clone(), settings.timeout);
-        return Some(FenceSpec { name, program, arguments: Vec::new(), input, limit });
+        return Some(agent_spec(agent, &settings.options, settings.timeout));
     }
     let device = settings.device.as_ref()?;
     let arguments = ["-t", &device.kind, "-F", "/dev/stdin", "-T", "reset", FenceSpec::NODE];
     let limit = if device.kind == "meatware" { settings.timeout.max(MEATWARE) } else { settings.timeout };
     Some(FenceSpec {
-        name,
+        name: settings.name().to_owned(),
         program: "stonith".to_owned(),
         arguments: arguments.map(str::to_owned).into(),
         input: format!("{}\n", device.parameters),
         limit,
     })
+}
+
+/// The command by which this node resets itself, if that is wanted of it.
+fn own_fence_spec(checked: &Checked) -> Option<FenceSpec> {
+    let settings = &checked.fencing;
+    let agent = settings.agent.as_ref().filter(|_| checked.agents.stop_failed == StopFailed::Fence)?;
+    settings.for_itself().map(|options| agent_spec(agent, options, settings.timeout))
+}
+
+fn agent_spec(agent: &str, options: &[String], limit: Duration) -> FenceSpec {
+    let lines = options.iter().flat_map(|option| [option.as_str(), "\n"]);
+    let input = std::iter::once("action=reboot\n").chain(lines).collect();
+    FenceSpec { name: agent.to_owned(), program: agent.to_owned(), arguments: Vec::new(), input, limit }
 }
 
 /// The programs that run beside the node. One whose user is gone since the files were checked is left out.

@@ -49,6 +49,10 @@ pub struct ActuatorConfig {
     pub hook_dir: Option<PathBuf>,
     /// What switches another node off; `None`: nothing does.
     pub fence: Option<FenceSpec>,
+    /// What resets this node itself when a group cannot be stopped; `None`: nothing does.
+    pub fence_self: Option<FenceSpec>,
+    /// The name of this node, as the fencing device knows it.
+    pub node: String,
     /// Programs that run beside the node, from [`Actuator::start_clients`](crate::Actuator::start_clients) on.
     pub clients: Vec<ClientSpec>,
     /// A directory with a working directory for the programs of each user, named as the user; `/` where there is none.
@@ -116,6 +120,8 @@ impl ActuatorConfig {
             stop_pause: STOP_PAUSE,
             hook_dir: None,
             fence: None,
+            fence_self: None,
+            node: String::new(),
             clients: Vec::new(),
             client_dirs: PathBuf::from("/"),
             stop_failed: Vec::new(),

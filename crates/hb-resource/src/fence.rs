@@ -50,6 +50,12 @@ async fn attempt(node: &str, agents: &Agents, report: &Reporter) -> Result<(), S
     let config = agents.config();
     let Some(spec) = &config.fence else { return Err("there is no fencing device".to_owned()) };
     report.note(Level::Info, format!("Resetting node {node} with [{}]", spec.name));
+    run(spec, node, agents).await
+}
+
+/// Runs the command for this node. The error is for people.
+pub(crate) async fn run(spec: &FenceSpec, node: &str, agents: &Agents) -> Result<(), String> {
+    let config = agents.config();
     let filled = |text: &String| text.replace(FenceSpec::NODE, node);
     let path = config.environment.iter().find(|(name, _)| name == "PATH");
     let directories: Vec<PathBuf> =

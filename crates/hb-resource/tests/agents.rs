@@ -15,7 +15,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use hb_resource::{
-    Actuator, ActuatorConfig, Failure, GroupSpec, JobAction, OcfSpec, ResourceSpec, StartError, guard,
+    Actuator, ActuatorConfig, Failure, FenceSpec, GroupSpec, JobAction, OcfSpec, ResourceSpec, StartError,
+    guard,
 };
 use recorder::Recorder;
 use scripts::{Scripts, exists, is_alive, wait_for};
@@ -536,5 +537,38 @@ fn a_group_that_cannot_be_stopped_runs_what_the_operator_wants() {
     assert_eq!(log_of(&scripts), ["-nf www"]);
     assert!(node.has_note("Critical: www cannot be stopped: running "), "{}", node.notes());
     assert!(node.notes().contains("failed: Exit(4)"), "{}", node.notes());
+    node.finish();
+}
+
+#[test]
+fn a_group_that_cannot_be_stopped_lets_the_node_reset_itself() {
+    let scripts = Scripts::new();
+    scripts.write("www", "case $1 in stop) exit 1;; status) echo running;; esac");
+    scripts.write("fence_x", "cat >>DIR/log; echo no power >&2; exit 1");
+    let mut config = config(&scripts, &[&["www"]]);
+    config.stop_retries = Some(0);
+    config.environment = vec![("PATH".into(), scripts.path(".").display().to_string().into())];
+    config.environment[0].1.push(":/usr/bin:/bin");
+    config.node = "alpha".to_owned();
+    config.fence_self = Some(FenceSpec {
+        name: "fence_x".to_owned(),
+        program: "fence_x".to_owned(),
+        arguments: Vec::new(),
+        input: "action=reboot\nplug={node}\n".to_owned(),
+        limit: Duration::from_secs(20),
+    });
+    let mut node = Recorder::start(config);
+    assert!(node.perform(JobAction::Stop(0)).is_err());
+    assert_eq!(log_of(&scripts), ["action=reboot", "plug=alpha"]);
+    assert!(
+        node.has_note("Critical: www cannot be stopped: resetting this node with [fence_x]"),
+        "{}",
+        node.notes()
+    );
+    assert!(
+        node.notes().contains("this node was not reset: [fence_x] ended with Exit(1): no power"),
+        "{}",
+        node.notes()
+    );
     node.finish();
 }

@@ -28,6 +28,8 @@ pub struct FenceSettings {
     /// What the agent reads beside the action: lines `name=value`, in which `{node}` stands for the name of the dead node.
     /// May hold passwords.
     pub options: Vec<String>,
+    /// What the agent reads instead to reset this node itself, for [`StopFailed::Fence`](super::StopFailed::Fence).
+    pub own_options: Option<Vec<String>>,
     /// How long after a death the first reset is tried. Default 100 ms.
     pub delay: Duration,
     /// Longest run of a reset. Default 60 s.
@@ -41,6 +43,14 @@ impl FenceSettings {
         self.device.is_some() || self.agent.is_some()
     }
 
+    /// What the agent reads to reset this node itself: options of its own, or those for all nodes. `None`: nothing is known
+    /// to do that, and the options for the other node would reset that one.
+    #[must_use]
+    pub fn for_itself(&self) -> Option<&[String]> {
+        let for_all = self.options.iter().any(|option| option.contains("{node}")).then_some(&self.options);
+        self.agent.as_ref().and(self.own_options.as_ref().or(for_all)).map(Vec::as_slice)
+    }
+
     /// The device's type or the agent's name; empty if there is none.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -52,7 +62,7 @@ impl FenceSettings {
 impl Default for FenceSettings {
     fn default() -> Self {
         let (delay, timeout) = (Duration::from_millis(100), Duration::from_secs(60));
-        Self { device: None, agent: None, options: Vec::new(), delay, timeout }
+        Self { device: None, agent: None, options: Vec::new(), own_options: None, delay, timeout }
     }
 }
 

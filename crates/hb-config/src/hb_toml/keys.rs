@@ -53,7 +53,7 @@ const TABLES: [Table; 5] = [
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 24] = [
+pub(super) const KEYS: [Key; 25] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -99,9 +99,9 @@ pub(super) const KEYS: [Key; 24] = [
     Key {
         table: "agents",
         name: "stop-failed",
-        takes: "\"retry\", \"keep\" or \"reboot\" (\"fence\" will come with fencing)",
+        takes: "\"retry\", \"keep\", \"reboot\" or \"fence\"",
         default: "\"retry\"",
-        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. \"retry\" stops it again every 30 s. \"keep\" leaves it as it is until the node is stopped, somebody moves it, or a reload changes this value. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine.",
+        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. \"retry\" stops it again every 30 s. \"keep\" leaves it as it is until the node is stopped, somebody moves it, or a reload changes this value. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine. \"fence\" does the same with the agent of [fencing], by which this node resets itself.",
     },
     Key {
         table: "agents",
@@ -130,6 +130,13 @@ pub(super) const KEYS: [Key; 24] = [
         takes: "a list such as [\"ip=10.0.0.9\", \"username=admin\", \"plug={node}\"]",
         default: "[]",
         about: "What the agent reads. `{node}` stands for the name of the dead node. The file should be readable for root alone if there is a password among them.",
+    },
+    Key {
+        table: "fencing",
+        name: "own-options",
+        takes: "a list such as [\"ip=10.0.0.8\", \"username=admin\"]",
+        default: "[]",
+        about: "What the agent reads to reset this node itself, where `stop-failed` is \"fence\". Without it `options` are read, if `{node}` is among them: it stands for the name of this node then.",
     },
     Key {
         table: "fencing",

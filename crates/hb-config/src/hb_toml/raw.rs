@@ -32,7 +32,7 @@ pub(super) struct Agents {
     pub(super) kill_grace: Option<AgentTime>,
     pub(super) stop_retries: Option<Spanned<Retries>>,
     pub(super) stop_pause: Option<AgentTime>,
-    pub(super) stop_failed: Option<Policy>,
+    pub(super) stop_failed: Option<toml::Spanned<Policy>>,
     pub(super) stop_failed_command: Option<CommandLine>,
 }
 
@@ -49,6 +49,7 @@ pub(super) struct Addresses {
 pub(super) struct Fencing {
     pub(super) agent: Option<AgentName>,
     pub(super) options: Option<Vec<AgentOption>>,
+    pub(super) own_options: Option<Vec<AgentOption>>,
     pub(super) delay: Option<AgentTime>,
     pub(super) timeout: Option<AgentTime>,
 }
@@ -194,7 +195,8 @@ impl<'de> Deserialize<'de> for Policy {
             "retry" => Ok(Self(StopFailed::Retry)),
             "keep" => Ok(Self(StopFailed::Keep)),
             "reboot" => Ok(Self(StopFailed::Reboot)),
-            other => Err(D::Error::invalid_value(Unexpected::Str(other), &"retry, keep or reboot")),
+            "fence" => Ok(Self(StopFailed::Fence)),
+            other => Err(D::Error::invalid_value(Unexpected::Str(other), &"retry, keep, reboot or fence")),
         }
     }
 }

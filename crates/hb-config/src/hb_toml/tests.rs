@@ -168,8 +168,21 @@ fn a_failed_stop_has_a_policy() {
         let (read, diagnostics) = read_text(&format!("[agents]\nstop-failed = \"{word}\"\n"));
         assert_eq!((read.agents.stop_failed, diagnostics), (policy, vec![]));
     }
-    let (_, refused) = read_text("[agents]\nstop-failed = \"fence\"\n");
-    assert!(refused[0].message.contains("will come with fencing"), "{}", refused[0].message);
+    for (fencing, own) in [
+        ("", None),
+        ("options = [\"ip=1\"]", None),
+        ("agent = \"x\"\noptions = [\"ip=1\"]", None),
+        ("agent = \"x\"\noptions = [\"plug={node}\"]", Some("plug={node}")),
+        ("agent = \"x\"\noptions = [\"plug={node}\"]\nown-options = [\"ip=2\"]", Some("ip=2")),
+    ] {
+        let (read, refused) =
+            read_text(&format!("[agents]\nstop-failed = \"fence\"\n[fencing]\n{fencing}\n"));
+        assert_eq!(read.agents.stop_failed, StopFailed::Fence);
+        assert_eq!(read.fencing.for_itself().map(|options| options.concat()).as_deref(), own);
+        let found: Vec<_> = refused.iter().map(|found| found.code.id()).collect();
+        assert_eq!(found, if own.is_some() { vec![] } else { vec!["HB146"] }, "{fencing}");
+    }
+    assert_eq!(found("[agents]\nstop-failed = \"shoot\"\n")[0].0, "HB142");
 }
 
 #[test]

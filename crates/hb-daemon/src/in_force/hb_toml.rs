@@ -52,6 +52,7 @@ const fn policy(policy: StopFailed) -> &'static str {
         StopFailed::Retry => "retry",
         StopFailed::Keep => "keep",
         StopFailed::Reboot => "reboot",
+        StopFailed::Fence => "fence",
     }
 }
 

@@ -153,7 +153,7 @@ fn another_hb_toml_is_told_line_by_line() {
         let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
         (lines(&plan).join("\n"), plan.next)
     };
-    let lines: [(Edit, &str); 4] = [
+    let lines: [(Edit, &str); 5] = [
         (
             |read| read.agents.start_timeout *= 2,
             "limits of scripts changed: in force from the next run of each on",
@@ -166,6 +166,10 @@ fn another_hb_toml_is_told_line_by_line() {
         (
             |read| read.lease.staged = vec!["10.0.0.2".to_owned()],
             "lease.staged changed: addresses are staged accordingly",
+        ),
+        (
+            |read| read.fencing.options = vec!["password=x".to_owned()],
+            "parameters of the fencing device changed: in force from the next reset on",
         ),
     ];
     for (change, line) in lines {

@@ -126,6 +126,21 @@ fn a_list_that_names_every_group_watches_all() {
     assert_eq!(words(Some(&[])), None);
 }
 
+#[test]
+fn a_node_resets_itself_only_if_it_shall_and_with_options_for_that() {
+    let (mut checked, _) = checked();
+    checked.fencing.agent = Some("fence_x".to_owned());
+    checked.fencing.options = vec!["ip=2".to_owned()];
+    let input = |spec: Option<FenceSpec>| spec.map(|spec| spec.input);
+    assert_eq!(input(fence_spec(&checked)).as_deref(), Some("action=reboot\nip=2\n"));
+    checked.agents.stop_failed = StopFailed::Fence;
+    assert_eq!(input(own_fence_spec(&checked)), None);
+    checked.fencing.own_options = Some(vec!["ip=1".to_owned(), "x=y".to_owned()]);
+    assert_eq!(input(own_fence_spec(&checked)).as_deref(), Some("action=reboot\nip=1\nx=y\n"));
+    checked.agents.stop_failed = StopFailed::Reboot;
+    assert_eq!(input(own_fence_spec(&checked)), None);
+}
+
 /// The defaults of the configuration are those of the actuators.
 #[test]
 fn scripts_are_limited_as_configured() {

@@ -1,15 +1,28 @@
-//! What the operator wants done when a group cannot be stopped: a command, such as one that reboots the machine.
+//! What the operator wants done when a group cannot be stopped: a command, such as one that reboots the machine, or a reset by
+//! the node's own fencing device.
 //!
 //! When that is so, and what becomes of the group, is not decided here.
 
 use super::Agents;
+use crate::fence;
 use crate::guard::client::Outcome;
 use crate::guard::protocol::{Ending, Run};
 use crate::report::Level;
 
 impl Agents {
-    /// Runs the configured command, if there is one, and waits for its end.
+    /// Does what is configured, if anything is, and waits for its end.
     pub(crate) async fn stop_failed(&self, group: &str) {
+        self.run_stop_failed(group).await;
+        let config = self.config();
+        let Some(spec) = &config.fence_self else { return };
+        let text = format!("{group} cannot be stopped: resetting this node with [{}]", spec.name);
+        self.report.note(Level::Critical, text);
+        if let Err(reason) = fence::run(spec, &config.node, self).await {
+            self.report.note(Level::Critical, format!("this node was not reset: {reason}"));
+        }
+    }
+
+    async fn run_stop_failed(&self, group: &str) {
         let config = self.config();
         let Some((program, arguments)) = config.stop_failed.split_first() else { return };
         let text = format!("{group} cannot be stopped: running {}", config.stop_failed.join(" "));
