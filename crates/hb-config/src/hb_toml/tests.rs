@@ -178,7 +178,7 @@ fn a_failed_stop_has_a_policy() {
         let (read, refused) =
             read_text(&format!("[agents]\nstop-failed = \"fence\"\n[fencing]\n{fencing}\n"));
         assert_eq!(read.agents.stop_failed, StopFailed::Fence);
-        assert_eq!(read.fencing.for_itself().map(|options| options.concat()).as_deref(), own);
+        assert_eq!(read.fencing.for_itself().map(<[String]>::concat).as_deref(), own);
         let found: Vec<_> = refused.iter().map(|found| found.code.id()).collect();
         assert_eq!(found, if own.is_some() { vec![] } else { vec!["HB146"] }, "{fencing}");
     }
