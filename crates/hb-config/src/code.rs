@@ -261,6 +261,18 @@ codes! {
     FencingTwice "HB083" "only the last fencing device counts"
         "Heartbeat 3.0.6 knows a single device and uses it for every victim: of several lines that concern this node only the last one counts."
         HaCf "stonith_host * ssh alpha beta\nstonith_host alpha meatware beta"
+    FenceHost "HB084" "host of stonith_host is no node"
+        "`stonith_host HOST TYPE PARAMETER...` says what HOST uses to reset other nodes, `*` being all nodes. A HOST that is no node of the file is most often a typing error: the line concerns nobody, and the node that was meant has no device. Heartbeat 3.0.6 says nothing of it."
+        HaCf "stonith_host alhpa meatware beta"
+    NoFenceProgram "HB085" "program that resets nodes is missing"
+        "Devices of ha.cf are used by the program stonith of the package cluster-glue, and an agent of hb.toml is a program itself. Without it no reset succeeds, and nothing of a dead node is taken until `hb-ctl fence confirm NODE` says that it is off. It is looked for in the directories that begin the path of resource scripts."
+        HbToml "[fencing]\nagent = \"fence_absent\"\noptions = [\"ip=10.77.0.9\"]"
+    FencesItself "HB086" "device resets only its own node"
+        "The device suicide resets the node that it runs on. It cannot reset the other one, which is what a fencing device is for; so nothing of a dead node is taken until `hb-ctl fence confirm NODE` says that it is off."
+        HaCf "stonith_host * suicide"
+    NoFenceDevice "HB087" "only other nodes have a fencing device"
+        "The file names fencing devices for other nodes, and none for this one. This node takes everything at once when it does not hear the other one, which then may still run it: two owners. Give every node a device, or none."
+        HaCf "stonith_host beta meatware alpha"
 
     NotInForce "HB090" "accepted, but not in force yet"
         "The line is read and checked as Heartbeat 3.0.6 does, and refused where it would be refused, but this version does not act on it. A later version will."
@@ -382,6 +394,9 @@ codes! {
     NoOwnReset "HB146" "nothing resets this node"
         "`stop-failed = \"fence\"` lets a node reset itself when it cannot stop a group. The options of a fence agent usually name the device of the other node, which it would switch off instead. So it needs options of its own, or `{node}` among the common ones, which stands for the name of the node that is reset."
         HbToml "[agents]\nstop-failed = \"fence\"\n[fencing]\nagent = \"fence_ipmilan\"\noptions = [\"ip=10.77.0.9\"]"
+    IdleFencing "HB147" "nothing uses this setting of [fencing]"
+        "`options` and `own-options` are read by the agent that `agent` names, and `delay` and `timeout` need an agent or a device of ha.cf. Without that a dead node is not reset, and its groups are taken at once."
+        HbToml "[fencing]\noptions = [\"ip=10.77.0.9\"]"
 }
 
 #[cfg(test)]

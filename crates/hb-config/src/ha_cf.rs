@@ -170,12 +170,17 @@ impl HaCf<'_> {
         if !self.report.has_room_for_errors() {
             // Nobody will read a guess any more, so none is made; everything may have been meant.
             self.draft.doubts = Doubts { media: true, nodes: true, log: true };
+            self.draft.is_fencing_meant = true;
             self.report.error(|| Diagnostic::error(Code::UnknownDirective, ""));
             return;
         }
         let guess = directives::guess(name.text);
         self.draft.doubts.unknown_directive(guess.meant);
         let rest = piece.word.part(name.mark.end - piece.word.mark.start, piece.word.text.len());
+        if guess.is_fencing() {
+            self.draft.hidden.push(rest.mark.start..rest.mark.end);
+            self.draft.is_fencing_meant = true;
+        }
         self.error(name.mark, || {
             let diagnostic =
                 Diagnostic::error(Code::UnknownDirective, format!("unknown directive {}", quoted(name.text)));

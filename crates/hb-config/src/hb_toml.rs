@@ -7,6 +7,7 @@
 mod keys;
 mod named;
 mod raw;
+mod secret;
 mod staged;
 mod time;
 mod walk;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
+use zeroize::Zeroizing;
 
 use crate::checked::{AgentLimits, FenceSettings, LeaseBy, LeaseSettings, MonitorSettings, StopFailed};
 use crate::code::Code;
@@ -39,12 +41,25 @@ pub(crate) struct HbToml {
     pub(crate) stop_retries: Option<Mark>,
     pub(crate) native_addresses: bool,
     pub(crate) fencing: FenceSettings,
+    pub(crate) fencing_marks: FencingMarks,
     pub(crate) lease: LeaseSettings,
     /// Where each of `lease.staged` stands, in their order.
     staged: Vec<Mark>,
     pub(crate) monitor: Option<MonitorSettings>,
     /// Where each of `monitor.groups` stands, in their order.
     monitored: Vec<Mark>,
+}
+
+/// Where the keys of `[fencing]` stand that are given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FencingMarks {
+    pub(crate) agent: Option<Mark>,
+    pub(crate) options: Option<Mark>,
+    pub(crate) own_options: Option<Mark>,
+    pub(crate) delay: Option<Mark>,
+    pub(crate) timeout: Option<Mark>,
+    /// An agent was named in a way that was refused.
+    pub(crate) agent_is_spoiled: bool,
 }
 
 impl Default for HbToml {
@@ -54,6 +69,7 @@ impl Default for HbToml {
             stop_retries: None,
             native_addresses: true,
             fencing: FenceSettings::default(),
+            fencing_marks: FencingMarks::default(),
             lease: LeaseSettings::default(),
             staged: Vec::new(),
             monitor: None,
@@ -62,20 +78,31 @@ impl Default for HbToml {
     }
 }
 
-/// Reads the file and reports everything that is wrong with it.
-pub(crate) fn read(source: &Source, report: &mut Report) -> HbToml {
-    let mut reading = Reading { source, lines: Lines::of(source.bytes()), report };
-    let text = match std::str::from_utf8(source.bytes()) {
+/// Reads the file and reports everything that is wrong with it. What may be a password is hidden in `source`.
+pub(crate) fn read(source: &mut Source, report: &mut Report) -> HbToml {
+    let bytes = Zeroizing::new(source.bytes().to_vec());
+    let lines = Lines::of(&bytes);
+    let text = match std::str::from_utf8(&bytes) {
         Ok(text) => text,
         Err(error) => {
+            source.hide(secret::in_lines(&bytes));
             let at = error.valid_up_to();
-            reading.error(at..at + 1, || {
+            Reading { source, lines, report, agent_is_spoiled: false }.error(at..at + 1, || {
                 Diagnostic::error(Code::NotUtf8, "the file is not UTF-8").hint("convert the file to UTF-8")
             });
             return HbToml::default();
         }
     };
-    let Some(tree) = reading.tree(text) else { return HbToml::default() };
+    let (tree, errors) = parse(text);
+    if !errors.is_empty() {
+        source.hide(secret::in_lines(&bytes));
+    }
+    if let Some(tree) = &tree {
+        source.hide(secret::in_tree(tree.get_ref()));
+    }
+    let mut reading = Reading { source, lines, report, agent_is_spoiled: false };
+    reading.syntax(&errors);
+    let Some(tree) = tree else { return HbToml::default() };
     let span = tree.span();
     let good = walk::keep_good(tree.into_inner(), &mut |offence| reading.offence(&offence));
     let whole = toml::Spanned::new(span, DeValue::Table(good));
@@ -131,8 +158,20 @@ pub(crate) fn compare(hb_toml: &HbToml, source: &Source, draft: &Draft, ha_cf: &
     }
 }
 
-fn options(given: Option<Vec<raw::AgentOption>>) -> Option<Vec<String>> {
-    Some(given?.into_iter().map(|option| option.0).collect())
+/// What `[fencing]` says; the device stands in ha.cf.
+fn fence_settings(raw: raw::Fencing) -> FenceSettings {
+    let options = |given: Option<toml::Spanned<Vec<raw::AgentOption>>>| -> Vec<String> {
+        given.map_or_else(Vec::new, |list| list.into_inner().into_iter().map(|option| option.0).collect())
+    };
+    let default = FenceSettings::default();
+    FenceSettings {
+        device: None,
+        agent: raw.agent.map(|name| name.into_inner().0).filter(|name| !name.is_empty()),
+        options: options(raw.options),
+        own_options: Some(options(raw.own_options)).filter(|options| !options.is_empty()),
+        delay: raw.delay.map_or(default.delay, |time| time.into_inner().0),
+        timeout: raw.timeout.map_or(default.timeout, |time| time.into_inner().0),
+    }
 }
 
 /// Nothing if nobody wants anything looked at.
@@ -153,27 +192,30 @@ struct Reading<'a> {
     source: &'a Source,
     lines: Lines,
     report: &'a mut Report,
+    /// An agent is named, in a way that is refused.
+    agent_is_spoiled: bool,
+}
+
+/// The entries, what could be understood of them, and errors of syntax.
+fn parse(text: &str) -> (Option<toml::Spanned<DeTable<'_>>>, Vec<toml::de::Error>) {
+    if text.len() <= RECOVERABLE {
+        let (tree, errors) = DeTable::parse_recoverable(text);
+        return (Some(tree), errors);
+    }
+    match DeTable::parse(text) {
+        Ok(tree) => (Some(tree), Vec::new()),
+        Err(error) => (None, vec![error]),
+    }
 }
 
 impl Reading<'_> {
-    /// The entries, what could be understood of them; errors of syntax are reported.
-    fn tree<'t>(&mut self, text: &'t str) -> Option<toml::Spanned<DeTable<'t>>> {
-        let (tree, errors) = if text.len() <= RECOVERABLE {
-            let (tree, errors) = DeTable::parse_recoverable(text);
-            (Some(tree), errors)
-        } else {
-            match DeTable::parse(text) {
-                Ok(tree) => (Some(tree), Vec::new()),
-                Err(error) => (None, vec![error]),
-            }
-        };
+    fn syntax(&mut self, errors: &[toml::de::Error]) {
         for error in errors {
             self.error(error.span().unwrap_or(0..0), || {
                 Diagnostic::error(Code::BadToml, error.message())
                     .hint("see toml.io, or hb.toml(5) for examples")
             });
         }
-        tree
     }
 
     /// A node that is to reset itself needs what does that: what resets the other one would reset that.
@@ -198,10 +240,19 @@ impl Reading<'_> {
         let marks = |names: &[toml::Spanned<String>]| {
             names.iter().map(|given| self.lines.mark(given.span())).collect()
         };
+        let fencing = raw.fencing;
         HbToml {
+            fencing_marks: FencingMarks {
+                agent: self.mark(fencing.agent.as_ref()),
+                options: self.mark(fencing.options.as_ref()),
+                own_options: self.mark(fencing.own_options.as_ref()),
+                delay: self.mark(fencing.delay.as_ref()),
+                timeout: self.mark(fencing.timeout.as_ref()),
+                agent_is_spoiled: self.agent_is_spoiled,
+            },
             staged: marks(&staged),
             monitored: marks(raw.monitor.groups.as_deref().unwrap_or_default()),
-            stop_retries: agents.stop_retries.as_ref().map(|given| self.lines.mark(given.span())),
+            stop_retries: self.mark(agents.stop_retries.as_ref()),
             agents: AgentLimits {
                 start_timeout: agents.start_timeout.map_or(default.start_timeout, |time| time.0),
                 stop_timeout: agents.stop_timeout.map_or(default.stop_timeout, |time| time.0),
@@ -213,14 +264,7 @@ impl Reading<'_> {
                 stop_failed_command: agents.stop_failed_command.map_or_else(Vec::new, |command| command.0),
             },
             native_addresses: raw.addresses.native.unwrap_or(true),
-            fencing: FenceSettings {
-                device: None,
-                agent: raw.fencing.agent.map(|name| name.0).filter(|name| !name.is_empty()),
-                options: options(raw.fencing.options).unwrap_or_default(),
-                own_options: options(raw.fencing.own_options).filter(|options| !options.is_empty()),
-                delay: raw.fencing.delay.map_or(FenceSettings::default().delay, |time| time.0),
-                timeout: raw.fencing.timeout.map_or(FenceSettings::default().timeout, |time| time.0),
-            },
+            fencing: fence_settings(fencing),
             lease: LeaseSettings {
                 enabled: raw.lease.enabled.unwrap_or(true),
                 by: raw.lease.by.map_or(LeaseBy::Nftables, |by| by.0),
@@ -244,7 +288,13 @@ impl Reading<'_> {
             }),
             Problem::BadValue => {
                 let Some(key) = keys::find(offence.path) else { return };
+                self.agent_is_spoiled |= offence.path == ["fencing", "agent"];
                 self.error(offence.value.clone(), || {
+                    if secret::is_secret(offence.path) {
+                        let message = format!("`{}` takes {}", key.name, key.takes);
+                        return Diagnostic::error(Code::BadValue, message)
+                            .hint("a list of texts in quotes, each of the form name=value; what stands there is not shown");
+                    }
                     let value = quoted(text(&offence.value));
                     let message = format!("`{}` takes {}, not {value}", key.name, key.takes);
                     let digits = text(&offence.value);
@@ -259,6 +309,11 @@ impl Reading<'_> {
                 });
             }
         }
+    }
+
+    /// Where a key's value stands, if it is given.
+    fn mark<T>(&self, given: Option<&toml::Spanned<T>>) -> Option<Mark> {
+        given.map(|given| self.lines.mark(given.span()))
     }
 
     fn error(&mut self, span: Range<usize>, make: impl FnOnce() -> Diagnostic) {

@@ -8,6 +8,7 @@
 //! - [`convert()`]: old spellings of ha.cf to present ones
 //! - [`hb_toml_example`], [`hb_toml_page`]: documents about hb.toml, made from its table of keys
 //! - [`datadisk()`]: which agent of DRBD this machine has for the resource of that name
+//! - [`SCRIPT_PATH`]: where programs are looked for
 //! - [`protection()`]: what keeps a node that hangs from answering beside the other one, in words
 //!
 //! A file goes through three forms: bytes, cut into lines and words with their places as 3.0.6 cuts them; a draft of
@@ -24,6 +25,7 @@ mod convert;
 mod datadisk;
 mod diagnostic;
 mod explain;
+mod fencing;
 mod ha_cf;
 mod haresources;
 mod hb_toml;
@@ -48,6 +50,7 @@ pub use code::{Code, Example};
 pub use convert::{Conversion, ConvertError, convert};
 pub use datadisk::datadisk;
 pub use diagnostic::{Counts, Diagnostic, Severity};
+pub use fencing::SCRIPT_PATH;
 pub use ha_cf::defaults;
 pub use hb_toml::{example as hb_toml_example, manual_page as hb_toml_page};
 pub use host::{Host, InterfaceState, PathFacts, PathKind, RealHost, Route};

@@ -13,6 +13,7 @@ use crate::authkeys;
 use crate::checked::Checked;
 use crate::code::Code;
 use crate::diagnostic::{Counts, Diagnostic, Report, quoted};
+use crate::fencing;
 use crate::ha_cf::{self, Draft};
 use crate::haresources::{self, KnownNodes, Machine};
 use crate::hb_toml::{self, HbToml};
@@ -39,7 +40,7 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// Numbers of all problems and remarks.
     pub counts: Counts,
-    /// The files that could be read; keys are masked.
+    /// The files that could be read; keys, and parameters of fencing devices, are masked.
     pub sources: Vec<Source>,
     /// What was read: the directory, or the one file of [`load_keys`].
     pub subject: PathBuf,
@@ -121,6 +122,9 @@ pub fn load_with(dir: &Path, host: &dyn Host, options: &LoadOptions) -> Loaded {
     loading.check_mode();
     let key_ring = loading.authkeys();
     let hb_toml = loading.hb_toml(draft.as_ref());
+    if let Some(draft) = &draft {
+        fencing::check(draft, &hb_toml, &loading.sources, host, &mut loading.report);
+    }
     let groups = loading.haresources(draft.as_ref(), hb_toml.native_addresses);
     loading.check_named(&hb_toml, &groups);
 
@@ -197,8 +201,9 @@ impl<'a> Loading<'a> {
 
     fn ha_cf(&mut self, own_name: &str) -> Option<Draft> {
         let bytes = self.read(FileKind::HaCf)?;
-        let source = Source::new(FileKind::HaCf, self.path(FileKind::HaCf), bytes);
-        let draft = ha_cf::read(&source, own_name, self.host, &mut self.report);
+        let mut source = Source::new(FileKind::HaCf, self.path(FileKind::HaCf), bytes);
+        let mut draft = ha_cf::read(&source, own_name, self.host, &mut self.report);
+        source.hide(draft.hidden.drain(..));
         self.sources.push(source);
         Some(draft)
     }
@@ -233,8 +238,8 @@ impl<'a> Loading<'a> {
             return HbToml::default();
         }
         let Some(bytes) = self.read(file) else { return HbToml::default() };
-        let source = Source::new(file, path, bytes);
-        let hb_toml = hb_toml::read(&source, &mut self.report);
+        let mut source = Source::new(file, path, bytes);
+        let hb_toml = hb_toml::read(&mut source, &mut self.report);
         let ha_cf = self.sources.iter().find(|source| source.file() == FileKind::HaCf);
         if let Some((draft, ha_cf)) = draft.zip(ha_cf) {
             hb_toml::compare(&hb_toml, &source, draft, ha_cf, &mut self.report);

@@ -1,5 +1,6 @@
 //! Text of the files and places in it. Decides what a place is; knows nothing about what the text means.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Which of the files.
@@ -70,10 +71,20 @@ impl Source {
         &self.path
     }
 
-    /// The content. For `authkeys` the keys are overwritten with `*` once they are read.
+    /// The content. What may be a password is overwritten with `*` once it is read: the keys of `authkeys`, parameters of
+    /// fencing devices in `ha.cf`, options of fence agents in `hb.toml`.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Overwrites parts that may be a password, since lines are shown around problems. Length and lines stay.
+    pub(crate) fn hide(&mut self, parts: impl IntoIterator<Item = Range<usize>>) {
+        for part in parts {
+            for byte in self.bytes.get_mut(part).unwrap_or_default() {
+                *byte = masked(*byte);
+            }
+        }
     }
 
     /// The public form of a mark: counts the column, so it costs time in proportion to the line.
@@ -138,6 +149,11 @@ impl<'a> Word<'a> {
     pub(crate) fn lossy(self) -> String {
         String::from_utf8_lossy(self.text).into_owned()
     }
+}
+
+/// What is shown in place of a byte of a password.
+pub(crate) const fn masked(byte: u8) -> u8 {
+    if byte.is_ascii_whitespace() { byte } else { b'*' }
 }
 
 /// Characters of `bytes` as they are shown: what is not UTF-8 counts as the replacement characters shown for it.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use hb_config::{Checked, Failback};
+use hb_config::{Checked, Failback, SCRIPT_PATH};
 
 /// The whole environment. `inherited` is the daemon's own.
 pub(crate) fn of_scripts(
@@ -76,7 +76,3 @@ fn path_of_scripts(inherited: Option<&OsStr>) -> OsString {
     }
     path
 }
-
-/// Searched before what the daemon was started with: a service manager's path may lack the directories of tools.
-const SCRIPT_PATH: &str =
-    "/usr/libexec/heartbeat:/usr/lib/heartbeat:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

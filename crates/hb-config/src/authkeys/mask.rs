@@ -1,6 +1,6 @@
 //! The text of `authkeys` as it may be shown: every byte that could belong to a key is a `*`.
 
-use crate::source::Mark;
+use crate::source::{Mark, masked};
 
 /// Text of the same length in which only chosen parts are readable.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) struct Mask {
 impl Mask {
     /// All of `raw` masked except white space.
     pub(super) fn new(raw: &[u8]) -> Self {
-        Self { text: raw.iter().map(|byte| if byte.is_ascii_whitespace() { *byte } else { b'*' }).collect() }
+        Self { text: raw.iter().copied().map(masked).collect() }
     }
 
     pub(super) fn text(&self) -> &[u8] {

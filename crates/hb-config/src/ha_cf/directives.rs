@@ -284,6 +284,11 @@ pub(crate) fn guess(name: &[u8]) -> Guess {
 }
 
 impl Guess {
+    /// Whether a fencing device was meant, whose parameters follow.
+    pub(crate) fn is_fencing(&self) -> bool {
+        self.nearest.is_some_and(|name| name.starts_with("stonith"))
+    }
+
     /// What to write instead of `name`, which is followed by `rest` in its line.
     pub(crate) fn hint(self, name: &[u8], rest: &[u8]) -> Option<String> {
         if let Some(advice) = self.removed {

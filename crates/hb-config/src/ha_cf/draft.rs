@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use hb_compress::Method;
@@ -146,6 +147,12 @@ pub(crate) struct Draft {
     pub(crate) watchdog: Option<(PathBuf, Mark)>,
     /// The last fencing device that concerns this node.
     pub(crate) fencing: Option<(Mark, FenceDevice)>,
+    /// A line names a fencing device for this node, be it good or refused.
+    pub(crate) is_fencing_meant: bool,
+    /// Nodes that `stonith_host` names, in lower case.
+    pub(crate) fenced_from: Vec<(String, Mark)>,
+    /// What may be a password and is not shown.
+    pub(crate) hidden: Vec<Range<usize>>,
 
     pub(crate) facility: Setting<Facility>,
     pub(crate) logfile: Setting<PathBuf>,

@@ -1,5 +1,7 @@
 //! `stonith` and `stonith_host`: devices that switch a node off (`config.md` 4.8). Only checked here; no device is asked.
 
+use std::collections::HashSet;
+
 use crate::checked::FenceDevice;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, quoted};
@@ -58,6 +60,7 @@ const EXTERNAL: &str = "/usr/lib/stonith/plugins";
 
 /// `stonith TYPE FILE`: the first line of FILE that is neither empty nor a comment holds the parameters.
 pub(super) fn stonith(cf: &mut HaCf<'_>, rest: Word<'_>) {
+    cf.draft.is_fencing_meant = true;
     let mut parts = words(rest, is_blank);
     let Some(kind) = parts.next() else {
         cf.bad_line(Code::BadStonith, None, || "`stonith` lacks a type".to_owned());
@@ -98,18 +101,49 @@ pub(super) fn stonith_host(cf: &mut HaCf<'_>, rest: Word<'_>) {
         cf.bad_line(Code::BadStonith, None, || "`stonith_host` lacks a host".to_owned());
         return;
     };
-    if host.text != b"*" && host.text.to_ascii_lowercase() != cf.own_name.as_bytes() {
-        return;
+    let kind = parts.next();
+    let parameters = parts.rest();
+    cf.draft.hidden.push(parameters.mark.start..parameters.mark.end);
+    if host.text != b"*" {
+        cf.draft.fenced_from.push((host.lossy().to_ascii_lowercase(), host.mark));
+        if host.text.to_ascii_lowercase() != cf.own_name.as_bytes() {
+            return;
+        }
     }
-    let Some(kind) = parts.next() else {
+    cf.draft.is_fencing_meant = true;
+    let Some(kind) = kind else {
         cf.bad_line(Code::BadStonith, Some(host.mark), || {
             "`stonith_host` lacks a type behind the host".to_owned()
         });
         return;
     };
-    let words: Vec<_> = parts.map(Word::lossy).collect();
-    if check_type(cf, kind) && check_count(cf, kind, kind.mark, words.len()) {
-        count_device(cf, kind, words.join(" "));
+    if check_type(cf, kind) && check_count(cf, kind, kind.mark, words(parameters, is_blank).count()) {
+        // As it is: blanks within the last parameter belong to it.
+        count_device(cf, kind, parameters.lossy());
+    }
+}
+
+/// A line for a host that is no node concerns nobody. 3.0.6 says nothing of it.
+pub(super) fn check_hosts(cf: &mut HaCf<'_>) {
+    if cf.draft.doubts.nodes || cf.draft.is_open() {
+        return;
+    }
+    let nodes: HashSet<String> = cf.draft.nodes.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    for (host, mark) in cf.draft.fenced_from.clone() {
+        if nodes.contains(&host) {
+            continue;
+        }
+        cf.warning(mark, || {
+            let message =
+                format!("{} is no node of this file: the line has no effect", quoted(host.as_bytes()));
+            let hint = match nearest(host.as_bytes(), nodes.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => {
+                    "name the node that uses the device, not the one that is reset; `*` means all".to_owned()
+                }
+            };
+            Diagnostic::warning(Code::FenceHost, message).hint(hint)
+        });
     }
 }
 
@@ -131,6 +165,12 @@ fn check_count(cf: &mut HaCf<'_>, kind: Word<'_>, mark: Mark, given: usize) -> b
 /// 3.0.6 knows a single device and uses it for every victim.
 fn count_device(cf: &mut HaCf<'_>, kind: Word<'_>, parameters: String) {
     let (mark, device) = (kind.mark, FenceDevice { kind: kind.lossy(), parameters });
+    if device.kind == "suicide" {
+        cf.warning(mark, || {
+            let message = "`suicide` resets the node that it runs on, and so never a dead one: nothing of that is taken";
+            Diagnostic::warning(Code::FencesItself, message).hint("name a device that reaches the other node")
+        });
+    }
     if let Some((earlier, _)) = cf.draft.fencing.replace((mark, device)) {
         let source = cf.source;
         cf.warning(mark, || {

@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 
 use super::HaCf;
 use super::behaviour::legacy_notice;
+use super::fencing::check_hosts;
 use super::media::report_interface;
 
 pub(crate) use nodes::{check_autojoin, check_number_of_nodes};
@@ -26,6 +27,7 @@ pub(super) fn check_late(cf: &mut HaCf<'_>) {
         legacy_notice(cf, mark);
     }
     ipfail(cf);
+    check_hosts(cf);
     log(cf);
 }
 

@@ -47,11 +47,11 @@ pub(super) struct Addresses {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct Fencing {
-    pub(super) agent: Option<AgentName>,
-    pub(super) options: Option<Vec<AgentOption>>,
-    pub(super) own_options: Option<Vec<AgentOption>>,
-    pub(super) delay: Option<AgentTime>,
-    pub(super) timeout: Option<AgentTime>,
+    pub(super) agent: Option<Spanned<AgentName>>,
+    pub(super) options: Option<Spanned<Vec<AgentOption>>>,
+    pub(super) own_options: Option<Spanned<Vec<AgentOption>>>,
+    pub(super) delay: Option<Spanned<AgentTime>>,
+    pub(super) timeout: Option<Spanned<AgentTime>>,
 }
 
 /// The name of a program, without a directory; empty: none.

@@ -14,9 +14,9 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::source::{FileKind, Source};
 
 fn read_text(text: &str) -> (HbToml, Vec<Diagnostic>) {
-    let source = Source::new(FileKind::HbToml, PathBuf::from("hb.toml"), text.into());
+    let mut source = Source::new(FileKind::HbToml, PathBuf::from("hb.toml"), text.into());
     let mut report = Report::default();
-    let read = read(&source, &mut report);
+    let read = read(&mut source, &mut report);
     (read, report.into_sorted())
 }
 
@@ -201,9 +201,9 @@ fn text_that_is_not_toml_has_a_place() {
             "{text}: {found:?}"
         );
     }
-    let source = Source::new(FileKind::HbToml, PathBuf::from("hb.toml"), b"# caf\xe9\n".to_vec());
+    let mut source = Source::new(FileKind::HbToml, PathBuf::from("hb.toml"), b"# caf\xe9\n".to_vec());
     let mut report = Report::default();
-    read(&source, &mut report);
+    read(&mut source, &mut report);
     let found = report.into_sorted();
     assert_eq!(
         found.iter().map(|found| (found.code.id(), found.place.unwrap().column)).collect::<Vec<_>>(),

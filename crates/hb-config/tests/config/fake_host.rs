@@ -46,6 +46,7 @@ impl FakeHost {
             "/bin/true",
             "/usr/libexec/heartbeat/ipfail",
             "/usr/libexec/heartbeat/dopd",
+            "/usr/sbin/stonith",
             "/etc/ha.d/resource.d/Delay",
         ] {
             host.file(program, b"", 0o755);

@@ -15,6 +15,8 @@ mod examples;
 #[cfg(test)]
 mod fake_host;
 #[cfg(test)]
+mod fencing;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod meaning;

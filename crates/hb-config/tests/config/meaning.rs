@@ -102,7 +102,10 @@ fn what_resets_a_dead_node_is_the_last_device_for_this_node() {
     assert_eq!(ask(""), None);
     assert_eq!(ask("stonith meatware /etc/ha.d/meatware\n"), device("meatware", "cc2"));
     let apc = "stonith_host CC1 apcmaster 10.0.0.9  admin\tsecret\n";
-    assert_eq!(ask(apc), device("apcmaster", "10.0.0.9 admin secret"));
+    // The last parameter takes the rest of the line as it is.
+    assert_eq!(ask(apc), device("apcmaster", "10.0.0.9  admin\tsecret"));
+    let blanks = "stonith_host * apcmaster 10.0.0.9 admin  secret  with   blanks \t # not this\n";
+    assert_eq!(ask(blanks), device("apcmaster", "10.0.0.9 admin  secret  with   blanks"));
     let others = "stonith_host * null cc2\nstonith_host cc2 ssh cc1\n";
     assert_eq!(ask(&format!("{apc}{others}")), device("null", "cc2"));
 }
