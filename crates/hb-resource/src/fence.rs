@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::Agents;
 use crate::guard::client::Outcome;
-use crate::guard::protocol::{Ending, Run};
+use crate::guard::protocol::{Awaited, Ending, Run};
 use crate::report::{Failure, Level, Reporter};
 
 /// What switches a node off.
@@ -26,6 +26,8 @@ pub struct FenceSpec {
     pub input: String,
     /// Longest run.
     pub limit: Duration,
+    /// It does nothing by itself, so it may be ended at any time.
+    pub waits_for_human: bool,
 }
 
 impl FenceSpec {
@@ -70,8 +72,8 @@ pub(crate) async fn run(spec: &FenceSpec, node: &str, agents: &Agents) -> Result
         working_dir: config.working_dir.clone(),
         limit: spec.limit,
         grace: config.kill_grace,
-        // Whoever asked for it is gone then, and nobody waits for its end.
-        expendable: true,
+        // Half a reset can leave a node without power. Who waits for a human loses nothing.
+        awaited: if spec.waits_for_human { Awaited::Never } else { Awaited::Last },
         input: filled(&spec.input),
     };
     match agents.run_once(run).await {
@@ -130,6 +132,7 @@ mod tests {
             arguments: vec!["-T".to_owned(), "reset".to_owned(), FenceSpec::NODE.to_owned()],
             input: "action=reboot\nplug={node}\npassword=secret\n".to_owned(),
             limit: Duration::from_millis(300),
+            waits_for_human: false,
         }
     }
 

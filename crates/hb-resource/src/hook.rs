@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::agent::Agents;
 use crate::group::Tools;
 use crate::guard::client::Outcome;
-use crate::guard::protocol::{Ending, Run};
+use crate::guard::protocol::{Awaited, Ending, Run};
 use crate::report::{Level, Reporter};
 
 /// An event that a script shall hear of.
@@ -138,7 +138,7 @@ async fn run(hook: Hook, by_harc: bool, limit: Duration, agents: &Agents, report
         working_dir: config.working_dir.clone(),
         limit,
         grace: config.kill_grace,
-        expendable: true,
+        awaited: Awaited::Never,
         input: String::new(),
     };
     match agents.run_once(run).await {

@@ -556,6 +556,7 @@ fn a_group_that_cannot_be_stopped_lets_the_node_reset_itself() {
         arguments: Vec::new(),
         input: "action=reboot\nplug={node}\n".to_owned(),
         limit: Duration::from_secs(20),
+        waits_for_human: false,
     });
     let mut node = Recorder::start(config);
     assert!(node.perform(JobAction::Stop(0)).is_err());

@@ -16,6 +16,8 @@ pub enum Mix {
     Pair,
     /// Pairs of ours that reset each other.
     Fencing,
+    /// Ours that resets a 3.0.6 peer, which has no device; half of them in legacy mode.
+    FencingMixed,
     /// Ours with a 3.0.6 peer only.
     Mixed,
     /// Two of the 3.0.6 model: what the field has had so far.
@@ -32,6 +34,11 @@ impl Scenario {
     /// The scenario of a seed.
     #[must_use]
     pub fn draw(seed: u64, mix: Mix) -> Self {
+        if mix == Mix::FencingMixed {
+            let mut scenario = Self::draw(seed, if seed % 2 == 0 { Mix::Mixed } else { Mix::Legacy });
+            scenario.setup.fencing = true;
+            return scenario;
+        }
         let mut dice = Dice::new(seed);
         let mix = match (mix, dice.below(20)) {
             (Mix::All, 0) => Mix::Many,
@@ -51,7 +58,7 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
         Mix::All | Mix::Pair | Mix::Fencing => vec![Kind::Ours; 2],
         Mix::Classic => vec![Kind::Legacy; 2],
         Mix::Mixed | Mix::Legacy if dice.chance(500_000) => vec![Kind::Ours, Kind::Legacy],
-        Mix::Mixed | Mix::Legacy => vec![Kind::Legacy, Kind::Ours],
+        Mix::Mixed | Mix::Legacy | Mix::FencingMixed => vec![Kind::Legacy, Kind::Ours],
         Mix::Many => vec![Kind::Ours; usize::try_from(dice.range(3, 7)).unwrap_or(3)],
     };
     let keepalive = dice.pick(&[100, 200, 200, 500, 1000]) * MS;

@@ -43,6 +43,8 @@ pub(crate) struct Host {
     pub(crate) dead: Vec<bool>,
     /// The daemon is dead and its guard has not yet removed everything.
     pub(crate) guarded: bool,
+    /// The life in which it began the reset that runs.
+    pub(crate) resets_since: Option<u32>,
     pub(crate) starts_fail: u32,
     pub(crate) stops_fail: u32,
     pub(crate) hang: u32,
@@ -76,6 +78,7 @@ impl Host {
             running: vec![false; groups],
             dead: vec![false; groups],
             guarded: false,
+            resets_since: None,
             starts_fail: 0,
             stops_fail: 0,
             hang: 0,

@@ -8,7 +8,8 @@ use hb_sim::campaign::campaign;
 use hb_sim::explore::{Budget, explore};
 use hb_sim::{Mix, Scenario, promise, run, shrink};
 
-const USAGE: &str = "usage: hb-sim --seed N [--mix pair|fencing|mixed|classic|legacy|many|all] [--whole]
+const USAGE: &str =
+    "usage: hb-sim --seed N [--mix pair|fencing|fencing-mixed|mixed|classic|legacy|many|all] [--whole]
        hb-sim --runs N [--first N] [--mix ..] [--failures N]
        hb-sim --promise N --into FOLDER
        hb-sim --explore DEPTH";
@@ -70,6 +71,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Option<Wish> {
                 wish.mix = match value()?.as_str() {
                     "pair" => Mix::Pair,
                     "fencing" => Mix::Fencing,
+                    "fencing-mixed" => Mix::FencingMixed,
                     "mixed" => Mix::Mixed,
                     "classic" => Mix::Classic,
                     "legacy" => Mix::Legacy,

@@ -19,6 +19,9 @@ impl World<'_> {
         self.tell(index, || format!("begins to reset node {victim}"));
         let time = self.dice.range(nanos(TAKES.0), nanos(TAKES.1));
         let life = self.hosts[index].life;
+        if self.hosts[index].resets_since.replace(life) == Some(life) {
+            self.broken("two-resets", || format!("node {index} begins a reset while another one runs"));
+        }
         self.schedule(self.now + time, Happening::ResetEnd { host: index, life, job, victim });
     }
 
@@ -40,6 +43,7 @@ impl World<'_> {
             Outcome::Ok
         };
         let host = &mut self.hosts[index];
+        host.resets_since.take_if(|begun| *begun == life);
         if host.life != life || host.brain.is_none() {
             return;
         }

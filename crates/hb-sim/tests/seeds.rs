@@ -55,6 +55,14 @@ fn where_nodes_reset_each_other_there_are_never_two_owners() {
     assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix fencing --seed N: {:?}", sum.failed);
 }
 
+/// With a device on one side only two owners are possible, but everybody comes to rest.
+#[test]
+fn a_classic_peer_that_is_reset_is_no_worse_off() {
+    let sum = campaign(1, 1_000, Mix::FencingMixed, 5);
+    println!("{}", sum.text());
+    assert!(sum.failed.is_empty(), "cargo run -p hb-sim -- --mix fencing-mixed --seed N: {:?}", sum.failed);
+}
+
 #[test]
 fn legacy_pairs_sort_themselves_out() {
     let sum = campaign(1, 1_500, Mix::Legacy, 5);

@@ -25,15 +25,23 @@ pub(crate) struct Fencing {
     /// How long after a death the first reset is tried; `None`: there is no device.
     delay: Option<Duration>,
     victim: Option<Victim>,
+    /// The reset that runs, perhaps of a node that is back meanwhile: two at once would fight over one device.
+    running: Option<Running>,
+}
+
+/// A reset that has begun.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    job: JobId,
+    /// The node died anew since, or an operator was faster: its success says nothing.
+    is_stale: bool,
 }
 
 /// A dead node that may still hold what it held.
 #[derive(Clone, Copy, Debug)]
 struct Victim {
     node: NodeId,
-    /// The reset that runs.
-    job: Option<JobId>,
-    /// When the next one begins.
+    /// When the next reset begins.
     due: Tick,
     failures: u32,
     /// What the node held, in our terms.
@@ -57,13 +65,21 @@ impl Fencing {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        self.victim.filter(|victim| victim.job.is_none()).map(|victim| victim.due)
+        self.victim.filter(|_| self.running.is_none()).map(|victim| victim.due)
     }
 
-    /// For the digest: whether one is pending, whether it runs, how long it still waits.
-    pub(crate) fn what_decides(&self) -> (Option<HoldSet>, bool, Option<Tick>) {
-        let running = self.victim.is_some_and(|victim| victim.job.is_some());
+    /// For the digest: whether one is pending, whether a reset runs and counts, how long the next one still waits.
+    pub(crate) fn what_decides(&self) -> (Option<HoldSet>, Option<bool>, Option<Tick>) {
+        let running = self.running.map(|running| running.is_stale);
         (self.victim.map(|victim| victim.held), running, self.next_deadline())
+    }
+
+    /// Nobody waits any more; what runs comes to its end, since half a reset could leave the node without power.
+    fn forget(&mut self) -> Option<Victim> {
+        if let Some(running) = &mut self.running {
+            running.is_stale = true;
+        }
+        self.victim.take()
     }
 }
 
@@ -79,7 +95,7 @@ impl Engine {
     pub(crate) fn begin_fencing(&mut self, node: NodeId, held: HoldSet) {
         let Some(delay) = self.failover.fencing.delay else { return };
         let due = self.now.tick.plus(delay);
-        self.failover.fencing.victim = Some(Victim { node, job: None, due, failures: 0, held });
+        self.failover.fencing.victim = Some(Victim { node, due, failures: 0, held });
         self.report(Event::Fencing { node, delay });
         self.drive_fencing();
     }
@@ -88,28 +104,31 @@ impl Engine {
     pub(crate) fn drive_fencing(&mut self) {
         let now = self.now.tick;
         let is_due = self.failover.fencing.next_deadline().is_some_and(|due| due <= now);
-        if !is_due {
+        let Some(victim) = self.failover.fencing.victim.as_mut().filter(|_| is_due) else { return };
+        if let Some(doubt) = self.local.doubt.filter(|doubt| now < doubt.until) {
+            // We have slept, and it may be well by now.
+            victim.due = doubt.until;
             return;
         }
-        let job = self.failover.groups.new_job();
-        let Some(victim) = &mut self.failover.fencing.victim else { return };
-        victim.job = Some(job);
         let node = victim.node;
+        let job = self.failover.groups.new_job();
+        self.failover.fencing.running = Some(Running { job, is_stale: false });
         self.outputs.push_back(Output::Fence { job, node });
     }
 
     /// A reset ended; one that no node waits for any more is ignored.
     pub(crate) fn fencing_done(&mut self, job: JobId, outcome: &Outcome) {
         let now = self.now.tick;
-        let Some(victim) = self.failover.fencing.victim.as_mut().filter(|victim| victim.job == Some(job))
-        else {
+        let Some(running) = self.failover.fencing.running.take_if(|running| running.job == job) else {
             return;
+        };
+        let Some(victim) = self.failover.fencing.victim.as_mut().filter(|_| !running.is_stale) else {
+            return self.drive_fencing();
         };
         let node = victim.node;
         match outcome {
             Outcome::Ok => self.fenced(false),
             Outcome::Failed { reason, .. } => {
-                victim.job = None;
                 victim.due = now.plus(RETRY_AFTER);
                 victim.failures = victim.failures.saturating_add(1);
                 let reason: String = reason.clone();
@@ -128,7 +147,7 @@ impl Engine {
 
     /// It is off: what it held is free.
     fn fenced(&mut self, by_hand: bool) {
-        let Some(victim) = self.failover.fencing.victim.take() else { return };
+        let Some(victim) = self.failover.fencing.forget() else { return };
         self.tell_fencing(victim.node, "OK");
         self.report(Event::Fenced { node: victim.node, by_hand });
         if self.failover.is_stopping() {
@@ -139,11 +158,10 @@ impl Engine {
         self.take_from_the_dead(victim.held);
     }
 
-    /// A node is back, by itself or because somebody has started it: it must not be reset now. A reset that runs already
-    /// comes to its end, since half of one could leave the node without power.
+    /// A node is back, by itself or because somebody has started it: it must not be reset now.
     pub(crate) fn end_fencing(&mut self, node: NodeId) {
         if self.failover.fencing.victim().is_some_and(|(victim, _)| victim == node) {
-            self.failover.fencing.victim = None;
+            self.failover.fencing.forget();
             self.report(Event::FencingEnded { node });
         }
     }

@@ -275,6 +275,12 @@ impl Groups {
         self.list.iter_mut().for_each(|group| group.loan.borrowed = false);
     }
 
+    /// The other node is dead and may have what was lent to it, but not what is still here.
+    pub(crate) fn keep_what_is_not_gone(&mut self) {
+        let kept = |group: &&mut Group| group.loan.place == Place::Lent && !group.is_gone();
+        self.list.iter_mut().filter(kept).for_each(|group| group.loan.place = Place::Here);
+    }
+
     /// We no longer hold a set: who does says where its groups run.
     pub(crate) fn forget_places(&mut self, set: HoldSet) {
         for group in self.list.iter_mut().filter(|group| set.contains(group.set)) {

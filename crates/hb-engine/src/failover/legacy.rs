@@ -163,6 +163,11 @@ impl Engine {
         self.failover.partner.stable = true;
         self.failover.taken = None;
         self.yield_set(taken.intersection(HoldSet::FOREIGN), "the other node was not dead");
+        if self.failover.requests.asked.is_empty() && !self.failover.is_stopping() {
+            // It died before it had answered for all of them, and nobody has taken them.
+            self.failover.requests.asked = self.failover.groups.not_wanted(HoldSet::LOCAL);
+            self.ask_for_groups();
+        }
         self.assume_legacy_holdings();
         self.doubt_legacy_peer();
     }

@@ -17,12 +17,15 @@ impl Engine {
         let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE) && lent_nothing;
         // Whoever was taking what we have released has it perhaps, and so has whoever was deciding: what it said of it may be lost.
         let settled = self.failover.partner.stable && self.failover.hold == HoldSet::ALL;
-        let may_hold = !had_nothing || !settled || self.failover.standby == Standby::Given;
+        // In legacy mode nothing is announced, and a group that we have released may run there before we have released all.
+        let is_unknown = self.partner_is_legacy() && !self.failover.partner.leaving;
+        let may_hold = !had_nothing || !settled || is_unknown || self.failover.standby == Standby::Given;
         let fences = may_hold && self.failover.fencing.is_on() && !self.failover.is_stopping();
         if !fences {
             self.end_loans();
         }
         let was_giving = self.failover.goals.iter().any(|(goal, _)| !goal.is_up());
+        let kept = self.surely_ours();
         if self.forget_standby() {
             self.report(Event::StandbyRefused { why: "the other node died" });
         }
@@ -37,8 +40,9 @@ impl Engine {
         self.failover.taken.get_or_insert_default();
         if fences {
             self.begin_fencing(node, its_own);
+            self.failover.groups.keep_what_is_not_gone();
             // Also what we were giving: it is ours as long as it is not gone.
-            return self.acquire(self.failover.hold, Goal::Own, "the other node is dead");
+            return self.acquire(kept, Goal::Own, "the other node is dead");
         }
         let missing = HoldSet::ALL.minus(self.failover.hold);
         if missing.is_empty() && had_nothing && !was_giving {
@@ -50,6 +54,15 @@ impl Engine {
             self.report(Event::NotFenced { node });
         }
         self.take_from_the_dead(its_own);
+    }
+
+    /// What we hold, but for what we release because the peer is to have it, and for our own groups while a peer in legacy mode
+    /// has not answered for each of them: it may run those.
+    fn surely_ours(&self) -> HoldSet {
+        let yields = self.failover.goals.iter().filter(|(goal, _)| *goal == Goal::Yield);
+        let yielded = yields.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set));
+        let asked = if self.failover.requests.asked.is_empty() { HoldSet::NONE } else { HoldSet::LOCAL };
+        self.failover.hold.minus(yielded).minus(asked)
     }
 
     /// A peer began a new run: nothing that it said before holds, except its hold set for a fencing decision.

@@ -1,6 +1,7 @@
 //! Walks the table state × event -> action: every phase with every event, every step of a hand-over with every message.
 
 mod epoch;
+mod fence;
 mod found;
 mod lease;
 

@@ -214,3 +214,68 @@ fn who_came_back_and_whose_last_word_is_lost_is_reset() {
     lab.hosts[A].resets = [true].into();
     lab.until(8 * SECOND, |lab| lab.holds(A, &[0, 1]));
 }
+
+#[test]
+fn there_is_never_a_second_reset_beside_one_that_runs_and_an_old_one_proves_nothing() {
+    let mut lab = Lab::both_up_fencing(Failback::Off, 90 * SECOND);
+    lab.reset_time = 20 * SECOND;
+    lab.hosts[A].resets = [false, true].into();
+    lab.cut = [true; 2];
+    lab.until(2 * SECOND, |lab| lab.hosts[A].fenced.len() == 1);
+    lab.cut = [false; 2];
+    lab.until(2 * SECOND, |lab| lab.saw(A, |event| matches!(event, Event::FencingEnded { .. })));
+    lab.pass(SECOND);
+    lab.cut = [true; 2];
+    lab.pass(10 * SECOND);
+    assert_eq!(lab.hosts[A].fenced.len(), 1, "the first one still runs");
+    // It begins when the old one has ended, whose outcome no longer matters: here that it failed costs no pause.
+    lab.until(10 * SECOND, |lab| lab.hosts[A].fenced.len() == 2);
+    assert_eq!(lab.hosts[A].fenced[1].since(lab.hosts[A].fenced[0]), lab.reset_time);
+    assert!(lab.holds(A, &[0]), "{}", lab.story());
+    lab.until(21 * SECOND, |lab| lab.holds(A, &[0, 1]));
+    assert!(!lab.saw(A, |event| matches!(event, Event::FencingFailed { .. })), "{}", lab.story());
+}
+
+#[test]
+fn after_a_word_of_the_operator_the_end_of_a_reset_says_nothing() {
+    let mut lab = Lab::both_up_fencing(Failback::Off, SECOND);
+    lab.reset_time = 20 * SECOND;
+    lab.crash(B);
+    lab.until(2 * SECOND, |lab| lab.hosts[A].fenced.len() == 1);
+    lab.command(A, Command::ConfirmFenced(NodeId(1)));
+    lab.until(SECOND, |lab| lab.holds(A, &[0, 1]));
+    lab.pass(40 * SECOND);
+    assert!(lab.settled() && lab.hosts[A].fenced.len() == 1, "{}", lab.story());
+    assert!(!lab.saw(A, |event| matches!(event, Event::FencingFailed { .. })), "{}", lab.story());
+}
+
+#[test]
+fn what_was_about_to_be_lent_is_started_again_at_once() {
+    let mut lab = Lab::both_up_fencing(Failback::Off, SECOND);
+    // Longer than it takes to find out about the death.
+    lab.job_time = 2 * SECOND;
+    lab.command(A, Command::Move { group: GroupId(0), here: false });
+    lab.pass(millis(50));
+    lab.crash(B);
+    lab.until(2 * SECOND, |lab| lab.holds(A, &[]));
+    lab.until(3 * SECOND, |lab| lab.holds(A, &[0]));
+    assert!(!lab.hosts[A].fenced.is_empty(), "{}", lab.story());
+}
+
+#[test]
+fn who_has_slept_listens_before_it_shoots() {
+    let mut lab = Lab::both_up_fencing(Failback::Off, 90 * SECOND);
+    lab.cut = [true; 2];
+    lab.until(5 * SECOND, |lab| lab.hosts[A].fenced.len() == 1);
+    lab.pass(2 * SECOND);
+    // It is paused between two attempts, and the other node is well meanwhile.
+    lab.hosts[A].frozen = true;
+    lab.cut = [false; 2];
+    lab.pass(20 * SECOND);
+    lab.hosts[A].resets = [true; 9].into();
+    lab.hosts[A].waiting.clear();
+    lab.thaw(A);
+    lab.pass(10 * SECOND);
+    assert_eq!(lab.hosts[A].fenced.len(), 1, "{}", lab.story());
+    assert!(lab.settled(), "{}", lab.story());
+}

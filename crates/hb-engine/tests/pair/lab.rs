@@ -13,7 +13,7 @@ use hb_wire::Message;
 
 pub(crate) const A: usize = 0;
 pub(crate) const B: usize = 1;
-/// How long a reset takes.
+/// How long a reset takes, unless a test says otherwise.
 pub(crate) const RESET: Duration = Duration::from_secs(1);
 
 pub(crate) struct Host {
@@ -42,7 +42,7 @@ pub(crate) struct Host {
     asked: bool,
     jobs: VecDeque<(Tick, JobId, Action)>,
     checks: VecDeque<(Tick, JobId, GroupId)>,
-    waiting: VecDeque<Message>,
+    pub(crate) waiting: VecDeque<Message>,
 }
 
 pub(crate) struct Lab {
@@ -52,6 +52,7 @@ pub(crate) struct Lab {
     pub(crate) cut: [bool; 2],
     pub(crate) loss_percent: u64,
     pub(crate) job_time: Duration,
+    pub(crate) reset_time: Duration,
     pub(crate) delay: Duration,
     pub(crate) overlap_allowed: bool,
     pub(crate) overlap: Duration,
@@ -114,6 +115,7 @@ impl Lab {
             cut: [false; 2],
             loss_percent: 0,
             job_time: Duration::from_millis(5),
+            reset_time: RESET,
             delay: Duration::from_micros(300),
             overlap_allowed: false,
             overlap: Duration::ZERO,
@@ -219,8 +221,9 @@ impl Lab {
                 }
                 Output::Fence { job, node } => {
                     assert_eq!(usize::from(node.0), 1 - x);
+                    assert!(host.fences.is_empty(), "two resets at once");
                     host.fenced.push(self.now);
-                    host.fences.push_back((self.now.plus(RESET), job));
+                    host.fences.push_back((self.now.plus(self.reset_time), job));
                 }
                 Output::Report(event) => {
                     if event == Event::Stopped {

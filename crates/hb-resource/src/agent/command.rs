@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::config::ActuatorConfig;
-use crate::guard::protocol::Run;
+use crate::guard::protocol::{Awaited, Run};
 use crate::ocf::OcfSpec;
 
 /// A resource that something outside of this program starts and stops.
@@ -109,7 +109,7 @@ impl Agent<'_> {
             limit,
             grace: config.kill_grace,
             // What a job waits for comes to its end.
-            expendable: operation == Operation::Monitor,
+            awaited: if operation == Operation::Monitor { Awaited::Never } else { Awaited::First },
             input: String::new(),
         }
     }

@@ -6,7 +6,7 @@
 use super::Agents;
 use crate::fence;
 use crate::guard::client::Outcome;
-use crate::guard::protocol::{Ending, Run};
+use crate::guard::protocol::{Awaited, Ending, Run};
 use crate::report::Level;
 
 impl Agents {
@@ -38,7 +38,7 @@ impl Agents {
             working_dir: config.working_dir.clone(),
             limit: config.stop_timeout,
             grace: config.kill_grace,
-            expendable: false,
+            awaited: Awaited::First,
             input: String::new(),
         };
         let problem = match self.runner.run(run, None).await {

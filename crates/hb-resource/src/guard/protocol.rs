@@ -25,6 +25,17 @@ pub(crate) enum Order {
     Will(Bequest),
 }
 
+/// Who waits for a run when the heart dies or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Awaited {
+    /// The will, or the stop: what follows must not begin before.
+    First,
+    /// The guard itself, when everything else is done: half of it would be worse than none.
+    Last,
+    /// Nobody: it is killed.
+    Never,
+}
+
 /// One run of a script.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
@@ -41,8 +52,8 @@ pub(crate) struct Run {
     pub(crate) limit: Duration,
     /// After this again, SIGKILL.
     pub(crate) grace: Duration,
-    /// Whether it is killed when the heart dies or ends, instead of being waited for.
-    pub(crate) expendable: bool,
+    /// Who waits for it when the heart dies or ends.
+    pub(crate) awaited: Awaited,
     /// What it reads; nothing: from `/dev/null`.
     pub(crate) input: String,
 }
@@ -191,7 +202,7 @@ mod tests {
             working_dir: "/".into(),
             limit: Duration::from_millis(1500),
             grace: Duration::ZERO,
-            expendable: false,
+            awaited: Awaited::First,
             input: String::new(),
         };
         write(&writable, &line(&Order::Run(run.clone())).unwrap()).await.unwrap();

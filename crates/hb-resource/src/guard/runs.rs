@@ -1,7 +1,8 @@
 //! The runs that the guard has under way, and which of them somebody waits for.
 //!
-//! Neither the will of a dead heart nor an orderly stop waits for hooks and checks of what runs ([`Run::expendable`]): they are
-//! killed when one of these comes, and none begins after it.
+//! Neither the will of a dead heart nor an orderly stop waits for hooks and checks of what runs ([`Awaited::Never`]): they are
+//! killed when one of these comes, and none begins after it. Nor do they for the reset of another node ([`Awaited::Last`]), which
+//! comes to its end before the guard ends.
 
 use std::time::Duration;
 
@@ -9,11 +10,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::guard::execute::execute;
-use crate::guard::protocol::{Answer, Run};
+use crate::guard::protocol::{Answer, Awaited, Run};
 
 /// All runs under way. Dropped: nobody attends to them any more.
 pub(super) struct Runs {
     awaited: JoinSet<()>,
+    last: JoinSet<()>,
     expendable: JoinSet<()>,
     is_cut: watch::Sender<bool>,
 }
@@ -21,20 +23,31 @@ pub(super) struct Runs {
 impl Runs {
     /// None so far.
     pub(super) fn new() -> Self {
-        Self { awaited: JoinSet::new(), expendable: JoinSet::new(), is_cut: watch::Sender::new(false) }
+        Self {
+            awaited: JoinSet::new(),
+            last: JoinSet::new(),
+            expendable: JoinSet::new(),
+            is_cut: watch::Sender::new(false),
+        }
     }
 
     pub(super) fn begin(&mut self, run: Run, answers: mpsc::Sender<Answer>) {
-        if run.expendable {
-            self.expendable.spawn_local(execute(run, answers, Leash(Some(self.is_cut.subscribe()))));
-        } else {
-            self.awaited.spawn_local(execute(run, answers, Leash::default()));
-        }
+        let leash = match run.awaited {
+            Awaited::First | Awaited::Last => Leash::default(),
+            Awaited::Never => Leash(Some(self.is_cut.subscribe())),
+        };
+        let runs = match run.awaited {
+            Awaited::First => &mut self.awaited,
+            Awaited::Last => &mut self.last,
+            Awaited::Never => &mut self.expendable,
+        };
+        runs.spawn_local(execute(run, answers, leash));
     }
 
     /// Forgets those that have ended.
     pub(super) fn sweep(&mut self) {
         while self.awaited.try_join_next().is_some() {}
+        while self.last.try_join_next().is_some() {}
         while self.expendable.try_join_next().is_some() {}
     }
 
@@ -53,6 +66,7 @@ impl Runs {
         self.join().await;
         let ended = async { while self.expendable.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(MOMENT, ended).await;
+        while self.last.join_next().await.is_some() {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::config::ActuatorConfig;
-use crate::guard::protocol::{Ending, Run};
+use crate::guard::protocol::{Awaited, Ending, Run};
 use crate::guard::will::Holding;
 use crate::spec::{GroupSpec, ResourceSpec};
 use crate::test_scripts::{Scripts, exists, is_alive, wait_for};
@@ -19,7 +19,7 @@ fn run_of(scripts: &Scripts, name: &str) -> Run {
         working_dir: "/".into(),
         limit: Duration::from_secs(20),
         grace: Duration::from_secs(1),
-        expendable: false,
+        awaited: Awaited::First,
         input: String::new(),
     }
 }
@@ -90,7 +90,7 @@ fn a_hook_that_hangs_keeps_nobody_waiting_when_the_heart_dies() {
     scripts.write("hook", "trap '' TERM; sleep 1000 & echo $! >DIR/child; echo $$ >DIR/pid; wait");
     scripts.write("www", "echo $1 >>DIR/log");
     let mut run = run_of(&scripts, "hook");
-    run.expendable = true;
+    run.awaited = Awaited::Never;
     let mut config = ActuatorConfig::new(Vec::new());
     config.agent_dirs = vec![scripts.dir().to_owned()];
     config.environment = run.environment.clone();
@@ -111,13 +111,34 @@ fn a_hook_that_hangs_keeps_nobody_waiting_when_the_heart_dies() {
     }
 }
 
+#[test]
+fn a_reset_keeps_no_release_waiting_and_comes_to_its_end() {
+    let scripts = Scripts::new();
+    scripts
+        .write("fence", "echo $$ >DIR/pid; while [ ! -e DIR/log ]; do sleep 0.01; done; echo done >DIR/done");
+    scripts.write("www", "echo $1 >>DIR/log");
+    let mut run = run_of(&scripts, "fence");
+    run.awaited = Awaited::Last;
+    let mut config = ActuatorConfig::new(Vec::new());
+    config.agent_dirs = vec![scripts.dir().to_owned()];
+    config.environment = run.environment.clone();
+    let spec = GroupSpec {
+        key: "www".to_owned(),
+        resources: vec![ResourceSpec::Script { name: "www".to_owned(), arguments: Vec::new() }],
+    };
+    let will = [Bequest::Config(Box::new(config)), Bequest::Held(0, Holding { spec, epoch: None })];
+    heart_dies_after(&scripts, &run, &will.map(Order::Will), || {});
+    assert_eq!(scripts.read("log"), "stop\n", "it waits for the stop, so the stop did not wait for it");
+    assert_eq!(scripts.read("done"), "done\n");
+}
+
 /// Before the heart's process ends: what waits for that may look for the guard at any time.
 #[test]
 fn a_hook_that_hangs_is_killed_when_the_heart_has_nothing_left_to_do() {
     let scripts = Scripts::new();
     scripts.write("hook", "echo $$ >DIR/pid; exec sleep 1000");
     let mut run = run_of(&scripts, "hook");
-    run.expendable = true;
+    run.awaited = Awaited::Never;
     with_guard(async |socket| {
         let (readable, writable) = socket.into_split();
         let mut answers = Lines::new(readable);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::scenario::Kind;
 use crate::world::World;
 
 impl World<'_> {
@@ -12,8 +13,9 @@ impl World<'_> {
         if self.classic_start_is_excused(index, other, group) {
             self.watch.split = true;
         }
-        // Where a dead node is reset first, no verdict excuses two owners.
-        if !self.watch.split || self.setup().fencing {
+        // Where every dead node is reset first, no verdict excuses two owners.
+        let all_reset = self.setup().fencing && self.hosts.iter().all(|host| host.kind == Kind::Ours);
+        if !self.watch.split || all_reset {
             self.broken("two-owners", || {
                 format!("group {group} starts on node {index} while it runs on node {other}")
             });

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use super::*;
+use crate::guard::protocol::Awaited;
 use tokio::task::LocalSet;
 
 fn run() -> Run {
@@ -16,7 +17,7 @@ fn run() -> Run {
         working_dir: PathBuf::from("/"),
         limit: Duration::ZERO,
         grace: Duration::ZERO,
-        expendable: false,
+        awaited: Awaited::First,
         input: String::new(),
     }
 }

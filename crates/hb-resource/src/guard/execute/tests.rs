@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::guard::capture::OUTPUT_LIMIT;
+use crate::guard::protocol::Awaited;
 use crate::test_scripts::{Scripts, exists, is_alive, wait_for};
 use tokio::task::LocalSet;
 
@@ -18,7 +19,7 @@ fn run_of(scripts: &Scripts, name: &str, arguments: &[&str]) -> Run {
         working_dir: "/".into(),
         limit: Duration::from_secs(20),
         grace: Duration::from_secs(5),
-        expendable: false,
+        awaited: Awaited::First,
         input: String::new(),
     }
 }
