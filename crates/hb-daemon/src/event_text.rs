@@ -401,7 +401,10 @@ const fn whose(set: HoldSet) -> &'static str {
 }
 
 fn fencing(node: &str, delay: Duration) -> Line {
-    let text = format!("{node} may still hold what it held: nothing is taken before its reset, in {delay:?}");
+    let text = format!(
+        "{node} may still hold what it held: nothing is taken before its reset, in {delay:?}; if nothing can reset it, \
+         `hb-ctl fence confirm {node}` after it was switched off by hand"
+    );
     Line { level: Level::Warn, text, limit: Limit::None }
 }
 
@@ -421,7 +424,9 @@ fn fenced(node: &str, by_hand: bool) -> Line {
 }
 
 fn fencing_ended(node: &str) -> Line {
-    info(format!("node {node} is not reset any more: it is back, or this node stops"))
+    info(format!(
+        "no other reset of node {node} begins, one that runs comes to its end: it was heard, was deleted, or this node stops"
+    ))
 }
 
 fn other_message() -> Line {

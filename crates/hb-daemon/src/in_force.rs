@@ -9,7 +9,7 @@ mod hb_toml;
 mod links;
 mod tell;
 
-use hb_config::{Checked, Failback, Group, Medium, Notice};
+use hb_config::{Checked, Failback, FenceSettings, Group, Medium, Notice};
 use hb_engine::{GroupId, GroupPlan, LinkPlan, Snapshot};
 use hb_resource::GroupSpec;
 use hb_transport::MediumSpec;
@@ -80,6 +80,7 @@ impl InForce {
         let mut tell = Tell::default();
         let new_groups = read.groups.clone();
         let checked = self.merged(read, &mut tell);
+        self.tell_fencing(&checked, snapshot, &mut tell);
         let (media, links) = links::plan(&self.media, media, snapshot, &mut tell);
         let groups = groups::plan(self, &checked, new_groups, snapshot, &mut tell);
         let mut checked = checked;
@@ -143,16 +144,31 @@ impl InForce {
         }
     }
 
+    fn tell_fencing(&self, read: &Checked, snapshot: &Snapshot, tell: &mut Tell) {
+        let (now, read) = (in_use(&self.checked.fencing), in_use(&read.fencing));
+        let (before, after) = (fencing(now.as_ref()), fencing(read.as_ref()));
+        tell.change("fencing", &before, &after);
+        if now != read && before == after {
+            // Not shown: there may be a password among them.
+            tell.info("parameters of the fencing device changed: in force from the next reset on".to_owned());
+        }
+        let waits = |node: &&hb_engine::NodeSnapshot| {
+            snapshot.fencing.is_some_and(|fencing| fencing.node == node.node)
+        };
+        let victim = snapshot.nodes.iter().find(waits).filter(|_| now.is_some() && read.is_none());
+        if let Some(hb_engine::NodeSnapshot { name, .. }) = victim {
+            tell.warn(format!(
+                "{name} still waits for its reset, and nothing can do that any more: `hb-ctl fence confirm {name}` after it was \
+                 switched off by hand"
+            ));
+        }
+    }
+
     fn tell_changes(&self, read: &Checked, tell: &mut Tell) {
         let now = &self.checked;
         if now.key_ring.fingerprint() != read.key_ring.fingerprint() {
             // As 3.0.6 says it.
             tell.info("Rereading authentication file.".to_owned());
-        }
-        tell.change("fencing", &fencing(now), &fencing(read));
-        if now.fencing != read.fencing && fencing(now) == fencing(read) {
-            // Not shown: there may be a password among them.
-            tell.info("parameters of the fencing device changed: in force from the next reset on".to_owned());
         }
         for (name, before, after) in [
             ("keepalive", now.keepalive, read.keepalive),
@@ -207,11 +223,19 @@ fn settings(checked: &Checked) -> String {
     format!("{rest:?}")
 }
 
-fn fencing(checked: &Checked) -> String {
-    let settings = &checked.fencing;
-    if !settings.is_on() {
-        return "none".to_owned();
+/// What resets are done by, without what nobody reads: an agent replaces the device of ha.cf, which knows no options.
+fn in_use(settings: &FenceSettings) -> Option<FenceSettings> {
+    let settings = settings.clone();
+    if settings.agent.is_some() {
+        return Some(FenceSettings { device: None, ..settings });
     }
+    let FenceSettings { delay, timeout, .. } = settings;
+    let device = Some(settings.device?);
+    Some(FenceSettings { device, delay, timeout, ..FenceSettings::default() })
+}
+
+fn fencing(settings: Option<&FenceSettings>) -> String {
+    let Some(settings) = settings else { return "none".to_owned() };
     format!(
         "{} after {}, for at most {}",
         settings.name(),

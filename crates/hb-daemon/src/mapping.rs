@@ -241,13 +241,15 @@ fn fence_spec(checked: &Checked) -> Option<FenceSpec> {
     }
     let device = settings.device.as_ref()?;
     let arguments = ["-t", &device.kind, "-F", "/dev/stdin", "-T", "reset", FenceSpec::NODE];
-    let limit = if device.kind == "meatware" { settings.timeout.max(MEATWARE) } else { settings.timeout };
+    let waits_for_human = device.kind == "meatware";
+    let limit = if waits_for_human { settings.timeout.max(MEATWARE) } else { settings.timeout };
     Some(FenceSpec {
         name: settings.name().to_owned(),
         program: "stonith".to_owned(),
         arguments: arguments.map(str::to_owned).into(),
         input: format!("{}\n", device.parameters),
         limit,
+        waits_for_human,
     })
 }
 
@@ -261,7 +263,14 @@ fn own_fence_spec(checked: &Checked) -> Option<FenceSpec> {
 fn agent_spec(agent: &str, options: &[String], limit: Duration) -> FenceSpec {
     let lines = options.iter().flat_map(|option| [option.as_str(), "\n"]);
     let input = std::iter::once("action=reboot\n").chain(lines).collect();
-    FenceSpec { name: agent.to_owned(), program: agent.to_owned(), arguments: Vec::new(), input, limit }
+    FenceSpec {
+        name: agent.to_owned(),
+        program: agent.to_owned(),
+        arguments: Vec::new(),
+        input,
+        limit,
+        waits_for_human: false,
+    }
 }
 
 /// The programs that run beside the node. One whose user is gone since the files were checked is left out.
@@ -326,10 +335,16 @@ const MEATWARE: Duration = Duration::from_secs(660);
 pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
     let mut words = Vec::new();
     if checked.nodes.len() > 1 {
-        words.push(
+        words.push(if checked.fencing.is_on() {
+            format!(
+                "fencing by {}: a node that is not heard is reset before anything of it is taken; no vote: if every link \
+                 between the nodes is cut, they may reset each other, and a node without a device takes everything",
+                checked.fencing.name()
+            )
+        } else {
             "no fencing device and no vote: if every link between the nodes is cut, both serve every group"
-                .to_owned(),
-        );
+                .to_owned()
+        });
         if links.len() == 1 {
             words.push("one medium only: when it fails, the other node looks dead".to_owned());
         }

@@ -184,3 +184,27 @@ fn a_long_name_from_outside_is_shortened() {
 fn a_number_without_name_does_no_harm() {
     check(&Event::GapClosed { node: NodeId(99) }, Level::Info, "No pkts missing from ?!");
 }
+
+#[test]
+fn a_reset_is_told_with_the_way_out() {
+    let by_hand = "`hb-ctl fence confirm cc2` after it was switched off by hand";
+    check(
+        &Event::Fencing { node: CC2, delay: Duration::from_millis(100) },
+        Level::Warn,
+        &format!(
+            "cc2 may still hold what it held: nothing is taken before its reset, in 100ms; if nothing can reset it, {by_hand}"
+        ),
+    );
+    check(
+        &Event::FencingFailed { node: CC2, reason: "no answer".to_owned() },
+        Level::Error,
+        &format!("Host cc2 not reset! no answer. Retrying in 5 s; {by_hand}"),
+    );
+    check(&Event::Fenced { node: CC2, by_hand: false }, Level::Info, "node cc2 now reset.");
+    check(&Event::Fenced { node: CC2, by_hand: true }, Level::Info, "node cc2 is off: an operator says so");
+    check(
+        &Event::FencingEnded { node: CC2 },
+        Level::Info,
+        "no other reset of node cc2 begins, one that runs comes to its end: it was heard, was deleted, or this node stops",
+    );
+}

@@ -177,7 +177,11 @@ impl Clerk {
         };
         match self.office.desk.command(Command::ConfirmFenced(node.node)) {
             Ok(()) => {
-                Response::Accepted { text: format!("{name} counts as switched off; its groups are taken") }
+                let text = format!(
+                    "told that {name} is switched off, which counts if it still waits for its reset; what comes of it is in the \
+                     log and in the status"
+                );
+                Response::Accepted { text }
             }
             Err(busy) => refused(RefusalCause::Busy, &busy.to_string()),
         }

@@ -105,10 +105,11 @@ pub(super) const fn hold_set(set: ResourceSet) -> HoldSet {
 fn unfenced(snapshot: &Snapshot) -> Vec<String> {
     let Some(fencing) = snapshot.fencing else { return Vec::new() };
     let name = name_of(snapshot, fencing.node.0).unwrap_or_default();
+    let failures = fencing.failures;
+    let plural = if failures == 1 { "" } else { "s" };
     vec![format!(
-        "{name} is dead and not yet reset ({} failures): nothing is taken before that; `hb-ctl fence confirm {name}` \
-         after it was switched off by hand",
-        fencing.failures
+        "{name} is dead and not yet reset ({failures} failure{plural}): nothing is taken before that; `hb-ctl fence confirm \
+         {name}` after it was switched off by hand"
     )]
 }
 

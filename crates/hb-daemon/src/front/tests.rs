@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hb_client::{Client, ClientError, RefusalCause, ResourceSet};
-use hb_engine::{Command, HoldSet, NodeId, Snapshot};
+use hb_engine::{Command, FencingSnapshot, HoldSet, NodeId, NodeSnapshot, Snapshot};
 
+use super::reload::Exchange;
 use super::*;
 use crate::configuration;
 use crate::heart::{FromHeart, HeartStatus, LeaseCounts, ToHeart, WatchdogState};
@@ -40,12 +41,12 @@ fn write(dir: &Path, file: &str, content: &str) {
     std::fs::set_permissions(dir.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// What a heart was asked for.
+/// What a heart was asked for, whose peer is dead and waits for its reset.
 fn answer(asked: &ToHeart) -> Option<FromHeart> {
     match asked {
         ToHeart::Status { ticket } => {
             let snapshot = Snapshot {
-                fencing: None,
+                fencing: Some(FencingSnapshot { node: NodeId(1), failures: 1 }),
                 pings: Vec::new(),
                 local: NodeId(0),
                 generation: 7,
@@ -53,7 +54,19 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
                 hold: HoldSet::LOCAL,
                 stable: true,
                 stopping: false,
-                nodes: Vec::new(),
+                nodes: vec![NodeSnapshot {
+                    node: NodeId(1),
+                    name: "cc2".to_owned(),
+                    status: "dead".to_owned(),
+                    silence: None,
+                    deadtime: Duration::from_secs(10),
+                    hold: None,
+                    speaks_hb: true,
+                    epoch: None,
+                    files: None,
+                    missing: 0,
+                    links: Vec::new(),
+                }],
                 groups: Vec::new(),
             };
             let report = Box::new(HeartStatus {
@@ -77,6 +90,15 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
 
 /// Runs the front on `dir` while `ask` talks to it, then stops it. Returns what the heart was asked for, and the log.
 fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(Level, String)>) {
+    with_actuator(dir, Box::new(|_| Ok(())), ask)
+}
+
+/// The same with an actuator that is given another configuration.
+fn with_actuator(
+    dir: &Path,
+    actuator: Exchange,
+    ask: impl FnOnce(&Path) + Send,
+) -> (Vec<String>, Vec<(Level, String)>) {
     let options = Options {
         config_dir: dir.to_owned(),
         run_dir: dir.to_owned(),
@@ -106,7 +128,7 @@ fn with_front(dir: &Path, ask: impl FnOnce(&Path) + Send) -> (Vec<String>, Vec<(
             reloader: Reloader::new(
                 options,
                 in_force,
-                Box::new(|_| Ok(())),
+                actuator,
                 job_ends,
                 hb_transport::Keeper::start(Arc::new(|_| ()), None).unwrap(),
             ),
@@ -254,6 +276,71 @@ fn a_reload_tells_and_hands_over_what_changed() {
     let keys = "Change(KeyRing { active: 2, lines: [(2, Md5)] })";
     assert_eq!(asked, [keys, keys, keys, keys, "Command(Stop)"]);
     assert!(texts(&lines).contains(&"Rereading authentication file."));
+}
+
+#[test]
+fn who_says_that_a_node_is_off_is_told_what_is_known() {
+    let dir = directory("confirm");
+    let (asked, _) = with_front(&dir, |dir| {
+        let mut client = Client::connect(dir, LIMIT).unwrap();
+        let told = "told that cc2 is switched off, which counts if it still waits for its reset; what comes of it is in the \
+                    log and in the status";
+        assert_eq!(client.fenced("cc2".to_owned()).unwrap(), told);
+        let error = client.fenced("cc1".to_owned()).unwrap_err();
+        assert!(matches!(error, ClientError::Refused { cause: RefusalCause::Unknown, .. }), "{error}");
+    });
+    assert_eq!(asked, ["Command(ConfirmFenced(NodeId(1)))", "Command(Stop)"]);
+}
+
+/// What resets nodes, as the actuator is told it.
+type Resets = Arc<std::sync::Mutex<Vec<Option<String>>>>;
+
+#[test]
+fn another_password_of_the_fencing_device_is_in_force_after_a_reload() {
+    const PARAMETERS: &str = "parameters of the fencing device changed: in force from the next reset on";
+    let dir = directory("password");
+    let device = |password: &str| format!("{HA_CF}stonith_host cc1 apcmaster 10.0.0.9 admin {password}\n");
+    write(&dir, "ha.cf", &device("first"));
+    let (resets, seen) = {
+        let resets = Resets::default();
+        (Arc::clone(&resets), resets)
+    };
+    let actuator: Exchange = Box::new(move |change| {
+        resets.lock().unwrap().push(change.config.fence.map(|spec| spec.input));
+        Ok(())
+    });
+    let (asked, lines) = with_actuator(&dir, actuator, |dir| {
+        let mut client = Client::connect(dir, LIMIT).unwrap();
+        assert_eq!(client.reload().unwrap(), "Configuration unchanged.");
+        write(dir, "ha.cf", &device("second"));
+        assert_eq!(client.reload().unwrap(), PARAMETERS);
+        assert_eq!(client.reload().unwrap(), "Configuration unchanged.");
+        write(dir, "hb.toml", "[fencing]\nagent = \"sh\"\noptions = [\"password=third\"]\n");
+        assert!(client.reload().unwrap().starts_with("fencing is sh after "));
+        write(dir, "hb.toml", "[fencing]\nagent = \"sh\"\noptions = [\"password=fourth\"]\n");
+        assert_eq!(client.reload().unwrap(), PARAMETERS);
+        // Refused, and the old one stays.
+        write(dir, "hb.toml", "[fencing]\nagent = \"sh\"\noptions = \"password=fifth\"\n");
+        let refused = client.reload().unwrap_err().to_string();
+        assert!(!refused.contains("fifth"), "{refused}");
+        std::fs::remove_file(dir.join("hb.toml")).unwrap();
+        write(dir, "ha.cf", HA_CF);
+        let told = client.reload().unwrap();
+        assert!(told.contains("fencing is none from now on") && told.contains("cc2 still waits"), "{told}");
+    });
+    let device = |input: &str| Some(input.to_owned());
+    let expected = [
+        device("10.0.0.9 admin second\n"),
+        device("action=reboot\npassword=third\n"),
+        device("action=reboot\npassword=fourth\n"),
+        None,
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+    assert_eq!(asked.len(), expected.len() + 1, "{asked:?}");
+    let log = texts(&lines).join("\n");
+    for password in ["first", "second", "third", "fourth", "fifth"] {
+        assert!(!log.contains(password), "{log}");
+    }
 }
 
 #[test]

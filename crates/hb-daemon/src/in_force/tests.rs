@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use hb_config::{LeaseBy, MonitorSettings, StopFailed};
-use hb_engine::{GroupSnapshot, GroupState, HoldSet, LinkId, LinkSnapshot, NodeId, NodeSnapshot};
+use hb_config::{FenceDevice, FenceSettings, LeaseBy, MonitorSettings, StopFailed};
+use hb_engine::{
+    FencingSnapshot, GroupSnapshot, GroupState, HoldSet, LinkId, LinkSnapshot, NodeId, NodeSnapshot,
+};
 
 use super::*;
 use crate::test_files;
@@ -153,7 +155,7 @@ fn another_hb_toml_is_told_line_by_line() {
         let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
         (lines(&plan).join("\n"), plan.next)
     };
-    let lines: [(Edit, &str); 5] = [
+    let lines: [(Edit, &str); 4] = [
         (
             |read| read.agents.start_timeout *= 2,
             "limits of scripts changed: in force from the next run of each on",
@@ -167,10 +169,6 @@ fn another_hb_toml_is_told_line_by_line() {
             |read| read.lease.staged = vec!["10.0.0.2".to_owned()],
             "lease.staged changed: addresses are staged accordingly",
         ),
-        (
-            |read| read.fencing.options = vec!["password=x".to_owned()],
-            "parameters of the fencing device changed: in force from the next reset on",
-        ),
     ];
     for (change, line) in lines {
         let (said, next) = told(&in_force, change);
@@ -183,6 +181,66 @@ fn another_hb_toml_is_told_line_by_line() {
     let other = told(&watched, |read| read.monitor = Some(monitor(6))).0;
     assert_eq!(other, "monitor changed: groups are looked at accordingly from now on");
     assert_eq!(told(&watched, |_| {}).0, "monitor changed: groups are no longer looked at");
+}
+
+fn device(read: &mut Checked, kind: &str, parameters: &str) {
+    let (kind, parameters) = (kind.to_owned(), parameters.to_owned());
+    read.fencing.device = Some(FenceDevice { kind, parameters });
+}
+
+#[test]
+fn another_fencing_device_is_told_without_its_parameters() {
+    const PARAMETERS: &str = "parameters of the fencing device changed: in force from the next reset on";
+    let mut snapshot = snapshot(&[0, 1, 2], &[true, true]);
+    let told = |in_force: &InForce, snapshot: &Snapshot, edit: Edit| {
+        let mut read = in_force.checked.clone();
+        edit(&mut read);
+        let plan = in_force.plan(read, in_force.media.clone(), snapshot);
+        let said = lines(&plan).join("\n");
+        assert!(!said.contains("secret"), "{said}");
+        (said, plan.next)
+    };
+    let steps: [(Edit, &str); 10] = [
+        // Nobody reads options.
+        (|read| read.fencing.options = vec!["password=secret".to_owned()], ""),
+        (
+            |read| device(read, "x", "secret"),
+            "fencing is x after 100ms, for at most 60s from now on, was none",
+        ),
+        (|read| device(read, "x", "secret2"), PARAMETERS),
+        (|read| read.fencing.options = vec![], ""),
+        (
+            |read| read.fencing.agent = Some("y".to_owned()),
+            "fencing is y after 100ms, for at most 60s from now on, was x after 100ms, for at most 60s",
+        ),
+        (|read| read.fencing.options = vec!["password=secret".to_owned()], PARAMETERS),
+        (|read| read.fencing.own_options = Some(vec!["password=secret".to_owned()]), PARAMETERS),
+        // It is not used.
+        (|read| device(read, "x", "secret3"), ""),
+        (
+            |read| read.fencing.delay *= 2,
+            "fencing is y after 200ms, for at most 60s from now on, was y after 100ms, for at most 60s",
+        ),
+        (|_| {}, ""),
+    ];
+    let mut now = in_force();
+    for (edit, line) in steps {
+        let (said, next) = told(&now, &snapshot, edit);
+        assert_eq!(said, line);
+        assert_eq!(told(&next, &snapshot, |_| {}).0, "", "told once");
+        now = next;
+    }
+    let off: Edit = |read| read.fencing = FenceSettings::default();
+    let none = "fencing is none from now on, was y after 200ms, for at most 60s";
+    assert_eq!(told(&now, &snapshot, off).0, none);
+    snapshot.fencing = Some(FencingSnapshot { node: NodeId(1), failures: 3 });
+    assert_eq!(
+        told(&now, &snapshot, off).0,
+        format!(
+            "{none}\ncc2 still waits for its reset, and nothing can do that any more: `hb-ctl fence confirm cc2` after it \
+             was switched off by hand"
+        )
+    );
 }
 
 #[test]

@@ -105,6 +105,24 @@ fn scripts_see_the_cluster_and_not_the_service_manager() {
 }
 
 #[test]
+fn what_protects_from_two_owners_is_said() {
+    let (mut checked, _) = checked();
+    let first = |checked: &Checked| protection(checked, &["lo".to_owned(), "lo".to_owned()]).remove(0);
+    assert!(first(&checked).starts_with("no fencing device and no vote: "), "{}", first(&checked));
+    checked.fencing.device = Some(hb_config::FenceDevice {
+        kind: "external/ipmi".to_owned(),
+        parameters: "cc1 10.0.0.9 admin secret".to_owned(),
+    });
+    let device = first(&checked);
+    assert!(device.starts_with("fencing by external/ipmi: ") && device.contains("no vote"), "{device}");
+    assert!(!device.contains("secret"), "{device}");
+    checked.fencing.agent = Some("fence_x".to_owned());
+    assert!(first(&checked).starts_with("fencing by fence_x: "));
+    checked.nodes.pop();
+    assert!(!first(&checked).contains("fencing"));
+}
+
+#[test]
 fn a_list_that_names_every_group_watches_all() {
     let (mut checked, _) = checked();
     let mut words = |groups: Option<&[&str]>| {

@@ -144,3 +144,24 @@ fn sets_have_the_same_words_on_both_sides() {
         assert_eq!(resource_set(hold_set(set)), set);
     }
 }
+
+#[test]
+fn what_waits_for_a_reset_is_said() {
+    let said = |failures| {
+        let snapshot = Snapshot {
+            fencing: Some(hb_engine::FencingSnapshot { node: NodeId(0), failures }),
+            ..report().snapshot
+        };
+        unfenced(&snapshot).concat()
+    };
+    for (failures, number) in [(0, "0 failures"), (1, "1 failure"), (2, "2 failures")] {
+        assert_eq!(
+            said(failures),
+            format!(
+                "cc1 is dead and not yet reset ({number}): nothing is taken before that; `hb-ctl fence confirm cc1` after it \
+                 was switched off by hand"
+            )
+        );
+    }
+    assert!(unfenced(&report().snapshot).is_empty());
+}
