@@ -128,15 +128,17 @@ pub(super) fn check_hosts(cf: &mut HaCf<'_>) {
     if cf.draft.doubts.nodes || cf.draft.is_open() {
         return;
     }
-    let nodes: HashSet<String> = cf.draft.nodes.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    // In the order of the file, so that the same hint is given each time.
+    let names: Vec<String> = cf.draft.nodes.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    let nodes: HashSet<&str> = names.iter().map(String::as_str).collect();
     for (host, mark) in cf.draft.fenced_from.clone() {
-        if nodes.contains(&host) {
+        if nodes.contains(host.as_str()) {
             continue;
         }
         cf.warning(mark, || {
             let message =
                 format!("{} is no node of this file: the line has no effect", quoted(host.as_bytes()));
-            let hint = match nearest(host.as_bytes(), nodes.iter().map(String::as_str)) {
+            let hint = match nearest(host.as_bytes(), names.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {
                     "name the node that uses the device, not the one that is reset; `*` means all".to_owned()

@@ -143,7 +143,7 @@ pub(super) const KEYS: [Key; 25] = [
         name: "delay",
         takes: TIME,
         default: "\"100ms\"",
-        about: "How long after a death the first reset is tried. Where both nodes live and cannot hear each other both would be reset: give one of them some seconds more, and the other one wins.",
+        about: "How long after a death the first reset is tried. Where both nodes hold groups, live and cannot hear each other, each has the other one reset: with some seconds more on one of them the other one wins. A node that holds everything has nothing to take and resets nobody, so there the idle one wins whatever stands here.",
     },
     Key {
         table: "fencing",

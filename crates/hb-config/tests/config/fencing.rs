@@ -46,8 +46,8 @@ fn a_device_for_a_host_that_is_no_node_is_named() {
         "",
         &["HB083 ha.cf:16: only the last fencing device counts; keep one of the lines"],
     );
-    let unknown = "HB084 ha.cf:14: `cc3` is no node of this file: the line has no effect; did you mean";
-    check("stonith_host cc1 null cc2\nstonith_host Cc3 null cc1\n", "", &[&format!("{unknown} `cc2`?")]);
+    let unknown = "HB084 ha.cf:14: `cc22` is no node of this file: the line has no effect; did you mean";
+    check("stonith_host cc1 null cc2\nstonith_host Cc22 null cc1\n", "", &[&format!("{unknown} `cc2`?")]);
     check(
         "stonith_host * null cc2\nstonith_host elsewhere\n",
         "",
