@@ -11,8 +11,10 @@ use hb_compress::Method;
 use crate::source::Place;
 
 mod fencing;
+mod lease;
 
 pub use fencing::{FenceDevice, FenceSettings};
+pub use lease::{LeaseBy, LeaseSettings};
 
 /// Everything the files say, with defaults filled in.
 #[derive(Clone, Debug)]
@@ -291,35 +293,6 @@ pub enum StopFailed {
     Reboot,
     /// The machine is reset by its own fence agent ([`FenceSettings::own_options`]).
     Fence,
-}
-
-/// Which floating addresses the kernel answers for only while the heart renews a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseSettings {
-    /// Whether any are. Default yes.
-    pub enabled: bool,
-    /// What holds them.
-    pub by: LeaseBy,
-    /// Groups whose addresses are not, each by its first resource as `haresources` spells it. Default none.
-    pub except: Vec<String>,
-    /// Groups whose addresses are on the standby as well, closed, so that services can bind them there; named likewise.
-    /// Default none.
-    pub staged: Vec<String>,
-}
-
-/// What ends a lease that nobody renews.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseBy {
-    /// A table of `nf_tables`; where the kernel can have none, lifetimes.
-    Nftables,
-    /// The lifetime of each address.
-    Lifetime,
-}
-
-impl Default for LeaseSettings {
-    fn default() -> Self {
-        Self { enabled: true, by: LeaseBy::Nftables, except: Vec::new(), staged: Vec::new() }
-    }
 }
 
 impl Default for AgentLimits {
