@@ -369,7 +369,7 @@ pub enum Event {
         /// An operator says so.
         by_hand: bool,
     },
-    /// info: a node that was to be reset is back, or we stop: it is not reset any more.
+    /// info: a node that was to be reset is back or was deleted, or we stop: no new reset of it begins.
     FencingEnded {
         /// Which.
         node: NodeId,
