@@ -35,7 +35,8 @@ impl Scenario {
     #[must_use]
     pub fn draw(seed: u64, mix: Mix) -> Self {
         if mix == Mix::FencingMixed {
-            let mut scenario = Self::draw(seed, if seed.is_multiple_of(2) { Mix::Mixed } else { Mix::Legacy });
+            let mut scenario =
+                Self::draw(seed, if seed.is_multiple_of(2) { Mix::Mixed } else { Mix::Legacy });
             scenario.setup.fencing = true;
             return scenario;
         }
