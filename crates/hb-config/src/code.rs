@@ -394,7 +394,7 @@ codes! {
     NoOwnReset "HB146" "nothing resets this node"
         "`stop-failed = \"fence\"` lets a node reset itself when it cannot stop a group. The options of a fence agent usually name the device of the other node, which it would switch off instead. So it needs options of its own, or `{node}` among the common ones, which stands for the name of the node that is reset."
         HbToml "[agents]\nstop-failed = \"fence\"\n[fencing]\nagent = \"fence_ipmilan\"\noptions = [\"ip=10.77.0.9\"]"
-    IdleFencing "HB147" "nothing uses this setting of [fencing]"
+    IdleFencing "HB147" "nothing uses this setting of fencing"
         "`options` and `own-options` are read by the agent that `agent` names, and `delay` and `timeout` need an agent or a device of ha.cf. Without that a dead node is not reset, and its groups are taken at once."
         HbToml "[fencing]\noptions = [\"ip=10.77.0.9\"]"
 }

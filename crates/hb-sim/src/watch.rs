@@ -25,6 +25,8 @@ pub(crate) struct Watch {
     /// When the last fault ended, or anything that hides one node from another.
     pub(crate) healed_since: u64,
     faults_active: u32,
+    /// Nothing befalls the nodes that rightly leaves a group away from its home.
+    has_home: bool,
     /// All has been well since then.
     pub(crate) quiet_since: Option<u64>,
     /// A living node was declared dead; until all is well again two owners are possible.
@@ -93,6 +95,7 @@ impl Watch {
             faults_left: 0,
             healed_since: 0,
             faults_active: 0,
+            has_home: false,
             quiet_since: None,
             split: false,
             overlap_since: None,
@@ -115,6 +118,10 @@ impl Watch {
 
     pub(crate) fn expect(&mut self, faults: &[crate::scenario::Fault]) {
         self.faults_left = faults.len();
+        let displaces = |what: &What| {
+            what.breaks_jobs() || matches!(what, What::Command(..) | What::GroupDies(..) | What::JobsSlow(_))
+        };
+        self.has_home = !faults.iter().any(|fault| displaces(&fault.what));
         if faults.iter().any(|fault| fault.what.breaks_jobs()) {
             // A failed job is tried again after half a minute, and the retry may hang or fail as well.
             let retry = nanos(Duration::from_secs(35));

@@ -257,6 +257,11 @@ impl Engine {
             self.raise_floor();
         }
         self.announce_and_provoke();
+        if let Some(hold) = self.failover.partner.hold.filter(|_| !classic) {
+            // It may have said its last word of it before we had released.
+            self.forget_partition(hold);
+            self.try_failback();
+        }
     }
 
     /// Row 34: we have released; the peer may take.

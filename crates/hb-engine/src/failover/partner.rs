@@ -84,6 +84,7 @@ impl Engine {
         self.failover.partner = Partner { hold: self.failover.partner.hold, ..Partner::default() };
         self.failover.taken = None;
         if was_giving && !self.failover.is_stopping() {
+            self.failover.needs_failback |= set.contains(HoldSet::FOREIGN);
             self.acquire(set, Goal::Own, "the other node started anew and never took them");
         }
     }
@@ -211,7 +212,8 @@ impl Engine {
         if set.is_empty() {
             return;
         }
-        self.failover.needs_failback = false;
+        // What is the other node's and stays here still goes back.
+        self.failover.needs_failback &= !set.contains(HoldSet::FOREIGN);
         self.release(set, Goal::Yield, why);
     }
 }

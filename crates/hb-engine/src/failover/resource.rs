@@ -153,8 +153,12 @@ impl Engine {
     fn peer_is_stable(&mut self, was_stable: bool) {
         match self.failover.phase {
             Phase::Stable => {
+                let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
                 if !was_stable {
                     self.announce_state();
+                }
+                // That it was not for a while may be lost.
+                if !was_stable || ours {
                     self.try_failback();
                 }
             }
@@ -195,7 +199,7 @@ impl Engine {
     }
 
     /// Both are stable and claim different groups: a partition before this says nothing about the next one.
-    fn forget_partition(&mut self, hold: HoldSet) {
+    pub(super) fn forget_partition(&mut self, hold: HoldSet) {
         if self.failover.partner.stable && self.failover.hold.intersection(hold.mirrored()).is_empty() {
             self.failover.taken = None;
         }

@@ -118,6 +118,14 @@ impl Engine {
             self.failover.standby = Standby::Not;
             self.failover.partner.stable = true;
         }
+        let goes_first = self.node(node).name < self.node(self.config.local).name;
+        if self.has_asked() && self.node(node).speaks_hb && goes_first {
+            // Both ask, and would refuse each other for ever: one goes first.
+            self.failover.standby = Standby::Not;
+            self.failover.standby_deadline = None;
+            self.report(Event::StandbyRefused { why: "the other node asks as well, and goes first" });
+            self.take_question_back();
+        }
         // After a partition a 3.0.6 with failback wants to give back what it took; unanswered it would keep that for
         // ten seconds before it starts anew, and both would own it.
         let sorts_out = |why: &&str| *why == UNSORTED && !self.node(node).speaks_hb;

@@ -61,6 +61,13 @@ impl World<'_> {
             if owners != 1 {
                 return Some(format!("group {group} has {owners} owners"));
             }
+            let home = usize::from(self.setup().groups[group]);
+            let goes_home = self.watch.has_home
+                && self.setup().failback == Failback::On
+                && self.hosts.iter().all(|host| host.kind == Kind::Ours);
+            if goes_home && !self.hosts[home].running[group] {
+                return Some(format!("group {group} is not at home"));
+            }
         }
         for (index, (host, view)) in self.hosts.iter().zip(views).enumerate() {
             let view = view.as_ref()?;
