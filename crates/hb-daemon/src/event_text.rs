@@ -115,7 +115,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
             second("changes of nodes", Level::Error, "This node was deleted from the cluster".to_owned())
         }
         Event::NotChanged { why } => {
-            second("refused changes of nodes", Level::Warn, format!("nodes not added or deleted: {why}"))
+            second("refused changes of nodes", Level::Warn, format!("a change of nodes is refused: {why}"))
         }
         Event::UnknownNode { name } => unknown_node(name),
         Event::BadMessage { why } => bad_message(why),

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use hb_auth::KeyRing;
 use hb_compress::{Budget, Packing};
-use hb_engine::{Action, Engine, GroupId, Input, JobId, Now, Tick};
+use hb_engine::{Action, Engine, GroupId, Input, JobId, Now, Tick, without_own_fields};
 use hb_transport::Pinger;
 use hb_wire::Message;
 
@@ -314,7 +314,7 @@ impl<P: Port> Heart<P> {
                 ToHeart::Command(command) => self.handle(Input::Command(command)),
                 ToHeart::Change(change) => self.take_over(*change),
                 ToHeart::Members(asked) => self.change_members(&asked),
-                ToHeart::Say(message) => self.say(message),
+                ToHeart::Say(message) => self.say(&message),
                 ToHeart::LeaseTable => {
                     self.renew_lease();
                     self.perform_outputs(clock::now());
@@ -328,8 +328,9 @@ impl<P: Port> Heart<P> {
     }
 
     /// A program's message goes out, and our own scripts hear of it as from us.
-    fn say(&mut self, mut message: Message) {
+    fn say(&mut self, message: &Message) {
         let now = clock::now();
+        let mut message = without_own_fields(message);
         message.set_text("src", &self.voice.names().local);
         self.hooks.consider(&message);
         if let Err(error) = self.engine.say(now, &message) {
@@ -337,6 +338,7 @@ impl<P: Port> Heart<P> {
         }
         self.perform_outputs(now);
         self.hooks.forget();
+        self.renew_farewell();
         self.deadline = self.engine.next_deadline();
     }
 

@@ -37,7 +37,7 @@ pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId, PingId};
 pub use io::{Action, Command, Input, Outcome, Output};
 pub use membership::{DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership, MembershipError};
 pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
-pub use say::{OwnType, is_own_type};
+pub use say::{OwnType, is_own_type, is_packed, without_own_fields};
 pub use snapshot::{
     FencingSnapshot, GroupSnapshot, GroupState, LinkSnapshot, MonitorSnapshot, NodeSnapshot, PingSnapshot,
     Snapshot,

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::time::Now;
 
-/// A message is of a type that this node alone sends.
+/// A message is of a type that this node alone sends, or could be: what is packed in it nobody has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnType;
 
@@ -33,25 +33,37 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// If it has no type, or one of the protocol; nothing is sent then.
+    /// If it has no type, or one of the protocol, or is packed; nothing is sent then.
     pub fn say(&mut self, now: Now, message: &Message) -> Result<(), OwnType> {
-        if message.kind().is_none_or(is_own_type) {
+        if message.kind().is_none_or(is_own_type) || is_packed(message) {
             return Err(OwnType);
         }
         self.advance(now);
-        let foreign = |name: &[u8]| !WRITTEN_BY_NODES.iter().any(|own| own.as_bytes() == name);
-        let fields = message.fields().iter().filter(|field| foreign(&field.name)).cloned().collect();
         let for_us = match message.get("dest") {
             None => true,
             Some(Value::Text(name)) => **name == *self.node(self.config.local).name.as_bytes(),
             Some(_) => false,
         };
-        self.send(Message::from_fields(fields));
+        self.send(without_own_fields(message));
         if for_us {
             self.report(Event::OtherMessage);
         }
         Ok(())
     }
+}
+
+/// What is left of a program's message without the fields that nodes write (`src`, `seq` and so on).
+#[must_use]
+pub fn without_own_fields(message: &Message) -> Message {
+    let foreign = |name: &[u8]| !WRITTEN_BY_NODES.iter().any(|own| own.as_bytes() == name);
+    Message::from_fields(message.fields().iter().filter(|field| foreign(&field.name)).cloned().collect())
+}
+
+/// Whether receivers take another message out of this one and read that instead (`wire.md` 10.1): it may be of any type, and
+/// say that it is from anybody.
+#[must_use]
+pub fn is_packed(message: &Message) -> bool {
+    message.has(PAYLOAD)
 }
 
 /// Whether messages of this type mean something to the daemons themselves (`wire.md` 5).
@@ -77,12 +89,16 @@ const OWN_TYPES: &[&str] = &[
     "ip-request-resp",
     "stonith",
     "shutdone",
+    "ifstat",
     "num_ping_nodes",
     "you_are_dead",
     "abort_giveup",
     "query-cstatus",
     "respond-cstatus",
 ];
+
+/// The whole message, compressed.
+const PAYLOAD: &str = "_compressed_payload";
 
 /// Fields of every message (`wire.md` 4.2), the trailer of classic text, and the number that belongs to `dest`.
 const WRITTEN_BY_NODES: &[&str] =
@@ -125,6 +141,10 @@ mod tests {
             assert_eq!(engine.say(at(1), &Message::new(kind)), Err(OwnType), "{kind}");
         }
         assert_eq!(engine.say(at(1), &Message::default()), Err(OwnType));
+        let mut packed = Message::new("backup");
+        packed.push_text("_compression_algorithm", "zlib");
+        packed.push_text("_compressed_payload", "x");
+        assert_eq!(engine.say(at(1), &packed), Err(OwnType), "what is in it could be anything");
         assert_eq!(drain(&mut engine), (alloc::vec![], alloc::vec![]));
     }
 }

@@ -25,7 +25,10 @@ pub(super) struct Boot {
 impl Boot {
     pub(super) fn look(host: &dyn Host) -> Self {
         let (mut units, mut scripts) = (BTreeMap::new(), BTreeMap::new());
-        let asks = |name: &String| [".wants", ".requires"].iter().any(|end| name.ends_with(end));
+        let asks = |name: &String| {
+            let unit = name.strip_suffix(".wants").or_else(|| name.strip_suffix(".requires"));
+            unit.is_some_and(|unit| !NOT_AT_BOOT.contains(&unit.strip_suffix(".target").unwrap_or(unit)))
+        };
         for directory in host.entries(Path::new(UNITS)).iter().filter(|name| asks(name)) {
             let directory = Path::new(UNITS).join(directory);
             for unit in host.entries(&directory) {
@@ -64,6 +67,10 @@ impl Boot {
         }
     }
 }
+
+/// Targets that come later, if at all.
+const NOT_AT_BOOT: [&str; 8] =
+    ["sleep", "suspend", "hibernate", "hybrid-sleep", "shutdown", "reboot", "halt", "poweroff"];
 
 fn warn(reading: &mut Reading<'_>, mark: Mark, name: &str, link: &Path, command: &str) {
     reading.warning(mark, || {

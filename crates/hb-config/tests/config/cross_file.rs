@@ -265,6 +265,7 @@ fn services_that_start_at_boot_are_told() {
     {
         host.file(format!("/etc/systemd/system/{link}"), b"", 0o644);
     }
+    host.file("/etc/systemd/system/sleep.target.wants/d.service", b"", 0o644);
     for link in ["multi-user.target.wants/w.service", "d.service", "multi-user.target.wants/Delay.service"] {
         host.file(format!("/etc/systemd/system/{link}"), b"", 0o644);
     }

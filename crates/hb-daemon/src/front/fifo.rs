@@ -54,7 +54,8 @@ impl ScriptFifo {
         let mut chunk = vec![0; CHUNK];
         loop {
             match read(&receiver, &mut chunk, reader.next_deadline()).await {
-                Ok(0) => {}
+                // Only then has all been read that was there: we may have been asleep ourselves.
+                Ok(0) => reader.give_up(),
                 Ok(count) => {
                     reader.take(chunk.get(..count).unwrap_or_default()).await;
                     sleep(PAUSE).await;
@@ -63,7 +64,7 @@ impl ScriptFifo {
                     return reader.log.say(Level::Error, &format!("the FIFO for scripts is lost: {error}"));
                 }
             }
-            reader.do_chores();
+            reader.log.tell_suppressed(clock::tick());
         }
     }
 }
@@ -169,14 +170,13 @@ impl Reader {
         self.log.limited(clock::tick(), cause, 1, Level::Warn, || format!("{text} [{cause}]"));
     }
 
-    fn do_chores(&mut self) {
+    fn give_up(&mut self) {
         if self.patience.is_over() {
             self.patience = Patience::default();
             if let Some(loss) = self.fifo.give_up() {
                 self.lost(loss);
             }
         }
-        self.log.tell_suppressed(clock::tick());
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -2,7 +2,7 @@
 //! well, a message for other programs, or what a node decides for itself and takes from nobody.
 
 use hb_client::ResourceSet;
-use hb_engine::{Command, is_own_type};
+use hb_engine::{Command, is_own_type, is_packed};
 use hb_wire::Message;
 
 use super::status::hold_set;
@@ -49,6 +49,9 @@ impl Wish {
     /// What a script on the node `own` wants with this message, which has a type.
     pub(super) fn of(message: Message, own: &str) -> Result<Self, Refusal> {
         let kind = message.kind().unwrap_or_default();
+        if is_packed(&message) {
+            return Err(Refusal::OwnType("what is packed in it could be of any type"));
+        }
         if !is_own_type(kind) {
             return Ok(Self::Say(message));
         }

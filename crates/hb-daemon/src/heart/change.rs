@@ -89,6 +89,7 @@ impl<P: Port> Heart<P> {
             self.voice.event(now.tick, &Event::NotChanged { why });
         }
         self.perform_outputs(now);
+        self.renew_farewell();
         self.deadline = self.engine.next_deadline();
     }
 

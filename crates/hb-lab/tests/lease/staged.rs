@@ -188,6 +188,7 @@ async fn a_stop_early_in_a_start_leaves_nothing_closed() {
         let begun = std::time::Instant::now();
         while beta.host().read(PID_FILE).unwrap_or_default().is_empty() {
             assert!(begun.elapsed() < LIMIT, "no pid file: {}", beta.log());
+            sleep(Duration::from_millis(1)).await;
         }
         beta.stop().await.unwrap();
         beta.stopped(LIMIT).await.unwrap();

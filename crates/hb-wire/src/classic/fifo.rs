@@ -111,7 +111,7 @@ impl Fifo {
             let (part, rest) = input.split_at(end.unwrap_or(input.len()));
             *input = rest.get(1..).unwrap_or_default();
             // The line's end must fit in as well.
-            if self.line.len() + part.len() < MAX_MESSAGE {
+            if !self.line_is_too_long && self.line.len() + part.len() < MAX_MESSAGE {
                 self.line.extend_from_slice(part);
             } else {
                 self.line_is_too_long = true;
@@ -149,7 +149,9 @@ impl Fifo {
     fn end_line(&mut self) -> Option<Result<Message, Loss>> {
         let mut line = core::mem::take(&mut self.line);
         let is_too_long = core::mem::take(&mut self.line_is_too_long);
-        let found = match (self.state, line.as_slice()) {
+        // Whatever stands there, it is no marker.
+        let text = if is_too_long { TOO_LONG } else { line.as_slice() };
+        let found = match (self.state, text) {
             (State::Inside, START) => Some(self.lose(Loss::Mixed, 2)),
             (State::Inside, END) => Some(self.end_message()),
             (State::Inside, line) => self.collect(line, is_too_long).err().map(|loss| self.lose(loss, 1)),
@@ -225,6 +227,9 @@ fn of_one_type(message: Message) -> Result<Message, Loss> {
     let types = message.fields().iter().filter(|field| *field.name == *b"t").count();
     if types > 1 { Err(Loss::Mixed) } else { Ok(message) }
 }
+
+/// In the place of a line that is too long to be kept.
+const TOO_LONG: &[u8] = b"...";
 
 #[cfg(test)]
 mod tests;

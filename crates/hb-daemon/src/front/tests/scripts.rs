@@ -43,8 +43,7 @@ fn orders_of_scripts_reach_the_heart() {
             dir,
             ">>>\nt=ask_resources\nrsc_hold=foreign\ninfo=me\n<<<\n>>>\nt=hb_takeover\nrsc_hold=all\n<<<\n",
         );
-        tell(dir, ">>>\nt=addnode\nnodelist=x1 x2\n");
-        tell(dir, "<<<\n>>>\nt=backup\nwhat=now\n<<<\n");
+        tell(dir, ">>>\nt=addnode\nnodelist=x1 x2\n<<<\n>>>\nt=backup\nwhat=now\n<<<\n");
         until(dir, 4, &[]);
     });
     let expected = [
@@ -62,27 +61,27 @@ fn orders_of_scripts_reach_the_heart() {
 fn what_cannot_be_heeded_is_counted_and_told_once_a_second() {
     let dir = directory("junk");
     let (asked, lines) = with_front(&dir, |dir| {
-        tell(dir, &"junk\n".repeat(1000));
+        tell(dir, &"junk\n".repeat(800));
         tell(dir, ">>>\nt=shutdone\nst=dead\n<<<\n>>>\nt=one\n>>>\nt=two\n<<<\n<<<\n>>>\nt=NS_rexmit\n<<<\n");
         // Somebody was killed in the middle.
         tell(dir, ">>>\nt=status\n");
         until(
             dir,
             0,
-            &[("outside of messages", 1000), ("for nodes alone", 2), ("mixed", 1), ("without end", 1)],
+            &[("outside of messages", 800), ("for nodes alone", 2), ("mixed", 1), ("without end", 1)],
         );
         tell(dir, ">>>\nt=ask_resources\ninfo=me\n<<<\n");
         until(
             dir,
             1,
-            &[("outside of messages", 1000), ("for nodes alone", 2), ("mixed", 1), ("without end", 1)],
+            &[("outside of messages", 800), ("for nodes alone", 2), ("mixed", 1), ("without end", 1)],
         );
     });
     assert_eq!(asked, ["Command(Standby(HoldSet(3)))", "Command(Stop)"]);
     let texts = texts(&lines);
     let about = |what: &str| texts.iter().filter(|text| text.contains(what)).count();
     assert_eq!(about("had a line outside of messages"), 1, "{texts:#?}");
-    assert_eq!(about("999 more lines were left out"), 1, "{texts:#?}");
+    assert_eq!(about("799 more lines were left out"), 1, "{texts:#?}");
     assert_eq!(about("message shutdone of a script is refused: a node says itself"), 1, "{texts:#?}");
 }
 
@@ -97,7 +96,12 @@ fn a_writer_who_never_ends_is_bounded() {
             assert_eq!(Client::connect(dir, LIMIT).unwrap().status().unwrap().generation, 7);
         }
         tell(dir, "\n>>>\nt=ask_resources\ninfo=me\n<<<\n");
-        until(dir, 1, &[("outside of messages", 1)]);
+        let end = Instant::now() + LIMIT;
+        // Given up once, or oftener on a machine that makes the writer wait.
+        while Client::connect(dir, LIMIT).unwrap().status().unwrap().scripts.taken == 0 {
+            assert!(Instant::now() < end, "the order behind it is not read");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     });
     assert_eq!(asked, ["Command(Standby(HoldSet(3)))", "Command(Stop)"]);
 }

@@ -22,7 +22,9 @@ fn events_without_room_are_counted_and_the_first_is_told() {
 fn a_programs_message_goes_out_and_our_own_scripts_hear_of_it() {
     let mut bench = bench();
     let mut message = Message::new("backup");
-    message.push_text("what", "now");
+    for (name, value) in [("what", "now"), ("src", "x"), ("src", "y"), ("seq", "1"), ("auth", "1 z")] {
+        message.push_text(name, value);
+    }
     bench.inbox.post(ToHeart::Say(message)).unwrap();
     // One of the types of the protocol, which nobody lets through to here.
     bench.inbox.post(ToHeart::Say(Message::new("status"))).unwrap();

@@ -140,3 +140,13 @@ fn what_is_too_long_is_dropped_and_never_held() {
     assert_eq!(read(&mut fifo, &vec![b'x'; 2 * MAX_MESSAGE]), Vec::<String>::new());
     assert_eq!(read(&mut fifo, b"\n>>>\nt=next\n<<<\n"), ["!outside of messages", "next"]);
 }
+
+#[test]
+fn the_end_of_a_line_that_is_too_long_is_no_marker() {
+    let mut fifo = Fifo::new();
+    assert_eq!(read(&mut fifo, b">>>\nt=cut\nv="), Vec::<String>::new());
+    assert_eq!(read(&mut fifo, &vec![b'x'; MAX_MESSAGE]), Vec::<String>::new());
+    assert_eq!(read(&mut fifo, b"<<<\n<<<\n"), ["!too long"]);
+    assert_eq!(read(&mut fifo, &vec![b'x'; MAX_MESSAGE]), Vec::<String>::new());
+    assert_eq!(read(&mut fifo, b">>>\nt=next\n<<<\n"), ["!outside of messages"; 3]);
+}
