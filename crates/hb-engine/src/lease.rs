@@ -55,9 +55,8 @@ impl Engine {
             return false;
         }
         let partner = &self.failover.partner;
-        let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
         let theirs = partner.hold.map(crate::id::HoldSet::mirrored);
         let overlaps = theirs.is_none_or(|theirs| !self.failover.hold.intersection(theirs).is_empty());
-        !lives || (partner.stable && !overlaps && !self.has_recalled())
+        !self.partner_lives() || (partner.stable && !overlaps && !self.has_recalled())
     }
 }

@@ -113,7 +113,7 @@ impl Engine {
 
     /// A ping member answers again, or no longer.
     pub(crate) fn tell_reach(&mut self) {
-        if self.ipfail_is_on() && self.partner_lives() {
+        if self.ipfail_is_on() && self.partner_stays() {
             let ours = self.pings_reached();
             self.say_as_ipfail("num_ping_nodes", Some(ours));
         }
@@ -205,7 +205,7 @@ impl Engine {
             self.failover.ipfail.due = None;
             return;
         }
-        if self.standby_hindrance().is_some() || !self.partner_lives() {
+        if self.standby_hindrance().is_some() || !self.partner_stays() {
             let again = now.plus(self.config.keepalive * KEEPALIVES_OF_LOSS);
             self.failover.ipfail.due = Some((again, wanted));
             return;
@@ -234,11 +234,6 @@ impl Engine {
             && !self.failover.is_stopping()
     }
 
-    fn partner_lives(&self) -> bool {
-        let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
-        lives && !self.failover.partner.leaving
-    }
-
     fn note_counts(&mut self, counts: Option<(u32, u32)>) {
         let now = self.now.tick;
         let ipfail = &mut self.failover.ipfail;
@@ -264,7 +259,7 @@ impl Engine {
     fn time_of(&self, wanted: Move) -> Tick {
         let (now, ipfail) = (self.now.tick, &self.failover.ipfail);
         let Move::Away = wanted else { return now.plus(ipfail.pause) };
-        let is_classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let is_classic = self.partner_is_classic();
         let wait = self.config.keepalive * KEEPALIVES_OF_LOSS;
         let steady = now.plus(if is_classic { wait + CLASSIC_GRID } else { wait });
         // Away from what is cut off sooner than back to it.

@@ -53,16 +53,15 @@ impl Engine {
         }
         let message = self.announcement(stable, info);
         self.send(message);
-        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
-        self.failover.say_again = classic.then(|| (self.now.tick.plus(SAY_AGAIN_FIRST), SAY_AGAIN_FIRST));
+        self.failover.say_again =
+            self.partner_is_classic().then(|| (self.now.tick.plus(SAY_AGAIN_FIRST), SAY_AGAIN_FIRST));
     }
 
     /// Tells a 3.0.6 peer again what we hold, some time after the last change.
     pub(crate) fn say_again(&mut self) {
         let Some((_, pause)) = self.failover.say_again.filter(|(at, _)| *at <= self.now.tick) else { return };
         self.failover.say_again = None;
-        let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
-        if !lives || self.failover.is_stopping() {
+        if !self.partner_lives() || self.failover.is_stopping() {
             return;
         }
         if self.failover.is_quiet() && self.failover.phase == Phase::Stable {
@@ -97,8 +96,7 @@ impl Engine {
             return;
         }
         self.failover.ask_later = None;
-        let lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
-        if lives && self.is_active() && !self.failover.is_stopping() {
+        if self.partner_lives() && self.is_active() && !self.failover.is_stopping() {
             self.announce_and_ask();
         }
     }
@@ -249,7 +247,7 @@ impl Engine {
     /// What was taken by a wrong verdict is gone again. If that verdict was the first decision of this run, there will be no
     /// other one: a 3.0.6 peer answers only to a node that has decided (rows 10 and 11).
     fn yielded(&mut self) {
-        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let classic = self.partner_is_classic();
         let undecided =
             matches!(self.failover.phase, Phase::Starting | Phase::BothStarting | Phase::ResourcesReceived);
         if classic && undecided && self.failover.taken.is_some() && !self.partner_is_legacy() {
@@ -273,7 +271,7 @@ impl Engine {
         self.failover.needs_failback = false;
         self.failover.standby = Standby::Given;
         let until = self.now.tick.plus(HANDOVER_WAIT);
-        let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
+        let ours = self.partner_is_ours();
         self.failover.given_until = Some(until);
         // 3.0.6 would take a second `done` for the other side's.
         self.failover.standby_deadline = Some(if ours { self.now.tick.plus(DONE_AGAIN) } else { until });
@@ -334,9 +332,7 @@ impl Engine {
             self.failover.needs_failback = false;
             return;
         }
-        let partner_lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
-        if !partner_lives
-            || self.failover.partner.leaving
+        if !self.partner_stays()
             || self.failover.partner.hold.is_none()
             || self.failover.standby != Standby::Not
         {

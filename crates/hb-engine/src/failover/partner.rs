@@ -6,6 +6,26 @@ use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
 
 impl Engine {
+    /// Whether there is a partner, and it is a node of ours.
+    pub(crate) fn partner_is_ours(&self) -> bool {
+        self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb)
+    }
+
+    /// Whether there is a partner, and it is a 3.0.6, or has not said yet that it is none.
+    pub(crate) fn partner_is_classic(&self) -> bool {
+        self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb)
+    }
+
+    /// Whether there is a partner that is not dead.
+    pub(crate) fn partner_lives(&self) -> bool {
+        self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead())
+    }
+
+    /// Whether there is a partner that lives, and is not on its way out.
+    pub(crate) fn partner_stays(&self) -> bool {
+        self.partner_lives() && !self.failover.partner.leaving
+    }
+
     /// Rows 17-21: a peer was declared dead.
     pub(crate) fn peer_died(&mut self, node: NodeId) {
         if self.failover.partner_id != Some(node) || self.failover.fencing.is_pending() {
@@ -59,8 +79,7 @@ impl Engine {
     /// What we hold, but for what we release because the peer is to have it, and for our own groups while a peer in legacy mode
     /// has not answered for each of them: it may run those.
     fn surely_ours(&self) -> HoldSet {
-        let yields = self.failover.goals.iter().filter(|(goal, _)| *goal == Goal::Yield);
-        let yielded = yields.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set));
+        let yielded = self.sets_of(|goal| goal == Goal::Yield);
         let asked = if self.failover.requests.asked.is_empty() { HoldSet::NONE } else { HoldSet::LOCAL };
         self.failover.hold.minus(yielded).minus(asked)
     }
@@ -153,7 +172,7 @@ impl Engine {
 
     /// What a 3.0.6 peer claimed during a hand-over it does not claim again after it.
     pub(crate) fn resolve_classic_conflict(&mut self) {
-        if self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb && !self.node(id).is_dead()) {
+        if self.partner_is_classic() && self.partner_lives() {
             self.resolve_conflict();
         }
     }
@@ -204,8 +223,13 @@ impl Engine {
 
     /// What we are releasing already.
     pub(crate) fn yielding(&self) -> HoldSet {
-        let down = self.failover.goals.iter().filter(|(goal, _)| !goal.is_up());
-        down.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set))
+        self.sets_of(|goal| !goal.is_up())
+    }
+
+    /// What the goals of a kind are about.
+    fn sets_of(&self, kind: impl Fn(Goal) -> bool) -> HoldSet {
+        let goals = self.failover.goals.iter().filter(|(goal, _)| kind(*goal));
+        goals.fold(HoldSet::NONE, |sum, (_, set)| sum.union(*set))
     }
 
     pub(crate) fn yield_set(&mut self, set: HoldSet, why: &'static str) {

@@ -153,12 +153,11 @@ impl Engine {
     fn peer_is_stable(&mut self, was_stable: bool) {
         match self.failover.phase {
             Phase::Stable => {
-                let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
                 if !was_stable {
                     self.announce_state();
                 }
                 // That it was not for a while may be lost.
-                if !was_stable || ours {
+                if !was_stable || self.partner_is_ours() {
                     self.try_failback();
                 }
             }
@@ -218,8 +217,7 @@ impl Engine {
             self.failover.orphans_again = None;
             return;
         }
-        let ours = self.failover.partner_id.is_some_and(|id| self.node(id).speaks_hb);
-        if ours {
+        if self.partner_is_ours() {
             self.report(Event::NobodyOwns { set: orphans });
             if orphans.contains(HoldSet::LOCAL) {
                 self.acquire_own("nobody owned them");

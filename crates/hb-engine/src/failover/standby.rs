@@ -22,8 +22,7 @@ impl Engine {
         if let Some(why) = self.standby_hindrance() {
             return self.report(Event::StandbyRefused { why });
         }
-        let partner_lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
-        if !partner_lives || self.failover.partner.leaving {
+        if !self.partner_stays() {
             return self.report(Event::StandbyRefused { why: "no other node is there to take over" });
         }
         self.raise_floor();
@@ -55,8 +54,7 @@ impl Engine {
         if !self.failover.is_quiet() {
             return Some("resources are being started or stopped");
         }
-        let peer_lives = self.failover.partner_id.is_some_and(|id| !self.node(id).is_dead());
-        (self.failover.taken.is_some() && peer_lives).then_some(UNSORTED)
+        (self.failover.taken.is_some() && self.partner_lives()).then_some(UNSORTED)
     }
 
     /// An operator wants a set from the peer (`failover.md` 3.7, `hb_takeover`; our view).
@@ -144,7 +142,7 @@ impl Engine {
     /// Row 33: the peer takes; now we release.
     fn peer_will_take(&mut self, set: HoldSet) {
         let late = self.failover.standby == Standby::Not && self.failover.phase == Phase::Stable;
-        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let classic = self.partner_is_classic();
         let only_yields = classic && self.failover.goals.iter().all(|(goal, _)| *goal == Goal::Yield);
         if late && (self.failover.is_quiet() || only_yields) {
             // We had given up waiting; the peer waits for our `done` and would do so for an hour.
@@ -263,7 +261,7 @@ impl Engine {
     /// A 3.0.6 peer that now claims more than before, and what we hold, has declared us dead since the hand-over began,
     /// and dropped it then.
     pub(crate) fn classic_takes_over(&mut self, before: Option<HoldSet>, now: HoldSet) {
-        let classic = self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb);
+        let classic = self.partner_is_classic();
         let grown = now.minus(before.unwrap_or(now)).mirrored();
         let dropped = matches!(self.failover.standby, Standby::Giving | Standby::Given | Standby::Waiting);
         if classic && dropped && !self.failover.hold.intersection(grown).is_empty() {
@@ -374,7 +372,7 @@ impl Engine {
             let its_own = self.failover.partner.hold.map_or(HoldSet::NONE, HoldSet::mirrored);
             let lost = self.failover.standby_set.minus(its_own);
             self.acquire(lost, Goal::Own, "the other node never took them");
-        } else if self.failover.partner_id.is_some_and(|id| !self.node(id).speaks_hb) {
+        } else if self.partner_is_classic() {
             // It does not answer while it takes us for unstable (row 29).
             self.announce_state();
         }
