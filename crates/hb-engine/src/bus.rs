@@ -10,5 +10,4 @@ pub(crate) mod ring;
 pub(crate) mod sender;
 mod traffic;
 
-#[cfg(test)]
 pub(crate) use traffic::REACTIONS;

@@ -7,6 +7,7 @@ use core::fmt;
 
 use hb_wire::{Message, Value};
 
+use crate::bus::REACTIONS;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::time::Now;
@@ -69,33 +70,13 @@ pub fn is_packed(message: &Message) -> bool {
 /// Whether messages of this type mean something to the daemons themselves (`wire.md` 5).
 #[must_use]
 pub fn is_own_type(kind: &str) -> bool {
-    kind.starts_with("NS_") || kind.starts_with("hbapi-") || OWN_TYPES.contains(&kind)
+    ["NS_", "hbapi-"].iter().any(|prefix| kind.starts_with(prefix))
+        || [REACTIONS, OWN_TYPES].iter().any(|types| types.contains(&kind))
 }
 
-/// Beside those of a prefix.
-const OWN_TYPES: &[&str] = &[
-    "status",
-    "reqnodes",
-    "repnodes",
-    "addnode",
-    "delnode",
-    "setweight",
-    "setsite",
-    "starting",
-    "resource",
-    "ask_resources",
-    "hb_takeover",
-    "ip-request",
-    "ip-request-resp",
-    "stonith",
-    "shutdone",
-    "ifstat",
-    "num_ping_nodes",
-    "you_are_dead",
-    "abort_giveup",
-    "query-cstatus",
-    "respond-cstatus",
-];
+/// Beside those of a prefix, and those that make a node do something.
+const OWN_TYPES: &[&str] =
+    &["status", "stonith", "ifstat", "you_are_dead", "abort_giveup", "query-cstatus", "respond-cstatus"];
 
 /// The whole message, compressed.
 const PAYLOAD: &str = "_compressed_payload";
@@ -107,7 +88,6 @@ const WRITTEN_BY_NODES: &[&str] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::REACTIONS;
     use crate::membership::tests::{at, drain, engine};
 
     #[test]
