@@ -51,11 +51,7 @@ async fn fails_then_works(pair: Pair) {
 
 #[tokio::test]
 async fn without_its_agent_a_node_waits_for_a_human() {
-    let case = Case::new("without_its_agent_a_node_waits_for_a_human", Pair::BothOurs, Failback::Off);
-    let mut scene = Scene::build(case).await;
-    let settings = "[fencing]\nagent = \"fence_absent\"\noptions = [\"plug={node}\"]\n";
-    scene.host(Who::Alpha).write("/etc/ha.d/hb.toml", settings, 0o600).unwrap();
-    scene.start_both().await;
+    let mut scene = agent_is_absent("without_its_agent_a_node_waits_for_a_human").await;
     scene.crash(Who::Beta).await;
     let told = "there is no program fence_absent in the path";
     scene.until("the reset fails", LIMIT, async |scene| scene.node(Who::Alpha).log().contains(told)).await;
@@ -66,15 +62,20 @@ async fn without_its_agent_a_node_waits_for_a_human() {
 
 #[tokio::test]
 async fn who_stops_in_order_is_not_reset() {
-    let case = Case::new("who_stops_in_order_is_not_reset", Pair::BothOurs, Failback::Off);
-    let mut scene = Scene::build(case).await;
-    let settings = "[fencing]\nagent = \"fence_absent\"\n";
-    scene.host(Who::Alpha).write("/etc/ha.d/hb.toml", settings, 0o600).unwrap();
-    scene.start_both().await;
+    let mut scene = agent_is_absent("who_stops_in_order_is_not_reset").await;
     scene.stop(Who::Beta).await;
     scene.reaches("the hand-over", Holds::All, Holds::Off).await;
     scene.stays(Duration::from_secs(2), Holds::All, Holds::Off).await;
     assert!(!scene.node(Who::Alpha).log().contains("Resetting node"));
+}
+
+/// Both are up, and alpha is to reset beta by a program that is not there.
+async fn agent_is_absent(story: &'static str) -> Scene {
+    let mut scene = Scene::build(Case::new(story, Pair::BothOurs, Failback::Off)).await;
+    let settings = "[fencing]\nagent = \"fence_absent\"\noptions = [\"plug={node}\"]\n";
+    scene.host(Who::Alpha).write("/etc/ha.d/hb.toml", settings, 0o600).unwrap();
+    scene.start_both().await;
+    scene
 }
 
 /// For this time alpha has its own address, and not that of beta.

@@ -60,6 +60,18 @@ fn heart_dies_after(scripts: &Scripts, run: &Run, orders: &[Order], then: impl F
     });
 }
 
+/// What the guard is to do with a group of the script `www`, which is up: how, and that it is.
+fn will_of(scripts: &Scripts, run: &Run) -> [Bequest; 2] {
+    let mut config = ActuatorConfig::new(Vec::new());
+    config.agent_dirs = vec![scripts.dir().to_owned()];
+    config.environment = run.environment.clone();
+    let spec = GroupSpec {
+        key: "www".to_owned(),
+        resources: vec![ResourceSpec::Script { name: "www".to_owned(), arguments: Vec::new() }],
+    };
+    [Bequest::Config(Box::new(config)), Bequest::Held(0, Holding { spec, epoch: None })]
+}
+
 #[test]
 fn a_script_that_runs_comes_to_its_end() {
     let scripts = Scripts::new();
@@ -91,18 +103,11 @@ fn a_hook_that_hangs_keeps_nobody_waiting_when_the_heart_dies() {
     scripts.write("www", "echo $1 >>DIR/log");
     let mut run = run_of(&scripts, "hook");
     run.awaited = Awaited::Never;
-    let mut config = ActuatorConfig::new(Vec::new());
-    config.agent_dirs = vec![scripts.dir().to_owned()];
-    config.environment = run.environment.clone();
-    let spec = GroupSpec {
-        key: "www".to_owned(),
-        resources: vec![ResourceSpec::Script { name: "www".to_owned(), arguments: Vec::new() }],
-    };
-    for more in [Bequest::Held(0, Holding { spec, epoch: None }), Bequest::Nothing] {
+    let [config, held] = will_of(&scripts, &run);
+    for more in [held, Bequest::Nothing] {
         let _ = std::fs::remove_file(scripts.path("pid"));
         let begun = Instant::now();
-        let config = Bequest::Config(Box::new(config.clone()));
-        heart_dies_after(&scripts, &run, &[Order::Will(config), Order::Will(more)], || {});
+        heart_dies_after(&scripts, &run, &[config.clone(), more].map(Order::Will), || {});
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert_eq!(scripts.read("log"), "stop\n", "stopped once");
         assert!(!exists(scripts.number("pid")), "the guard left a zombie");
@@ -119,15 +124,7 @@ fn a_reset_keeps_no_release_waiting_and_comes_to_its_end() {
     scripts.write("www", "echo $1 >>DIR/log");
     let mut run = run_of(&scripts, "fence");
     run.awaited = Awaited::Last;
-    let mut config = ActuatorConfig::new(Vec::new());
-    config.agent_dirs = vec![scripts.dir().to_owned()];
-    config.environment = run.environment.clone();
-    let spec = GroupSpec {
-        key: "www".to_owned(),
-        resources: vec![ResourceSpec::Script { name: "www".to_owned(), arguments: Vec::new() }],
-    };
-    let will = [Bequest::Config(Box::new(config)), Bequest::Held(0, Holding { spec, epoch: None })];
-    heart_dies_after(&scripts, &run, &will.map(Order::Will), || {});
+    heart_dies_after(&scripts, &run, &will_of(&scripts, &run).map(Order::Will), || {});
     assert_eq!(scripts.read("log"), "stop\n", "it waits for the stop, so the stop did not wait for it");
     assert_eq!(scripts.read("done"), "done\n");
 }
