@@ -1,7 +1,9 @@
 //! `haresources`: the verdict is that of a second reading of the rules, and groups hold only what can be started.
 #![no_main]
 
-use hb_config::{Checked, ResourceKind};
+use std::net::IpAddr;
+
+use hb_config::{AddressSpec, Checked, ResourceKind};
 use hb_fuzz::{answer, text};
 use libfuzzer_sys::fuzz_target;
 
@@ -49,13 +51,7 @@ fn check_groups(config: &Checked) {
             let spelled = &resource.spelled;
             assert!(!spelled.is_empty() && !spelled.contains([' ', '\t', '\n', '#', '\0']), "{spelled:?}");
             match &resource.kind {
-                ResourceKind::Address(address) => {
-                    assert!(address.prefix.is_none_or(|bits| (1..=32).contains(&bits)));
-                    assert!(
-                        address.interface.as_ref().is_none_or(|name| !name.is_empty() && !name.contains('/'))
-                    );
-                    assert!(spelled.contains(&address.address.to_string()));
-                }
+                ResourceKind::Address(address) => check_address(spelled, address),
                 ResourceKind::Script { name, arguments } => {
                     assert!(!name.contains("::") || !spelled.contains("::"));
                     assert!(arguments.iter().all(|argument| !argument.is_empty()));
@@ -70,6 +66,25 @@ fn check_groups(config: &Checked) {
             }
         }
     }
+}
+
+fn check_address(spelled: &str, spec: &AddressSpec) {
+    let bits = if spec.address.is_ipv4() { 32 } else { 128 };
+    assert!(spec.prefix.is_none_or(|prefix| (1..=bits).contains(&prefix)), "{spelled:?}");
+    assert!(
+        spec.interface.as_ref().is_none_or(|name| !name.is_empty() && !name.contains('/')),
+        "{spelled:?}"
+    );
+    // An IPv6 address has many spellings, so the one that is there is read: all behind the agent's name.
+    let is_spelled = match spec.address {
+        IpAddr::V4(address) => spelled.contains(&address.to_string()),
+        IpAddr::V6(address) => {
+            let rest = spelled.strip_prefix("IPv6addr::").unwrap_or(spelled);
+            rest.split('/').next().and_then(|text| text.parse().ok()) == Some(address)
+        }
+    };
+    assert!(is_spelled, "{spelled:?}");
+    assert!(spec.address.is_ipv4() || (spec.label.is_none() && spec.broadcast.is_none()), "{spelled:?}");
 }
 
 const WORDS: &[&str] = &[
@@ -136,4 +151,10 @@ const WORDS: &[&str] = &[
     "\u{feff}",
     "999",
     "10.1.2.3junk",
+    "IPv6addr::",
+    "fd00::9",
+    "FD00:0::9",
+    "fe80::9",
+    "/64",
+    "/129",
 ];
