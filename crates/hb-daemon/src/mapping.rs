@@ -139,8 +139,9 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
 /// What follows when a group fails.
 fn agent_policy(checked: &Checked) -> AgentPolicy {
     let failed_stop = match checked.agents.stop_failed {
-        StopFailed::Retry | StopFailed::Reboot | StopFailed::Fence => FailedStop::Retry,
+        StopFailed::Retry => FailedStop::Retry,
         StopFailed::Keep => FailedStop::Keep,
+        StopFailed::Reboot | StopFailed::Fence => FailedStop::Reset,
     };
     AgentPolicy { failed_stop, monitor: checked.monitor.as_ref().map(monitor_policy) }
 }

@@ -86,6 +86,8 @@ pub enum FailedStop {
     Retry,
     /// Only when somebody asks for its end again.
     Keep,
+    /// As `Retry`, while this machine is being reset for it: what was to leave this node does not come back to it.
+    Reset,
 }
 
 /// A normal node.

@@ -16,6 +16,7 @@ mod partner;
 mod resource;
 mod standby;
 mod stop;
+mod stuck;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -148,6 +149,8 @@ pub(crate) struct Partner {
     pub(crate) started: bool,
     /// How it decides, as far as we know.
     pub(crate) rules: Rules,
+    /// It announced that it is releasing for a hand-over, and has not called itself stable since.
+    pub(crate) giving: bool,
     /// It announced that it is releasing for a stop.
     pub(crate) leaving: bool,
     /// What it took because it declared us dead, in its own terms (`hb-taken`); `None` if it never lost sight of us.

@@ -16,6 +16,8 @@ mod loans;
 mod monitor;
 #[path = "pair/offers.rs"]
 mod offers;
+#[path = "pair/stuck.rs"]
+mod stuck;
 
 use std::time::Duration;
 

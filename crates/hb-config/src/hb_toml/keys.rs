@@ -101,7 +101,7 @@ pub(super) const KEYS: [Key; 25] = [
         name: "stop-failed",
         takes: "\"retry\", \"keep\", \"reboot\" or \"fence\"",
         default: "\"retry\"",
-        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. \"retry\" stops it again every 30 s. \"keep\" leaves it as it is until the node is stopped, somebody moves it, or a reload changes this value. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine. \"fence\" does the same with the agent of [fencing], by which this node resets itself.",
+        about: "What follows when a group cannot be stopped: a `stop` failed as often as it may, and nothing says that the resource does not run. Whatever is chosen, such a group is not given to the other node. With \"retry\" and \"keep\" a move is taken back: the group, and all that was stopped with it, is started here again. \"retry\" stops what must not stay again every 30 s, for example when the node is to stop. \"keep\" leaves it as it is until the node is stopped, somebody moves it, or a reload changes this value. \"reboot\" runs `stop-failed-command` and stops it again every 30 s; Heartbeat 3.0.6 kills itself and reboots the machine. \"fence\" does the same with the agent of [fencing], by which this node resets itself.",
     },
     Key {
         table: "agents",

@@ -228,7 +228,7 @@ impl Engine {
         for (field, number, list) in [(LENT_FIELD, told, lent), (BORROWED_FIELD, answered, borrowed)] {
             // Who stops takes nothing back: the other node will have everything.
             let unsaid = field == LENT_FIELD && self.failover.is_stopping();
-            if unsaid || (number == 0 && list.is_empty()) {
+            if list.is_empty() && (unsaid || number == 0) {
                 continue;
             }
             let ids: Vec<_> = list.into_iter().map(|view| view.id).collect();
@@ -283,11 +283,12 @@ impl Engine {
             || self.failover.phase != Phase::Stable
             || self.failover.is_stopping()
             || self.failover.standby != Standby::Not
-            || self.failover.partner.leaving
         {
             return;
         }
         let lent: Vec<_> = keys.iter().filter_map(|key| self.group_by_key(key)).map(|(id, _)| id).collect();
+        // Who stops takes nothing back.
+        let leaving = self.failover.partner.leaving;
         let hold = self.failover.hold;
         // What is being taken or released as a set is not decided here.
         let moves = |set| self.failover.goals.iter().any(|(_, moving)| moving.contains(set));
@@ -297,6 +298,7 @@ impl Engine {
             .views()
             .filter(|view| !hold.contains(view.set) && !moves(view.set))
             .filter(|view| view.wanted != lent.contains(&view.id))
+            .filter(|view| !view.wanted || !leaving)
             .map(|view| (view.id, !view.wanted))
             .collect();
         self.failover.loans.answered = number;
@@ -311,7 +313,7 @@ impl Engine {
     fn recall_what_is_not_taken(&mut self) {
         let untaken: Vec<_> =
             self.failover.groups.lent().filter(|view| view.is_gone && !view.there).collect();
-        if untaken.is_empty() {
+        if untaken.is_empty() || self.failover.is_stopping() {
             return self.failover.loans.untaken_since = None;
         }
         let since = *self.failover.loans.untaken_since.get_or_insert(self.now.tick);
@@ -393,7 +395,7 @@ fn list<'a>(message: &'a Message, field: &str) -> Option<(u64, Vec<&'a str>)> {
 }
 
 /// How many groups of one node can be on the other one by themselves: the lists are in each heartbeat.
-const MOST_LENT: usize = 64;
+pub(super) const MOST_LENT: usize = 64;
 /// A group that is offered for longer than this, and for five heartbeats, comes back.
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 const LENT_FIELD: &str = "hb-lent";

@@ -124,7 +124,8 @@ impl Engine {
         message.push_text("rsc_hold", self.failover.hold.as_str());
         message.push_text("rtype", "full");
         message.push_text("isstable", if stable { "1" } else { "0" });
-        if let Some(info) = info {
+        // Whatever it is that makes a node on its way out speak.
+        if let Some(info) = info.or(self.failover.is_stopping().then_some("shutdown")) {
             message.push_text("info", info);
         }
         if let Some(partner) = self.failover.partner_id {

@@ -95,16 +95,20 @@ impl Engine {
             return;
         };
         self.report(Event::PeerHolds { node, hold, stable });
-        self.failover.partner.leaving = message.text("info") == Some("shutdown");
+        let info = message.text("info");
+        self.failover.partner.leaving = info == Some("shutdown");
+        let was_giving = self.failover.partner.giving;
+        self.failover.partner.giving = info == Some("standby") || was_giving && !stable;
         let was_stable = core::mem::replace(&mut self.failover.partner.stable, stable);
-        if message.text("info") == Some("standby") && self.failover.standby == Standby::Waiting {
+        if info == Some("standby") && self.failover.standby == Standby::Waiting {
             self.failover.standby_deadline = Some(self.now.tick.plus(super::HANDOVER_WAIT));
         }
         if message.has("hb-ask") || message.has("hb-taken") {
             self.partner_lost_us(seq);
         }
         self.taker_has_it(seq);
-        self.giver_took_it_back(before, hold);
+        let had_left = before.is_some_and(|before| before.intersection(self.failover.standby_set).is_empty());
+        self.giver_took_it_back(had_left || (was_giving && stable), hold);
         if stable {
             self.classic_takes_over(said_before, hold);
         }
@@ -207,7 +211,7 @@ impl Engine {
     /// Both are stable and nobody has some groups: 3.0.6 only logs that. A peer of ours has removed at its start what an
     /// earlier run left behind, so each node takes its own.
     pub(super) fn adopt_orphans(&mut self) {
-        if !self.failover.is_stable() || self.failover.is_stopping() {
+        if self.failover.is_stopping() {
             return;
         }
         let Some(peer_hold) = self.failover.partner.hold else { return };

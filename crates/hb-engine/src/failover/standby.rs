@@ -247,12 +247,11 @@ impl Engine {
         self.retry_stop();
     }
 
-    /// A giver that had said that it no longer holds the set says that it does: it has given up the hand-over (3.0.6
-    /// says the former first and does it then).
-    pub(crate) fn giver_took_it_back(&mut self, before: Option<HoldSet>, now: HoldSet) {
+    /// A giver that had said that it no longer holds the set (3.0.6 says so first and does it then), or that it is releasing it,
+    /// says that it holds it for good: it has given up the hand-over.
+    pub(crate) fn giver_took_it_back(&mut self, had_begun: bool, now: HoldSet) {
         let set = self.failover.standby_set;
-        let had_left = before.is_some_and(|before| before.intersection(set).is_empty());
-        if self.failover.standby == Standby::Waiting && had_left && !now.intersection(set).is_empty() {
+        if self.failover.standby == Standby::Waiting && had_begun && !now.intersection(set).is_empty() {
             self.forget_standby();
             self.report(Event::StandbyRefused { why: "the other node took it back" });
         }

@@ -373,7 +373,7 @@ fn a_stop_that_fails_is_never_announced() {
         now(5),
         Input::Done { job, outcome: Outcome::Failed { reason: "busy".to_string(), residue: true } },
     );
-    assert_eq!(result(&mut engine), "-");
+    assert_eq!(result(&mut engine), "start L, say local 1", "and the hand-over is taken back");
     assert_eq!(engine.failover.hold, HoldSet::LOCAL);
 }
 

@@ -116,6 +116,10 @@ impl Engine {
         if let Some(event) = event {
             self.report(event);
         }
+        if let (true, Action::Stop(id)) = (has_failed, action) {
+            self.stop_has_failed(id);
+        }
+        self.lend_what_is_gone();
         self.answer_owed();
         self.forget_gone_groups();
         self.drive_groups();
