@@ -293,6 +293,11 @@ impl<P: Port> Heart<P> {
         self.engine.lease_lost(clock::now());
     }
 
+    /// Whether what is held here is closed, because the lease ran out.
+    pub(super) fn lease_is_lost(&self) -> bool {
+        matches!(self.tenure.state, State::Lost(_))
+    }
+
     /// Acquires the lease anew if the engine says that what is held here is still this node's. Once a turn, after
     /// everything that came was handed over.
     pub(super) fn regain_lease(&mut self) {

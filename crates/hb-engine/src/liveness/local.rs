@@ -27,6 +27,8 @@ pub(crate) struct Local {
     pub(crate) ask_again: Option<Tick>,
     /// We woke late and have not yet listened again.
     pub(crate) doubt: Option<Doubt>,
+    /// When we last noticed that we are late: what has waited since then tells it again.
+    pub(crate) noticed: Option<Tick>,
     /// When we last woke so late that the others may have judged us: only what they did not say since counts as silence.
     pub(crate) woke: Option<Tick>,
     /// After a change to longer times: until the peers are sure to know of it.
@@ -52,6 +54,7 @@ impl Local {
             next_heartbeat: now,
             ask_again: None,
             doubt: None,
+            noticed: None,
             woke: None,
             hurry: None,
             lease: None,

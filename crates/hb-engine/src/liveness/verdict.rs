@@ -157,11 +157,13 @@ impl Engine {
     /// Notices that this input comes much later than the engine asked to be woken.
     pub(crate) fn doubt_ourselves(&mut self) {
         let Some(deadline) = self.next_deadline() else { return };
-        let by = self.now.tick.since(deadline);
+        let now = self.now.tick;
+        // What waited while we slept comes before we have done what is overdue.
+        let by = now.since(self.local.noticed.map_or(deadline, |noticed| noticed.max(deadline)));
         if by < self.config.keepalive || by.is_zero() {
             return;
         }
-        let now = self.now.tick;
+        self.local.noticed = Some(now);
         let until = now.plus(self.config.keepalive * KEEPALIVES_OF_DOUBT);
         // After so long a sleep nothing that was known before is worth anything.
         let long = by * 2 >= self.config.deadtime;

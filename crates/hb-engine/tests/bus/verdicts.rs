@@ -190,6 +190,20 @@ fn doubt_lasts_a_dead_time_after_the_last_long_sleep() {
     assert!(events(&outputs).iter().any(|event| matches!(event, Event::NodeDead { .. })));
 }
 
+/// Everything that waited comes before the clock is looked at.
+#[test]
+fn a_sleep_is_told_once_whatever_waited() {
+    let mut node = Node::new();
+    node.give(status(1, "active"));
+    node.give(from_peer("repnodes", 2));
+    node.now = node.now.plus(Duration::from_secs(60));
+    let mut outputs: Vec<_> = (3..40).flat_map(|seq| node.give(status(seq, "active"))).collect();
+    node.engine.handle(stamp(node.now), Input::Wake);
+    outputs.extend(node.outputs());
+    let told = events(&outputs).iter().filter(|event| matches!(event, Event::WokeLate { .. })).count();
+    assert_eq!(told, 1);
+}
+
 /// Not only at the next heartbeat of our own.
 #[test]
 fn nodes_and_links_are_judged_to_the_millisecond() {
