@@ -221,6 +221,13 @@ impl Engine {
             self.failover.orphans_again = None;
             return;
         }
+        if !self.failover.is_stable() {
+            if self.partner_is_classic() && self.partner_lives() {
+                // Nothing that is still to come need bring us back.
+                self.failover.orphans_again = Some(self.now.tick.plus(ORPHANS_FIRST));
+            }
+            return;
+        }
         if self.partner_is_ours() {
             self.report(Event::NobodyOwns { set: orphans });
             if orphans.contains(HoldSet::LOCAL) {
@@ -254,7 +261,6 @@ impl Engine {
         if self.failover.orphans_again.is_some_and(|due| due <= self.now.tick) {
             self.adopt_orphans();
             if self.failover.orphans_again.is_some_and(|due| due <= self.now.tick) {
-                // In transition: its end brings us back.
                 self.failover.orphans_again = None;
             }
         }
