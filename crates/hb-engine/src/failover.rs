@@ -149,8 +149,11 @@ pub(crate) struct Partner {
     pub(crate) started: bool,
     /// How it decides, as far as we know.
     pub(crate) rules: Rules,
-    /// It announced that it is releasing for a hand-over, and has not called itself stable since.
+    /// One of ours: it announced that it is releasing for a hand-over, and has not called itself stable since.
     pub(crate) giving: bool,
+    /// A 3.0.6 that agreed to take this set, in our terms, and was not given it: until then it takes part in nothing else, but
+    /// takes this one.
+    pub(crate) waits: Option<(HoldSet, Tick)>,
     /// It announced that it is releasing for a stop.
     pub(crate) leaving: bool,
     /// What it took because it declared us dead, in its own terms (`hb-taken`); `None` if it never lost sight of us.

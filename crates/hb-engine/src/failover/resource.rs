@@ -98,7 +98,9 @@ impl Engine {
         let info = message.text("info");
         self.failover.partner.leaving = info == Some("shutdown");
         let was_giving = self.failover.partner.giving;
-        self.failover.partner.giving = info == Some("standby") || was_giving && !stable;
+        // A 3.0.6 calls itself stable at any time.
+        self.failover.partner.giving =
+            self.partner_is_ours() && (info == Some("standby") || was_giving && !stable);
         let was_stable = core::mem::replace(&mut self.failover.partner.stable, stable);
         if info == Some("standby") && self.failover.standby == Standby::Waiting {
             self.failover.standby_deadline = Some(self.now.tick.plus(super::HANDOVER_WAIT));

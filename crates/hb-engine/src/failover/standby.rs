@@ -26,11 +26,20 @@ impl Engine {
             return self.report(Event::StandbyRefused { why: "no other node is there to take over" });
         }
         self.raise_floor();
+        self.report(Event::StandbyBegins { giver: self.config.local, set });
+        if self
+            .failover
+            .partner
+            .waits
+            .take_if(|(waiting, until)| *waiting == set && self.now.tick < *until)
+            .is_some()
+        {
+            return self.give(set);
+        }
         self.failover.standby = Standby::Giving;
         self.failover.standby_set = set;
         self.failover.partner.stable = false;
         self.failover.standby_deadline = Some(self.now.tick.plus(ANSWER_WAIT));
-        self.report(Event::StandbyBegins { giver: self.config.local, set });
         self.ask_resources(set, "me");
     }
 
@@ -153,6 +162,11 @@ impl Engine {
             // To a question of an earlier hand-over; a peer of ours answers this one as well.
             return self.report(Event::StandbyRefused { why: "an answer to an earlier question" });
         }
+        self.give(set);
+    }
+
+    /// The peer waits for this set.
+    fn give(&mut self, set: HoldSet) {
         self.failover.standby = Standby::Giving;
         self.failover.standby_set = set;
         self.failover.partner.stable = false;

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::loans::Place;
-use super::{Stop, loans};
+use super::{HANDOVER_WAIT, Stop, loans};
 use crate::config::FailedStop;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -29,9 +29,12 @@ impl Engine {
         }
     }
 
-    /// All of the set stays here. A peer of ours sees that in what is announced; 3.0.6 goes on waiting, for an hour.
+    /// All of the set stays here. A peer of ours sees that in what is announced; 3.0.6 goes on waiting, for an hour, so that the
+    /// next hand-over of the same set needs no question.
     fn take_hand_over_back(&mut self) {
         let set = self.failover.standby_set.intersection(self.failover.hold);
+        let waits = (self.failover.standby_set, self.now.tick.plus(HANDOVER_WAIT));
+        self.failover.partner.waits = self.partner_is_classic().then_some(waits);
         self.forget_standby();
         // Nobody tries that again by itself: each time everything would be stopped for it.
         self.failover.needs_failback = false;

@@ -17,8 +17,8 @@ use crate::world::World;
 pub(crate) struct HandOver {
     /// The life of the other node when it began.
     life: u32,
-    /// One of the two has declared the other dead since then, or our node gave up after the ten seconds that 3.0.6 waits
-    /// as well.
+    /// One of the two has declared the other dead since then, or our node gave up: after the ten seconds that 3.0.6 waits
+    /// as well, or because a group could not be stopped, for which 3.0.6 would reboot.
     broken_off: bool,
     /// The 3.0.6 node said that it had released.
     given: bool,
@@ -34,7 +34,9 @@ impl Watch {
 
     /// A node of ours gave up a hand-over.
     pub(crate) fn refused(&mut self, why: &str) {
-        if why == "the other node did not answer" {
+        if ["the other node did not answer", "a group could not be stopped, so what was to go stays here"]
+            .contains(&why)
+        {
             self.lost_sight();
         }
     }
