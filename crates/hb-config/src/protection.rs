@@ -54,14 +54,23 @@ pub fn protection(checked: &Checked) -> Vec<String> {
             Err(_) => return vec![without(no_room)],
         },
     };
-    let lease = format!(
-        "{what}: a heart that hangs or is \
-         killed loses its addresses before the other node takes them; not covered: cut links, a paused virtual machine, \
-         programs on this machine"
-    );
+    let lease = format!("{what}: {}", lease_covers(checked.lease.by));
     let staged =
         checked.lease.staged.iter().map(|key| format!("group {key} is staged: {STAGED}, with Linux 6.9"));
     std::iter::once(lease).chain(unleased(checked)).chain(staged).collect()
+}
+
+/// What a lease of this kind protects from, and what it does not cover, in words.
+#[must_use]
+pub fn lease_covers(by: LeaseBy) -> String {
+    let besides = match by {
+        LeaseBy::Nftables => "programs on this machine",
+        LeaseBy::Lifetime => "a whole process that stood still in the very moment of a renewal",
+    };
+    format!(
+        "a heart that hangs or is killed loses its addresses before the other node takes them; not covered: services of a \
+         heart that hangs (they run on until a watchdog or fencing ends it), cut links, a paused virtual machine, {besides}"
+    )
 }
 
 /// What it means for a group that it is staged, in words.

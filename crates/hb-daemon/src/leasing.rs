@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hb_config::{Checked, LeaseBy};
+use hb_config::{Checked, LeaseBy, lease_covers};
 use hb_resource::GroupSpec;
 use hb_resource::lease::{self, Keeper, Lease, Lifetimes, Notice, Ownership, Renewal, Stage};
 
@@ -176,8 +176,11 @@ impl Leasing {
         let mut words = match keeper.as_ref() {
             _ if counts.has_no_room => return vec![without(no_room)],
             Some(keeper) if !keeper.is_in_force() => return vec![without("its table cannot be kept")],
-            Some(_) => BY_TABLE.to_owned(),
-            None if self.lifetimes.is_some() => format!("{BY_LIFETIMES} ({reason})"),
+            Some(_) => format!("lease in the kernel: {}", lease_covers(LeaseBy::Nftables)),
+            None if self.lifetimes.is_some() => format!(
+                "lease by lifetimes of addresses, for want of a table of nf_tables: {} ({reason})",
+                lease_covers(LeaseBy::Lifetime)
+            ),
             None => return vec![without(reason)],
         };
         if counts.is_closed {
@@ -208,12 +211,6 @@ fn leased<'a>(except: &[String], groups: impl Iterator<Item = &'a GroupSpec>) ->
     let groups = groups.filter(|group| !except.contains(&group.key));
     groups.flat_map(GroupSpec::addresses).map(|address| address.address).collect()
 }
-
-const BY_TABLE: &str = "lease in the kernel: a heart that hangs or is killed loses its addresses before the other node takes \
-                        them; not covered: cut links, a paused virtual machine, programs on this machine";
-const BY_LIFETIMES: &str = "lease by lifetimes of addresses, for want of a table of nf_tables: a heart that hangs or is killed \
-                            loses its addresses before the other node takes them; not covered: cut links, a paused virtual \
-                            machine, a whole process that stood still in the very moment of a renewal";
 
 fn without(reason: &str) -> String {
     format!(
