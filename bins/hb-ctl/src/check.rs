@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use hb_config::{LoadOptions, RealHost, datadisk, protection};
+use hb_config::{LoadOptions, RealHost, datadisk, fencing_in_words, protection};
 
 use crate::Done;
 use crate::arguments::{Check, Format};
@@ -15,8 +15,10 @@ pub(crate) fn check(arguments: &Check) -> Done {
     match arguments.format {
         Format::Text => {
             print(&loaded.render(std::io::stdout().is_terminal()))?;
-            for line in loaded.config.iter().flat_map(protection) {
-                print(&format!("protection: {line}\n"))?;
+            if let Some(config) = &loaded.config {
+                for line in fencing_in_words(config).into_iter().chain(protection(config)) {
+                    print(&format!("protection: {line}\n"))?;
+                }
             }
             if let Some(line) =
                 loaded.config.as_ref().and_then(|config| datadisk(config, &arguments.dir, &RealHost))

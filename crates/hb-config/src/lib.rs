@@ -9,7 +9,8 @@
 //! - [`hb_toml_example`], [`hb_toml_page`]: documents about hb.toml, made from its table of keys
 //! - [`datadisk()`]: which agent of DRBD this machine has for the resource of that name
 //! - [`SCRIPT_PATH`]: where programs are looked for
-//! - [`protection()`]: what keeps a node that hangs from answering beside the other one, in words
+//! - [`protection()`]: what keeps a node that hangs from answering beside the other one, [`fencing_in_words()`]: and two
+//!   nodes from owning one group; in words
 //!
 //! A file goes through three forms: bytes, cut into lines and words with their places as 3.0.6 cuts them; a draft of
 //! single values; the checked configuration. All problems of all files are found in one run. The verdict is that of
@@ -55,5 +56,5 @@ pub use ha_cf::defaults;
 pub use hb_toml::{example as hb_toml_example, manual_page as hb_toml_page};
 pub use host::{Host, InterfaceState, PathFacts, PathKind, RealHost, Route};
 pub use load::{LoadOptions, Loaded, load, load_keys, load_with, node_name};
-pub use protection::{RENEWED_WITHIN, STAGED, lease_covers, length_of_life, protection, unleased};
+pub use protection::{RENEWED_WITHIN, STAGED, fencing_in_words, lease_covers, length_of_life, protection, unleased};
 pub use source::{FileKind, Place, Source};

@@ -1,4 +1,5 @@
-//! What keeps a node that hangs from answering for addresses which the other node has taken, by what the files say, in words.
+//! What keeps two nodes from owning a group, and a node that hangs from answering for addresses which the other node has taken, by what
+//! the files say, in words.
 //!
 //! Whether the kernel grants it is seen at the start only; the daemon's status says so.
 
@@ -28,7 +29,24 @@ pub fn length_of_life(keepalive: Duration, deadtime: Duration) -> Result<Duratio
     if deadtime < needed { Err(needed) } else { Ok(Duration::from_secs(room.as_secs())) }
 }
 
-/// The protection that these files ask for, what it does not cover, and for which groups it is another one; a line each.
+/// Whether a device protects from two owners, and which; nothing for a node alone. Its parameters may be secret and are not said.
+#[must_use]
+pub fn fencing_in_words(checked: &Checked) -> Option<String> {
+    if checked.nodes.len() < 2 {
+        return None;
+    }
+    Some(if checked.fencing.is_on() {
+        format!(
+            "fencing by {}: a node that is not heard is reset before anything of it is taken; no vote: if every link \
+             between the nodes is cut, they may reset each other, and a node without a device takes everything",
+            checked.fencing.name()
+        )
+    } else {
+        "no fencing device and no vote: if every link between the nodes is cut, both serve every group".to_owned()
+    })
+}
+
+/// The lease that these files ask for, what it does not cover, and for which groups it is another one; a line each.
 /// Nothing for a node alone, or without groups.
 #[must_use]
 pub fn protection(checked: &Checked) -> Vec<String> {

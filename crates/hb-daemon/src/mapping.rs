@@ -334,21 +334,9 @@ const MEATWARE: Duration = Duration::from_secs(660);
 
 /// What stands between this cluster and two owners of one group, and what does not, in words.
 pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
-    let mut words = Vec::new();
-    if checked.nodes.len() > 1 {
-        words.push(if checked.fencing.is_on() {
-            format!(
-                "fencing by {}: a node that is not heard is reset before anything of it is taken; no vote: if every link \
-                 between the nodes is cut, they may reset each other, and a node without a device takes everything",
-                checked.fencing.name()
-            )
-        } else {
-            "no fencing device and no vote: if every link between the nodes is cut, both serve every group"
-                .to_owned()
-        });
-        if links.len() == 1 {
-            words.push("one medium only: when it fails, the other node looks dead".to_owned());
-        }
+    let mut words = Vec::from_iter(hb_config::fencing_in_words(checked));
+    if checked.nodes.len() > 1 && links.len() == 1 {
+        words.push("one medium only: when it fails, the other node looks dead".to_owned());
     }
     let unwatched = match &checked.monitor {
         None => Some("resources are"),
