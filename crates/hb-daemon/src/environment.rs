@@ -1,7 +1,8 @@
 //! The environment of resource scripts (`failover.md` 2.2).
 //!
-//! What the daemon was started with, less what is meant for the daemon itself, plus what 3.0.6 sets: directories,
-//! the node's name, every recorded parameter of `ha.cf` as `HA_<directive>`, and what the directive `env` adds.
+//! Little of what the daemon was started with: whoever starts it by hand has secrets and sockets among his variables, which
+//! 3.0.6 hands on (11, 31). Plus what 3.0.6 sets: directories, the node's name, every recorded parameter of `ha.cf` as
+//! `HA_<directive>`, and what the directive `env` adds.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +17,7 @@ pub(crate) fn of_scripts(
     inherited: impl Iterator<Item = (OsString, OsString)>,
 ) -> Vec<(OsString, OsString)> {
     let mut variables: BTreeMap<OsString, OsString> =
-        inherited.filter(|(name, _)| !is_for_the_daemon(name)).collect();
+        inherited.filter(|(name, _)| is_for_scripts(name)).collect();
     let mut set = |name: &str, value: &OsStr| variables.insert(name.into(), value.to_owned());
 
     let path = path_of_scripts(set("PATH", OsStr::new("")).as_deref());
@@ -53,19 +54,13 @@ pub(crate) fn of_scripts(
     variables.into_iter().collect()
 }
 
-/// Variables that speak to the daemon, or that change the language of tools whose output is read.
-fn is_for_the_daemon(name: &OsStr) -> bool {
+/// What says who runs it and where, and what is meant for scripts by its name. The language is not among them, because the output
+/// of tools is read.
+fn is_for_scripts(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    let exact: [&[u8]; 7] = [
-        b"NOTIFY_SOCKET",
-        b"WATCHDOG_USEC",
-        b"WATCHDOG_PID",
-        b"INVOCATION_ID",
-        b"JOURNAL_STREAM",
-        b"LANGUAGE",
-        b"LANG",
-    ];
-    exact.contains(&name) || name.starts_with(b"LISTEN_") || name.starts_with(b"LC_")
+    let exact: [&[u8]; 6] = [b"PATH", b"TZ", b"HOME", b"USER", b"LOGNAME", b"SHELL"];
+    let prefixes: [&[u8]; 3] = [b"HA_", b"OCF_", b"HB_"];
+    exact.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn path_of_scripts(inherited: Option<&OsStr>) -> OsString {

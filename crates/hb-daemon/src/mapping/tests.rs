@@ -82,12 +82,14 @@ fn log_lines_go_where_the_files_say() {
 }
 
 #[test]
-fn scripts_see_the_cluster_and_not_the_service_manager() {
+fn scripts_see_the_cluster_and_little_of_who_started_the_daemon() {
     let (checked, dir) = checked();
-    let inherited = [("PATH", "/opt/bin"), ("NOTIFY_SOCKET", "@x"), ("LC_TIME", "de_DE"), ("TZ", "UTC")];
+    let kept = ["PATH", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "HA_BIN", "OCF_RA_TRACE", "HB_X"]
+        .map(|name| (name, "/opt/bin"));
+    let leaked = ["SECRET_TOKEN", "SSH_AUTH_SOCK", "NOTIFY_SOCKET", "LANG", "LC_TIME", "PATHS", "BASH_ENV"];
+    let inherited = kept.into_iter().chain(leaked.map(|name| (name, "leaked")));
     let inherited = inherited.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let variables: BTreeMap<_, _> =
-        environment::of_scripts(&checked, &dir, inherited.into_iter()).into_iter().collect();
+    let variables: BTreeMap<_, _> = environment::of_scripts(&checked, &dir, inherited).into_iter().collect();
     let get = |name: &str| variables.get(&OsString::from(name)).and_then(|value| value.to_str());
     assert_eq!(get("HA_CURHOST"), Some("cc2"));
     assert_eq!(get("HA_SITE"), Some("north"));
@@ -99,8 +101,11 @@ fn scripts_see_the_cluster_and_not_the_service_manager() {
     assert_eq!(get("HA_DIR"), Some(format!("{}/", dir.display()).as_str()));
     assert_eq!(get("HA_FUNCS"), Some(format!("{}/shellfuncs", dir.display()).as_str()));
     assert_eq!(get("OCF_ROOT"), Some("/usr/lib/ocf"));
-    assert_eq!(get("TZ"), Some("UTC"));
-    assert_eq!((get("NOTIFY_SOCKET"), get("LC_TIME"), get("LC_ALL")), (None, None, Some("C")));
+    for (name, value) in kept {
+        assert!(get(name).is_some_and(|found| found.ends_with(value)), "{name}: {:?}", get(name));
+    }
+    assert!(variables.values().all(|value| value != "leaked"), "{variables:?}");
+    assert_eq!(get("LC_ALL"), Some("C"));
     assert!(get("PATH").unwrap().ends_with(":/sbin:/bin:/opt/bin"), "{:?}", get("PATH"));
 }
 
