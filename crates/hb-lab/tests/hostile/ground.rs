@@ -75,10 +75,15 @@ async fn guard(scene: &Scene, heart: i32, before: i32) -> i32 {
     let deadline = Instant::now() + LIMIT;
     loop {
         let found = scene.alpha.host().processes(&program("hb-node")).await.unwrap();
+        let mut shown = String::new();
         if let Some(guard) = found.into_iter().find(|pid| *pid != heart && *pid != before) {
-            return guard;
+            // Under the name of the daemon, not by the way to its program.
+            shown = scene.shell(&format!("tr '\\0' ' ' < /proc/{guard}/cmdline")).await;
+            if shown.starts_with("hb-node guard ") {
+                return guard;
+            }
         }
-        assert!(Instant::now() < deadline, "there is no guard\n{}", scene.describe().await);
+        assert!(Instant::now() < deadline, "there is no guard {shown}\n{}", scene.describe().await);
         sleep(Duration::from_millis(10)).await;
     }
 }

@@ -356,7 +356,11 @@ impl Guard {
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let mut child = Command::new(program)
+        let mut guard = Command::new(program);
+        if program == OWN_PROGRAM {
+            guard.arg0("hb-node");
+        }
+        let mut child = guard
             .args(arguments)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
@@ -475,6 +479,9 @@ const HANG_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait for processes that were told to end.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// The way to the program that runs. Processes are listed with its name instead.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// Pause before a guard is started again; doubled each time, up to the longest, until one has settled.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
