@@ -29,7 +29,7 @@ struct NodeOptions {
     #[arg(short, long)]
     kill: bool,
     /// Let the daemon that runs read its files again; start one if none runs
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "restart")]
     reload: bool,
     /// Write debug lines to the log
     #[arg(short, long, action = clap::ArgAction::Count)]

@@ -48,6 +48,7 @@ async fn letters_words_and_exit_codes() {
     expect(&host, &[ours, "-s", "words", "without", "meaning"], 3, stopped).await;
     expect(&host, &[ours, "-C", "all"], 2, "").await;
     expect(&host, &[ours, "-R", "-C", "all"], 6, "heartbeat is not running").await;
+    expect(&host, &[ours, "-r", "-R"], 2, "'--reload' cannot be used with '--restart'").await;
     expect(&host, &[ours, "-Q"], 2, "").await;
 
     // -r starts what does not run.
