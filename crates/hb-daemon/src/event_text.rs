@@ -162,6 +162,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::NobodyOwns { set } => nobody_owns(*set),
         Event::LegacyPeer { node: who } => legacy_peer(node(who)),
         Event::NotFenced { node: who } => not_fenced(node(who)),
+        Event::FencingUnneeded { node: who } => fencing_unneeded(node(who)),
         Event::Fencing { node: who, delay } => fencing(node(who), *delay),
         Event::FencingFailed { node: who, reason } => fencing_failed(node(who), reason),
         Event::Fenced { node: who, by_hand } => fenced(node(who), *by_hand),
@@ -384,6 +385,10 @@ fn nobody_owns(set: HoldSet) -> Line {
 fn not_fenced(node: &str) -> Line {
     let text = format!("No STONITH device configured. Shared data is not protected against {node}.");
     burst("lack of fencing", Level::Warn, text)
+}
+
+fn fencing_unneeded(node: &str) -> Line {
+    burst("needless fencing", Level::Info, format!("Dead node {node} gave up resources."))
 }
 
 fn legacy_peer(node: &str) -> Line {

@@ -348,6 +348,11 @@ pub enum Event {
         /// The dead node.
         node: NodeId,
     },
+    /// info: a dead node had given up everything; there is nothing to protect from it.
+    FencingUnneeded {
+        /// The dead node.
+        node: NodeId,
+    },
     /// warn: a dead node may still hold what it held; it is to be reset, and nothing is taken before.
     Fencing {
         /// Which.

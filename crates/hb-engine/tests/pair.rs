@@ -75,6 +75,7 @@ fn orderly_stop_hands_over_at_once() {
     lab.pass(5 * SECOND);
     assert!(lab.holds(A, &[0, 1]) && lab.settled());
     assert!(!lab.saw(A, |event| matches!(event, Event::NotFenced { .. })), "it gave everything up");
+    assert!(lab.saw(A, |event| matches!(event, Event::FencingUnneeded { .. })), "and that is told");
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Hooks {
                 None
             }
             Event::NotFenced { node: who } => Some(fencing(&node(who), "n_stnth")),
+            Event::FencingUnneeded { node: who } => Some(fencing(&node(who), "unneeded")),
             Event::Fenced { node: who, .. } => Some(fencing(&node(who), "OK")),
             Event::FencingFailed { node: who, .. } => Some(fencing(&node(who), "bad")),
             Event::OtherMessage => {
@@ -217,6 +218,8 @@ mod tests {
         assert_eq!(tell(Event::PingAnswers { ping }), "NS_st t=NS_st src=10.0.0.254 st=ping info=ping");
         let dead = "status t=status seq=1 src=10.0.0.254 st=dead info=ping OSTATUS=ping";
         assert_eq!(tell(Event::PingDead { ping, silence: Duration::ZERO }), dead);
+        assert_eq!(tell(Event::NotFenced { node }), "stonith t=stonith node=cc2 result=n_stnth");
+        assert_eq!(tell(Event::FencingUnneeded { node }), "stonith t=stonith node=cc2 result=unneeded");
         let mut message = Message::new("backup");
         message.push_text("what", "now");
         hooks.consider(&message);

@@ -64,15 +64,13 @@ impl Engine {
             // Also what we were giving: it is ours as long as it is not gone.
             return self.acquire(kept, Goal::Own, "the other node is dead");
         }
+        self.report(if had_nothing { Event::FencingUnneeded { node } } else { Event::NotFenced { node } });
         let missing = HoldSet::ALL.minus(self.failover.hold);
         if missing.is_empty() && had_nothing && !was_giving {
             return self.retry_stop();
         }
         self.failover.needs_failback = true;
         self.tell_fencing(node, if had_nothing { "unneeded" } else { "n_stnth" });
-        if !had_nothing {
-            self.report(Event::NotFenced { node });
-        }
         self.take_from_the_dead(its_own);
     }
 
