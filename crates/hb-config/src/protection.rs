@@ -42,7 +42,8 @@ pub fn fencing_in_words(checked: &Checked) -> Option<String> {
             checked.fencing.name()
         )
     } else {
-        "no fencing device and no vote: if every link between the nodes is cut, both serve every group".to_owned()
+        "no fencing device and no vote: if every link between the nodes is cut, both serve every group"
+            .to_owned()
     })
 }
 
