@@ -48,7 +48,8 @@ pub struct Status {
     pub log: LogStatus,
     /// How the process is kept from being late.
     pub scheduling: SchedulingStatus,
-    /// Directives that were accepted but have no effect in this version, in words.
+    /// What the files say and the node does not do, in words: directives that have no effect in this version, and what a reload has
+    /// left for a restart.
     pub not_in_force: Vec<String>,
     /// What stands between this cluster and two owners of one group, and what does not, in words.
     pub protection: Vec<String>,

@@ -32,6 +32,8 @@ pub(crate) struct InForce {
     pub(crate) group_names: Vec<String>,
     /// Of the files as last read, see [`files_digest`].
     pub(crate) digest: String,
+    /// What those say that is in force after a restart only, in words.
+    pub(crate) waiting: Vec<String>,
 }
 
 /// What another reading comes to.
@@ -64,6 +66,7 @@ impl InForce {
             groups: groups.collect(),
             group_names: checked.groups.iter().map(mapping::key).collect(),
             digest: files_digest::of(&checked),
+            waiting: Vec::new(),
             media,
             checked,
         }
@@ -90,13 +93,17 @@ impl InForce {
                 tell.info(
                     "Settings changed that have no line of their own: in force from now on.".to_owned(),
                 );
-            } else if digest != self.digest || aside(&checked) != aside(&self.checked) {
+            } else if digest != self.digest
+                || aside(&checked) != aside(&self.checked)
+                || !self.waiting.is_empty()
+            {
                 tell.info("What has changed has no effect on what runs.".to_owned());
             }
         }
         checked.groups = groups.list.iter().map(|(_, group)| group.clone()).collect();
-        let next = Self { checked, media, groups: groups.list, group_names: groups.names, digest };
-        Plan { next, links, groups: groups.plan, new_groups: groups.new, lines: tell.lines }
+        let Tell { lines, waiting } = tell;
+        let next = Self { checked, media, groups: groups.list, group_names: groups.names, digest, waiting };
+        Plan { next, links, groups: groups.plan, new_groups: groups.new, lines }
     }
 
     /// The reading, with what cannot change in a run as it is in force.

@@ -38,9 +38,10 @@ pub(crate) struct Background {
 impl Background {
     pub(crate) fn new(scheduling: Scheduling, in_force: &InForce, leasing: Leasing) -> Self {
         let checked = &in_force.checked;
+        let not_in_force = checked.not_in_force.iter().map(|notice| notice.message.clone());
         Self {
             scheduling,
-            not_in_force: checked.not_in_force.iter().map(|notice| notice.message.clone()).collect(),
+            not_in_force: not_in_force.chain(in_force.waiting.iter().cloned()).collect(),
             protection: mapping::protection(checked, &in_force.link_names()),
             unleased: hb_config::unleased(checked),
             staged: leasing.staged_words(&checked.lease.staged),

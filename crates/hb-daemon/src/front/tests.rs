@@ -272,9 +272,13 @@ fn a_reload_tells_and_hands_over_what_changed() {
         assert_eq!(client.reload().unwrap(), told);
         let told = "node needs a restart; until then cc1 cc2 stays in force";
         assert_eq!(client.reload().unwrap(), told);
+        assert_eq!(client.status().unwrap().not_in_force.last().unwrap(), told);
+        write(dir, "ha.cf", HA_CF);
+        client.reload().unwrap();
+        assert_ne!(client.status().unwrap().not_in_force.last().unwrap(), told);
     });
     let keys = "Change(KeyRing { active: 2, lines: [(2, Md5)] })";
-    assert_eq!(asked, [keys, keys, keys, keys, "Command(Stop)"]);
+    assert_eq!(asked, [keys, keys, keys, keys, keys, "Command(Stop)"]);
     assert!(texts(&lines).contains(&"Rereading authentication file."));
 }
 

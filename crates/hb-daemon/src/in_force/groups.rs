@@ -50,10 +50,10 @@ pub(super) fn plan(
             groups.keep(id, known, checked);
         } else if !checked.nodes.contains(&group.node) {
             let key = mapping::key(&group);
-            tell.warn(format!("group {key} needs a restart: until then {} is no node", group.node));
+            tell.waits(format!("group {key} needs a restart: until then {} is no node", group.node));
         } else if has_other_nodes(checked, snapshot) {
             let key = mapping::key(&group);
-            tell.warn(format!("group {key} needs a restart: until then the nodes are not those of ha.cf"));
+            tell.waits(format!("group {key} needs a restart: until then the nodes are not those of ha.cf"));
         } else if let Some(id) = (0..u16::MAX).find(|id| used.insert(*id)) {
             added.push(mapping::key(&group));
             groups.add(id, group, checked);

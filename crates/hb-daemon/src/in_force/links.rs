@@ -25,7 +25,7 @@ pub(super) fn plan(
     let lost = loses_last_medium(&before, snapshot);
     if let Some(why) = if read.is_empty() { Some("no usable medium would be left".to_owned()) } else { lost }
     {
-        tell.warn(format!("the media need a restart: {why}; until then the open ones stay in force"));
+        tell.waits(format!("the media need a restart: {why}; until then the open ones stay in force"));
         let all = (0..).map(LinkId).map(Some).take(open.len());
         return (open.to_vec(), links(open, all));
     }

@@ -9,6 +9,8 @@ use crate::log::Level;
 #[derive(Debug, Default)]
 pub(super) struct Tell {
     pub(super) lines: Vec<(Level, String)>,
+    /// Those of them that say what is in force after a restart only.
+    pub(super) waiting: Vec<String>,
 }
 
 impl Tell {
@@ -22,6 +24,12 @@ impl Tell {
         self.lines.push((Level::Warn, line));
     }
 
+    /// Something that is not taken over before a restart.
+    pub(super) fn waits(&mut self, line: String) {
+        self.waiting.push(line.clone());
+        self.warn(line);
+    }
+
     /// A value that is in force from now on, if it differs.
     pub(super) fn change(&mut self, name: &str, before: &str, after: &str) {
         if before != after {
@@ -33,7 +41,7 @@ impl Tell {
     pub(super) fn needs_restart(&mut self, name: &str, before: &str, after: &str) {
         if before != after {
             let before = if before.is_empty() { "none" } else { before };
-            self.warn(format!("{name} needs a restart; until then {before} stays in force"));
+            self.waits(format!("{name} needs a restart; until then {before} stays in force"));
         }
     }
 }

@@ -124,6 +124,7 @@ fn values_change_and_what_cannot_change_stays() {
         assert!(lines(&plan).contains(&line), "{plan:?}");
         let needs_restart = line.contains("restart");
         assert_eq!(plan.lines[0].0 == Level::Warn, needs_restart);
+        assert_eq!(plan.next.waiting, Vec::from_iter(needs_restart.then_some(line)));
         // What waits for a restart is told at every reading, anything else once.
         let again = plan.next.plan(checked(&changed, HARESOURCES), plan.next.media.clone(), &snapshot);
         assert_eq!(again.is_empty(), !needs_restart, "{again:?}");
@@ -259,6 +260,11 @@ fn the_kind_of_lease_waits_for_a_restart() {
         ]
     );
     assert_eq!(plan.next.checked.lease, in_force.checked.lease);
+    assert_eq!(plan.next.waiting, lines(&plan));
+    // Taken back before the restart.
+    let back = plan.next.plan(checked(HA_CF, HARESOURCES), plan.next.media.clone(), &snapshot);
+    assert_eq!(lines(&back), ["What has changed has no effect on what runs."]);
+    assert!(back.next.waiting.is_empty());
     // What the gate does not close is not put on a standby.
     let mut in_force = in_force;
     in_force.checked.lease.except = vec!["10.0.0.2".to_owned()];
