@@ -138,7 +138,10 @@ pub(crate) enum Stop {
 
 /// What the partner said about itself.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what it said comes in messages of their own, in any combination")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what it said comes in messages of their own, in any combination"
+)]
 pub(crate) struct Partner {
     /// Its last announcement, in its own terms; `None` before the first one of its run.
     pub(crate) hold: Option<HoldSet>,

@@ -39,7 +39,9 @@ pub(super) fn lease(now: &LeaseSettings, read: &LeaseSettings, tell: &mut Tell) 
     let (staged, open): (Vec<_>, Vec<_>) =
         read.staged.iter().cloned().partition(|key| !now.except.contains(key));
     for key in open {
-        tell.waits(format!("group {key} is staged after a restart: until then it is excepted from the lease"));
+        tell.waits(format!(
+            "group {key} is staged after a restart: until then it is excepted from the lease"
+        ));
     }
     if now.staged != staged {
         tell.info("lease.staged changed: addresses are staged accordingly".to_owned());
