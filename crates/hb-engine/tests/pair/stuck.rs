@@ -24,10 +24,7 @@ fn lab(failback: Failback, failed_stop: FailedStop) -> Lab {
 fn refusals(lab: &Lab, host: usize) -> Vec<&'static str> {
     let events = lab.hosts[host].events.iter();
     events
-        .filter_map(|(_, event)| match event {
-            Event::StandbyRefused { why } => Some(*why),
-            _ => None,
-        })
+        .filter_map(|(_, event)| if let Event::StandbyRefused { why } = event { Some(*why) } else { None })
         .collect()
 }
 
