@@ -207,6 +207,7 @@ pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
     let mut config = ActuatorConfig::new(Vec::new());
     limit_agents(&mut config, checked);
     config.staged = staged(checked);
+    config.media = media(checked).iter().map(|spec| spec.interface().to_owned()).collect();
     config.agent_dirs =
         vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
     config.environment = environment::of_scripts(checked, &options.config_dir, std::env::vars_os());

@@ -4,6 +4,7 @@
 //! The state is the kernel's, nothing is remembered here. That an address which somebody else removes comes back
 //! belongs here too, once the kernel's notifications are followed.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub(crate) enum AddressError {
     Placement(#[from] PlacementError),
     #[error("there is no interface `{0}`")]
     NoInterface(String),
+    #[error("{0} is down, and heartbeats go over it: it is not switched on for an address")]
+    DownMedium(String),
     #[error("IPv6 is switched off on {0} (net.ipv6.conf.{0}.disable_ipv6)")]
     WithoutIpv6(String),
     #[error("{0}")]
@@ -84,8 +87,13 @@ impl Addresses {
         Self { lifetimes, ..self }
     }
 
-    /// Puts the address up. When it is on its interface already, in whatever form, there is nothing to do.
-    pub(crate) async fn put_up(&self, spec: &AddressSpec) -> Result<Up, AddressError> {
+    /// Puts the address up. When it is on its interface already, in whatever form, there is nothing to do. `media` are the interfaces
+    /// that heartbeats go over: if one of them is down, this node hears nobody by it, and the address may be elsewhere.
+    pub(crate) async fn put_up(
+        &self,
+        spec: &AddressSpec,
+        media: &BTreeSet<String>,
+    ) -> Result<Up, AddressError> {
         within_limit(async {
             let _turn = self.turn.lock().await;
             let is_complete = spec.interface.is_some() && spec.prefix.is_some();
@@ -93,6 +101,9 @@ impl Addresses {
             // Asked side by side, so that both answers come back in one go: this is the way of a takeover.
             let (found, held) = tokio::try_join!(self.find_place(spec, &routes), self.addresses())?;
             let (link, placement) = found;
+            if !link.up && media.contains(&link.name) {
+                return Err(AddressError::DownMedium(link.name));
+            }
             let is_it = |held: &Held| {
                 held.address() == Some(spec.address)
                     && held.interface() == placement.interface

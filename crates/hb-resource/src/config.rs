@@ -72,6 +72,8 @@ pub struct ActuatorConfig {
     /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
     /// takeover. `None`: ordinary scheduling. Scripts and the guard always have that.
     pub realtime_priority: Option<i32>,
+    /// The interfaces that heartbeats go over. One that is down is not switched on for an address, as others are.
+    pub media: BTreeSet<String>,
     /// Which addresses have a lifetime. `None`: none. Not known to the guard, which only takes addresses away.
     #[serde(skip)]
     pub lifetimes: Option<Lifetimes>,
@@ -130,6 +132,7 @@ impl ActuatorConfig {
             left_behind: BTreeSet::new(),
             guard_log: String::new(),
             realtime_priority: None,
+            media: BTreeSet::new(),
             lifetimes: None,
             stage: None,
             staged: BTreeSet::new(),

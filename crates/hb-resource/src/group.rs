@@ -225,8 +225,9 @@ impl Group {
             return Err(format!("the gate of the staged address {} does not open", spec.address));
         }
         StopPoint::BeforeAddress.pass();
-        let Up { link, was_there } =
-            self.tools.addresses.put_up(spec).await.map_err(|error| error.to_string())?;
+        let config = self.tools.agents.config();
+        let up = self.tools.addresses.put_up(spec, &config.media).await;
+        let Up { link, was_there } = up.map_err(|error| error.to_string())?;
         self.tools.ours.add(spec.address);
         StopPoint::Unannounced.pass();
         // First the neighbours, then the humans.

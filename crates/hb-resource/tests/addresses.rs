@@ -198,6 +198,26 @@ fn an_interface_that_is_down_is_switched_on() {
     });
 }
 
+/// Whoever sets a medium down for a while is not answered by a node that sets it up and takes everything.
+#[test]
+fn a_medium_that_is_down_stays_down() {
+    in_own_network("a_medium_that_is_down_stays_down", |network| {
+        network.veth("e0", "p0");
+        network.add_address("e0", "10.79.0.100/24");
+        network.set_down("e0");
+        let mut config = ActuatorConfig::new(groups(&[&["10.79.0.101/24/e0"], &["10.79.0.100/24/e0"]]));
+        config.media.insert("e0".to_owned());
+        let mut node = Recorder::start(config);
+        for (group, address) in [(0, "10.79.0.101"), (1, "10.79.0.100")] {
+            let why = "e0 is down, and heartbeats go over it: it is not switched on for an address";
+            let failed = node.perform(JobAction::Start(group)).unwrap_err();
+            assert!(failed.contains(address) && failed.contains(why), "{failed}");
+        }
+        assert!(!network.is_up("e0"));
+        node.finish();
+    });
+}
+
 #[test]
 fn cleanup_removes_what_is_marked_or_configured_and_nothing_else() {
     in_own_network("cleanup_removes_what_is_marked_or_configured_and_nothing_else", |network| {

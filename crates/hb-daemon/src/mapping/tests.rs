@@ -110,6 +110,12 @@ fn scripts_see_the_cluster_and_little_of_who_started_the_daemon() {
 }
 
 #[test]
+fn interfaces_of_media_are_not_switched_on_for_addresses() {
+    let (checked, _) = checked();
+    assert_eq!(Vec::from_iter(scripts(&Options::default(), &checked).media), ["lo"]);
+}
+
+#[test]
 fn what_protects_from_two_owners_is_said() {
     let (mut checked, _) = checked();
     let first = |checked: &Checked| protection(checked, &["lo".to_owned(), "lo".to_owned()]).remove(0);
