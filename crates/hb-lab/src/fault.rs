@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Cluster, NETWORK};
 use crate::probe::Sight;
@@ -256,14 +256,18 @@ async fn deafen(cluster: &Cluster, is_deaf: bool) -> Result<(), LabError> {
 /// Waits until one node serves quietly; that it does not come to that is a result, not an error.
 async fn quiet(cluster: &Cluster, limit: Duration) -> Result<bool, LabError> {
     let quiet = |sight: &Sight| sight.last_node().is_some_and(|node| sight.is_quiet(node));
-    match cluster.probe.until("quiet service", limit, quiet).await {
-        // What happens after a node went on may take some moments to begin.
-        Ok(_) => {
-            sleep(Duration::from_secs(1)).await;
-            Ok(quiet(&cluster.probe.look().await?))
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match cluster.probe.until("quiet service", left, quiet).await {
+            // What happens after a node went on may take some moments to begin: its groups go home, for example.
+            Ok(_) => sleep(Duration::from_secs(1)).await,
+            Err(LabError::NotReached { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         }
-        Err(LabError::NotReached { .. }) => Ok(false),
-        Err(error) => Err(error),
+        if quiet(&cluster.probe.look().await?) {
+            return Ok(true);
+        }
     }
 }
 
