@@ -1,5 +1,6 @@
 //! A dead node is reset before anything of it is taken (`failover.md` 6): by cluster-glue's `stonith`, by a fence agent, or by
-//! hand. The programs are fakes that record what they are asked.
+//! hand. The device is a fake that records what it is asked: a plugin of cluster-glue, which 3.0.6 and ours reach through the
+//! real library and the real program, each by its own.
 
 use std::time::Duration;
 
@@ -8,74 +9,136 @@ use tokio::time::{Instant, sleep};
 use crate::pair::{Case, Failback, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
-#[tokio::test]
-async fn a_reset_that_fails_is_tried_again_before_anything_is_taken() {
-    fails_then_works(Pair::BothOurs).await;
+stories_off![reset_fails_then_works];
+
+mod reset_works {
+    stories! { @test reset_works
+        alpha_is_306: AlphaIs306 Off, both_306: Both306 Off,
+        both_ours_slow: BothOurs Off, beta_is_306_slow: BetaIs306 Off,
+    }
 }
 
-#[tokio::test]
-async fn a_reset_that_fails_is_tried_again_with_306() {
-    fails_then_works(Pair::BetaIs306).await;
+mod device_is_gone {
+    stories! { @test device_is_gone
+        both_ours: BothOurs Off, both_306: Both306 Off,
+        beta_is_306_slow: BetaIs306 Off, alpha_is_306_slow: AlphaIs306 Off,
+    }
 }
 
-async fn fails_then_works(pair: Pair) {
-    let case = Case::new("fencing_fails_then_works", pair, Failback::Off);
-    let mut files = files(case);
-    // 3.0.6 takes no notice of what is for another host.
-    files.ha_cf.push_str("stonith_host alpha null beta\n");
-    let mut scene = Scene::build_with(case, &files, |spec| spec.private("/usr/local/sbin")).await;
-    let write = |scene: &Scene, path: &str, text: &str| {
-        scene.host(Who::Alpha).write(path, text, 0o755).unwrap();
-    };
-    write(&scene, "/usr/local/sbin/stonith", STONITH);
-    write(&scene, "/var/log/code", "1\n");
-    scene.start_both().await;
+mod no_reset_after_a_stop {
+    stories! { @test no_reset_after_a_stop
+        both_ours: BothOurs Off, both_306: Both306 Off,
+        beta_is_306_slow: BetaIs306 Off, alpha_is_306_slow: AlphaIs306 Off,
+    }
+}
+
+async fn reset_fails_then_works(case: Case) {
+    let mut scene = build(case, "1").await;
     scene.crash(Who::Beta).await;
-    let asked = |scene: &Scene| scene.host(Who::Alpha).read("/var/log/fence").unwrap_or_default();
-    let once = "-t null -F /dev/stdin -T reset beta: beta\n";
-    scene.until("a reset fails", LIMIT, async |scene| asked(scene) == once).await;
+    scene.until("a reset fails", LIMIT, async |scene| resets(scene) == 1).await;
     takes_nothing(&scene, Duration::from_secs(2)).await;
-    let status = scene.ctl(Who::Alpha, &["status"], 0).await;
-    assert!(status.contains("beta is dead and not yet reset ("), "{status}");
-    write(&scene, "/var/log/code", "0\n");
+    if !case.runs_306(Who::Alpha) {
+        let status = scene.ctl(Who::Alpha, &["status"], 0).await;
+        assert!(status.contains("beta is dead and not yet reset ("), "{status}");
+    }
+    device(&scene, "0");
     scene.reaches("the next one succeeds", Holds::All, Holds::Off).await;
-    let resets = asked(&scene);
-    assert!(resets.len() >= 2 * once.len() && resets.replace(once, "").is_empty(), "{resets}");
-    scene.ctl(Who::Alpha, &["fence", "confirm", "beta"], 1).await;
-    // It is back and well, and not reset again.
-    scene.host(Who::Beta).boot().await.unwrap();
-    scene.start(Who::Beta).await;
-    scene.returns(Who::Beta).await;
-    assert_eq!(asked(&scene), resets);
+    let asked = resets(&scene);
+    assert!(asked >= 2, "{case}: {asked}");
+    if !case.runs_306(Who::Alpha) {
+        scene.ctl(Who::Alpha, &["fence", "confirm", "beta"], 1).await;
+    }
+    comes_back(&mut scene, asked).await;
+    scene.ends().await;
 }
 
+async fn reset_works(case: Case) {
+    let mut scene = build(case, "0").await;
+    scene.crash(Who::Beta).await;
+    scene.reaches("it is reset", Holds::All, Holds::Off).await;
+    assert_eq!(resets(&scene), 1, "{case}");
+    comes_back(&mut scene, 1).await;
+    scene.ends().await;
+}
+
+/// Ours is told by a human that the node is off; for 3.0.6 the device has to come back.
+async fn device_is_gone(case: Case) {
+    let mut scene = build(case, "0").await;
+    std::fs::remove_file(scene.host(Who::Alpha).outside(PLUGIN).unwrap()).unwrap();
+    scene.crash(Who::Beta).await;
+    let told = ["beta not reset", "STONITH of beta failed"];
+    let fails = async |scene: &Scene| told.iter().any(|told| scene.node(Who::Alpha).log().contains(told));
+    scene.until("the reset fails", LIMIT, fails).await;
+    takes_nothing(&scene, Duration::from_secs(2)).await;
+    if case.runs_306(Who::Alpha) {
+        scene.holdings.act("the device is back".to_owned());
+        scene.host(Who::Alpha).write(PLUGIN, DEVICE, 0o755).unwrap();
+    } else {
+        scene.ctl(Who::Alpha, &["fence", "confirm", "beta"], 0).await;
+    }
+    scene.reaches("it is off", Holds::All, Holds::Off).await;
+    scene.ends().await;
+}
+
+async fn no_reset_after_a_stop(case: Case) {
+    let mut scene = build(case, "0").await;
+    scene.stop(Who::Beta).await;
+    scene.reaches("the hand-over", Holds::All, Holds::Off).await;
+    scene.stays(Duration::from_secs(2), Holds::All, Holds::Off).await;
+    assert_eq!(resets(&scene), 0, "{case}");
+    scene.ends().await;
+}
+
+/// An agent of hb.toml that is not there, and the human instead.
 #[tokio::test]
 async fn without_its_agent_a_node_waits_for_a_human() {
-    let mut scene = agent_is_absent("without_its_agent_a_node_waits_for_a_human").await;
+    let case = Case::new("without_its_agent_a_node_waits_for_a_human", Pair::BothOurs, Failback::Off);
+    let mut scene = Scene::build(case).await;
+    let settings = "[fencing]\nagent = \"fence_absent\"\noptions = [\"plug={node}\"]\n";
+    scene.host(Who::Alpha).write("/etc/ha.d/hb.toml", settings, 0o600).unwrap();
+    scene.start_both().await;
     scene.crash(Who::Beta).await;
     let told = "there is no program fence_absent in the path";
     scene.until("the reset fails", LIMIT, async |scene| scene.node(Who::Alpha).log().contains(told)).await;
     takes_nothing(&scene, Duration::from_secs(1)).await;
     scene.ctl(Who::Alpha, &["fence", "confirm", "beta"], 0).await;
     scene.reaches("a human has seen to it", Holds::All, Holds::Off).await;
+    scene.ends().await;
 }
 
-#[tokio::test]
-async fn who_stops_in_order_is_not_reset() {
-    let mut scene = agent_is_absent("who_stops_in_order_is_not_reset").await;
-    scene.stop(Who::Beta).await;
-    scene.reaches("the hand-over", Holds::All, Holds::Off).await;
-    scene.stays(Duration::from_secs(2), Holds::All, Holds::Off).await;
-    assert!(!scene.node(Who::Alpha).log().contains("Resetting node"));
-}
-
-/// Both are up, and alpha is to reset beta by a program that is not there.
-async fn agent_is_absent(story: &'static str) -> Scene {
-    let mut scene = Scene::build(Case::new(story, Pair::BothOurs, Failback::Off)).await;
-    let settings = "[fencing]\nagent = \"fence_absent\"\noptions = [\"plug={node}\"]\n";
-    scene.host(Who::Alpha).write("/etc/ha.d/hb.toml", settings, 0o600).unwrap();
+/// Both are up, and alpha is to reset beta by a device that ends with this code.
+async fn build(case: Case, code: &str) -> Scene {
+    let mut files = files(case);
+    // Beta takes no notice of what is for another host.
+    files.ha_cf.push_str("stonith_host alpha external/lab beta\n");
+    let mut scene = Scene::build_with(case, &files, |spec| spec.private(PLUGINS)).await;
+    scene.befalls("fencing");
+    scene.host(Who::Alpha).write(PLUGIN, DEVICE, 0o755).unwrap();
+    scene.host(Who::Alpha).write(CODE, code, 0o644).unwrap();
     scene.start_both().await;
     scene
+}
+
+/// From now on it ends with this code.
+fn device(scene: &Scene, code: &str) {
+    scene.holdings.act(format!("the device says {code}"));
+    scene.host(Who::Alpha).write(CODE, code, 0o644).unwrap();
+}
+
+/// How often beta was to be reset, and nobody else.
+fn resets(scene: &Scene) -> usize {
+    let asked = scene.host(Who::Alpha).read("/var/log/fence").unwrap_or_default();
+    let resets: Vec<_> = asked.lines().filter(|line| line.starts_with("reset")).collect();
+    assert!(resets.iter().all(|line| *line == "reset beta"), "{resets:?}");
+    resets.len()
+}
+
+/// It is back and well, and not reset again.
+async fn comes_back(scene: &mut Scene, asked: usize) {
+    scene.host(Who::Beta).boot().await.unwrap();
+    scene.start(Who::Beta).await;
+    scene.returns(Who::Beta).await;
+    assert_eq!(resets(scene), asked);
 }
 
 /// For this time alpha has its own address, and not that of beta.
@@ -88,7 +151,17 @@ async fn takes_nothing(scene: &Scene, time: Duration) {
     }
 }
 
-const STONITH: &str = "#!/bin/sh
-echo \"$*: $(cat)\" >>/var/log/fence
-exit $(cat /var/log/code)
-";
+const PLUGINS: &str = "/usr/lib/stonith/plugins/external";
+const PLUGIN: &str = "/usr/lib/stonith/plugins/external/lab";
+/// What the device ends with when it is to reset something.
+const CODE: &str = "/var/log/code";
+/// The interface of `failover.md` 6.3.
+const DEVICE: &str = r#"#!/bin/sh
+echo "$*" >> /var/log/fence
+case $1 in
+getconfignames) echo hostlist ;;
+gethosts) echo "$hostlist" ;;
+getinfo-*) echo lab ;;
+reset) exit "$(cat /var/log/code)" ;;
+esac
+"#;

@@ -5,7 +5,7 @@ use hb_lab::Account;
 use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene};
 
-stories_off![heart_killed];
+stories_of_ours_off![heart_killed];
 
 async fn heart_killed(case: Case) {
     let mut scene = Scene::build(case).await;
@@ -20,6 +20,7 @@ async fn heart_killed(case: Case) {
     for befalls in ["stop", "death", "farewell"] {
         scene.befalls(befalls);
     }
+    scene.holdings.act(format!("kill the heart of {}", who.name()));
     scene.node(who).kill_heart().await.unwrap();
     scene.reaches_for("the take-over", who, Holds::Off, Holds::All).await;
     if case.pair == Pair::BothOurs {

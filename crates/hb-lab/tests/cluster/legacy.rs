@@ -8,7 +8,7 @@ use crate::partition;
 use crate::scene::{Holds, Scene};
 
 stories_legacy![comes_home, cut_and_healed];
-stories![beside_a_legacy_node, another_mode_by_reload];
+stories_of_ours![beside_a_legacy_node, another_mode_by_reload];
 
 async fn cut_and_healed(case: Case) {
     partition::cut_and_healed(case).await;
@@ -39,7 +39,8 @@ async fn comes_home(case: Case) {
 
 /// The 3.0.6 of a pair (alpha of ours) has `legacy`, the other one `on` or `off`.
 async fn beside_a_legacy_node(case: Case) {
-    let legacy = Case { failback: Failback::Legacy, ..case };
+    let story = if case.failback == Failback::On { "on_beside_legacy" } else { "off_beside_legacy" };
+    let legacy = Case { failback: Failback::Legacy, story, ..case };
     let mut scene = Scene::build(legacy).await;
     let odd = case.ours();
     let text = scene.host(odd).read("/etc/ha.d/ha.cf").unwrap();
@@ -66,7 +67,9 @@ async fn beside_a_legacy_node(case: Case) {
 /// From `legacy` to `on` or `off` while running, and back: nothing moves by it, nobody hangs, and the next return follows
 /// the new mode. A 3.0.6 in the pair keeps `legacy`.
 async fn another_mode_by_reload(case: Case) {
-    let legacy = Case { failback: Failback::Legacy, ..case };
+    let story =
+        if case.failback == Failback::On { "legacy_to_on_by_reload" } else { "legacy_to_off_by_reload" };
+    let legacy = Case { failback: Failback::Legacy, story, ..case };
     let mut scene = Scene::build(legacy).await;
     scene.start_both().await;
     let ours = Who::BOTH.into_iter().filter(|who| !case.runs_306(*who));

@@ -2,15 +2,45 @@
 
 use std::time::Duration;
 
+use hb_lab::ClusterFiles;
+
 use crate::capture::{Capture, Packet};
-use crate::pair::{Case, Who};
+use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
 stories_off![a_fifth_lost];
 
+/// With `auto_failback on` a return is a hand-over as well.
+mod stop_and_return_under_loss {
+    stories! { @test stop_and_return_under_loss
+        both_ours: BothOurs On, alpha_is_306: AlphaIs306 On, beta_is_306_slow: BetaIs306 On, both_306: Both306 On,
+    }
+}
+
+async fn stop_and_return_under_loss(case: Case) {
+    let mut scene = Scene::build_with(case, &patient(case), |spec| spec).await;
+    scene.start_both().await;
+    scene.lose(20).await;
+    let who = case.ours();
+    scene.stop(who).await;
+    scene.reaches_for("a farewell under loss", who, Holds::Off, Holds::All).await;
+    scene.start(who).await;
+    scene.returns(who).await;
+    if case.pair == Pair::BothOurs {
+        scene.takeover(who, "all").await;
+        scene.reaches_for("a request under loss", who, Holds::All, Holds::Nothing).await;
+    }
+    scene.lose(0).await;
+    scene.ends().await;
+}
+
+/// So patient that loss is no death.
+fn patient(case: Case) -> ClusterFiles {
+    files(case).with("deadtime", "5").with("warntime", "4").with("initdead", "6")
+}
+
 async fn a_fifth_lost(case: Case) {
-    // So patient that loss is no death.
-    let files = files(case).with("deadtime", "5").with("warntime", "4").with("initdead", "6");
+    let files = patient(case);
     let mut scene = Scene::build_with(case, &files, |spec| spec).await;
     let capture = Capture::begin(&mut scene.lab, &files.authkeys).await;
     scene.start_both().await;

@@ -9,9 +9,11 @@
 //! wait, so several stories run at a time: `--test-threads=6` suits two cores.
 //!
 //! Each story leaves a line in `target/tmp/cluster/matrix`: what was done, and who had which address when after it.
+//! `cargo xtask test --only cluster` prints them as one table for each story; `matrix.txt` says why a pair plays no part.
 //!
-//! With `HB_CLUSTER_PAIR=306` two real Heartbeats play every story that can be played so, and what they log at WARN
-//! or above is printed instead of judged: that is where `warnings.txt` comes from.
+//! Two real Heartbeats (`both_306`) play every story that can be played so, for comparison; what they log at WARN or
+//! above is printed instead of judged: that is where `warnings.txt` comes from. That, and whatever takes long (`_slow`),
+//! runs with `cargo xtask test --slow` only: `cargo test .. -- --skip both_306 --skip _slow` leaves it out.
 
 #[cfg(test)]
 #[macro_use]
@@ -41,6 +43,8 @@ mod frozen;
 mod holdings;
 #[cfg(test)]
 mod hooks;
+#[cfg(test)]
+mod ipfail;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]

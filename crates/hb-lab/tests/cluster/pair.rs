@@ -1,7 +1,6 @@
 //! Who plays a story: which daemon on which host, and with which `auto_failback`. One test for each.
 
 use std::cell::Cell;
-use std::env;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -46,11 +45,6 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new(story: &'static str, pair: Pair, failback: Failback) -> Self {
-        let pair = if env::var_os("HB_CLUSTER_PAIR").is_some_and(|pair| pair == "306") {
-            Pair::Both306
-        } else {
-            pair
-        };
         Self { story, pair, failback }
     }
 
@@ -162,11 +156,13 @@ pub(crate) fn agent() -> Agent {
     Agent::new(PathBuf::from(env!("CARGO_BIN_EXE_hb-lab-agent")), Vec::new())
 }
 
-/// For each story a module with one test for each pair and each `auto_failback`.
+/// For each story a module with one test for each pair and each `auto_failback`. What `both_306` plays, for
+/// comparison, runs only with `cargo xtask test --slow`, as everything whose name ends with `_slow`.
 macro_rules! stories {
     ($($story:ident),+ $(,)?) => { $(
         mod $story {
             stories! { @test $story
+                both_306_on: Both306 On, both_306_off: Both306 Off,
                 both_ours_on: BothOurs On, both_ours_off: BothOurs Off,
                 beta_is_306_on: BetaIs306 On, beta_is_306_off: BetaIs306 Off,
                 alpha_is_306_on: AlphaIs306 On, alpha_is_306_off: AlphaIs306 Off,
@@ -182,8 +178,33 @@ macro_rules! stories {
     )+ };
 }
 
+/// As `stories`, without two real ones: what only hb does.
+macro_rules! stories_of_ours {
+    ($($story:ident),+ $(,)?) => { $(
+        mod $story {
+            stories! { @test $story
+                both_ours_on: BothOurs On, both_ours_off: BothOurs Off,
+                beta_is_306_on: BetaIs306 On, beta_is_306_off: BetaIs306 Off,
+                alpha_is_306_on: AlphaIs306 On, alpha_is_306_off: AlphaIs306 Off,
+            }
+        }
+    )+ };
+}
+
 /// As `stories`, where `auto_failback` makes no difference: one test for each pair.
 macro_rules! stories_off {
+    ($($story:ident),+ $(,)?) => { $(
+        mod $story {
+            stories! { @test $story
+                both_306: Both306 Off,
+                both_ours: BothOurs Off, beta_is_306: BetaIs306 Off, alpha_is_306: AlphaIs306 Off,
+            }
+        }
+    )+ };
+}
+
+/// As `stories_off`, without two real ones.
+macro_rules! stories_of_ours_off {
     ($($story:ident),+ $(,)?) => { $(
         mod $story {
             stories! { @test $story
@@ -198,6 +219,7 @@ macro_rules! stories_legacy {
     ($($story:ident),+ $(,)?) => { $(
         mod $story {
             stories! { @test $story
+                both_306: Both306 Legacy,
                 both_ours: BothOurs Legacy, beta_is_306: BetaIs306 Legacy, alpha_is_306: AlphaIs306 Legacy,
             }
         }

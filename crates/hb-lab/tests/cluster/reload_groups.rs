@@ -7,7 +7,7 @@ use hb_lab::ClusterFiles;
 use crate::pair::{Case, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
-stories_off![groups_come_and_go, other_files_are_told];
+stories_of_ours_off![groups_come_and_go, other_files_are_told];
 
 async fn groups_come_and_go(case: Case) {
     let who = case.ours();

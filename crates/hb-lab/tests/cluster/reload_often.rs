@@ -13,7 +13,7 @@ use crate::capture::{Capture, Packet};
 use crate::pair::{Case, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
-stories_off![reloads_disturb_nobody];
+stories_of_ours_off![reloads_disturb_nobody];
 
 async fn reloads_disturb_nobody(case: Case) {
     let who = case.ours();

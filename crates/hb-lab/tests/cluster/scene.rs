@@ -62,12 +62,15 @@ impl Scene {
         change: impl Fn(HostSpec) -> HostSpec,
     ) -> Self {
         let mut lab = Lab::start(agent()).unwrap();
-        lab.add_network(NETWORK).await.unwrap();
-        let spec =
-            |who: Who, last| change(HostSpec::new(who.name()).plug(NETWORK, Ipv4Addr::new(10, 77, 0, last)));
+        let [first, second] = [(Who::Alpha, 1), (Who::Beta, 2)].map(|(who, last)| {
+            change(HostSpec::new(who.name()).plug(NETWORK, Ipv4Addr::new(10, 77, 0, last)))
+        });
+        for plug in &first.plugs {
+            lab.add_network(&plug.network).await.unwrap();
+        }
         let [alpha, beta] = case.programs();
-        let alpha = Node::new(lab.add_host(spec(Who::Alpha, 1)).await.unwrap(), alpha, files).unwrap();
-        let beta = Node::new(lab.add_host(spec(Who::Beta, 2)).await.unwrap(), beta, files).unwrap();
+        let alpha = Node::new(lab.add_host(first).await.unwrap(), alpha, files).unwrap();
+        let beta = Node::new(lab.add_host(second).await.unwrap(), beta, files).unwrap();
         let floating = [Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 101)];
         let holdings =
             Holdings::watch([alpha.host().clone(), beta.host().clone()], floating.map(IpAddr::V4).to_vec());
@@ -155,6 +158,11 @@ impl Scene {
     pub(crate) async fn ctl(&self, who: Who, words: &[&str], code: i32) -> String {
         let ctl = program("hb-ctl").to_string_lossy().into_owned();
         let argv: Vec<&str> = std::iter::once(ctl.as_str()).chain(words.iter().copied()).collect();
+        if let [order, rest @ ..] = words
+            && *order != "status"
+        {
+            self.holdings.act(format!("{order} {} {}", who.name(), rest.join(" ")));
+        }
         let output = self.host(who).run(&argv, LIMIT).await.unwrap();
         assert_eq!(output.exit.code, Some(code), "{}: {words:?}: {output:?}", self.case);
         output.stdout
@@ -168,6 +176,7 @@ impl Scene {
     /// Loses `percent` of the heartbeats that come to each node.
     pub(crate) async fn lose(&mut self, percent: u8) {
         self.befalls("loss");
+        self.holdings.act(format!("lose {percent} percent"));
         for who in Who::BOTH {
             let lost = self.host(who).lose(NETWORK, Direction::Incoming, percent, "udp dport 694").await;
             lost.unwrap_or_else(|error| panic!("{error} (Debian: package nftables)"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pair::{Case, Who};
+use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene};
 
 stories_off![scripts_of_306];
@@ -15,8 +15,11 @@ async fn scripts_of_306(case: Case) {
     scene.script(who, "hb_standby", "all").await;
     scene.reaches_for("hb_standby all", who, Holds::Nothing, Holds::All).await;
     scene.script(who, "hb_takeover", "failback").await;
-    scene.reaches("hb_takeover failback", Holds::Local, Holds::Local).await;
-    scene.script(who, "hb_takeover", "foreign").await;
+    if case.pair != Pair::Both306 {
+        scene.reaches("hb_takeover failback", Holds::Local, Holds::Local).await;
+        scene.script(who, "hb_takeover", "foreign").await;
+    }
+    // Among its own kind 3.0.6 takes everything at the first one already.
     scene.reaches_for("hb_takeover foreign", who, Holds::All, Holds::Nothing).await;
     scene.script(who, "hb_standby", "failback").await;
     scene.reaches("hb_standby failback", Holds::Local, Holds::Local).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
-stories_off![one_group_moves];
+stories_of_ours_off![one_group_moves];
 
 const SECOND: [u8; 4] = [10, 77, 0, 110];
 const KEY: &str = "10.77.0.110/24/eth0";

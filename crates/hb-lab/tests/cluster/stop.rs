@@ -39,9 +39,8 @@ async fn stop_and_return(case: Case, who: Who) {
 async fn both_stop(case: Case) {
     let mut scene = Scene::build(case).await;
     scene.start_both().await;
-    scene.befalls("stop");
     for who in Who::BOTH {
-        scene.node(who).stop().await.unwrap();
+        scene.stop_begins(who).await;
     }
     for who in Who::BOTH {
         scene.node(who).stopped(LIMIT).await.unwrap();

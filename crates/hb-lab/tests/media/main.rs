@@ -16,8 +16,6 @@ mod healing;
 #[cfg(test)]
 mod howto;
 #[cfg(test)]
-mod ipfail;
-#[cfg(test)]
 mod meeting;
 #[cfg(test)]
 mod membership;

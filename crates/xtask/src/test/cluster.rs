@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod matrix;
+
 use super::{Context, Counts, Depth, Done, Failure, units};
 use crate::command::{self, minutes};
-use crate::console;
+use crate::{console, tree};
 
 /// Builds the programs for release and runs every test target of the lab, one after the other.
 pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
@@ -27,6 +29,8 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
             cargo.env("HB_RELOAD_SECONDS", "60");
             cargo.env("HB_NOISY_SECONDS", "600");
             cargo.env("HB_LEASE_RUNS", "200");
+        } else {
+            cargo.args(SLOW.iter().flat_map(|name| ["--skip", name]));
         }
         let outcome = context.attempt(&mut cargo, &format!("cluster-{target}"), LIMIT)?;
         let of_target = Counts::of_cargo(&outcome.text()?);
@@ -38,7 +42,11 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
             failure.get_or_insert((message, outcome.log));
             continue;
         }
-        console::line(&format!("    {target}: {} passed", of_target.passed));
+        let more = match of_target.left_out {
+            0 => String::new(),
+            number => format!(", {number} more with --slow"),
+        };
+        console::line(&format!("    {target}: {} passed{more}", of_target.passed));
     }
     if let Some((message, log)) = failure {
         return Err(Failure { counts, message, log: Some(log) });
@@ -47,51 +55,34 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
     if counts.all() < written {
         return Err(Failure { counts, ..Failure::plain(units::left_out(written, counts)) });
     }
-    // After the comparison: these are tests that were counted already.
-    if context.depth == Depth::Slow {
-        counts += with_two_real_ones(context, &programs)?;
-        print_matrix(context);
-    }
+    show_matrix(context, counts)?;
     Ok(Done { counts, note: format!("{} tests", counts.passed) })
 }
 
-/// Two real Heartbeats play the stories too, for comparison: all but those that tell what only hb does.
-fn with_two_real_ones(context: &Context, programs: &Path) -> Result<Counts, Failure> {
-    let mut cargo = command::cargo();
-    cargo.args(["test", "-p", LAB, "--release", "--no-fail-fast", "--test", "cluster", "--", "both_ours"]);
-    for only_ours in ["killed", "reload", "beside_a_legacy_node"] {
-        cargo.args(["--skip", only_ours]);
-    }
-    cargo.arg("--test-threads=6").env("HB_BIN_DIR", programs).env("HB_CLUSTER_PAIR", "306");
-    let outcome = context.attempt(&mut cargo, "cluster-306", LIMIT)?;
-    let counts = Counts::of_cargo(&outcome.text()?);
-    if !outcome.good {
-        let message = format!("two real ones: {} of {} failed", counts.failed, counts.all());
-        return Err(Failure { counts, message, log: Some(outcome.log) });
-    }
-    console::line(&format!("    two real ones: {} passed", counts.passed));
-    Ok(counts)
-}
-
 /// Where each story leaves its line.
-fn matrix(context: &Context) -> PathBuf {
+fn folder(context: &Context) -> PathBuf {
     context.workspace.target.join("tmp").join("cluster").join("matrix")
 }
 
 /// Removes the lines of earlier runs.
 fn forget_matrix(context: &Context) {
     // Most often there is none.
-    let _ = std::fs::remove_dir_all(matrix(context));
+    let _ = std::fs::remove_dir_all(folder(context));
 }
 
-/// Who had what when, in order, with times: a line for each story and pair.
-fn print_matrix(context: &Context) {
-    let entries = std::fs::read_dir(matrix(context)).into_iter().flatten().flatten();
-    let mut lines: Vec<_> = entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).collect();
-    lines.sort();
-    for line in lines {
-        console::line(&format!("    {}", line.trim_end()));
+/// Who had what when, in order, with times: a table for each story.
+fn show_matrix(context: &Context, counts: Counts) -> Result<(), Failure> {
+    let reasons = tree::read(&context.workspace.root.join(REASONS))?;
+    let matrix = matrix::read(&folder(context), &reasons, context.depth)?;
+    for line in matrix.text.lines() {
+        console::line(line);
     }
+    if matrix.unexplained.is_empty() {
+        return Ok(());
+    }
+    let message =
+        format!("no line in the matrix, and no reason in {REASONS}: {}", matrix.unexplained.join("; "));
+    Err(Failure { counts, ..Failure::plain(message) })
 }
 
 /// Hosts mostly wait, so the many stories of `cluster` are told side by side. The others measure times, or pull out
@@ -115,4 +106,8 @@ pub(super) fn programs(context: &Context) -> Result<PathBuf, Failure> {
 
 /// The package whose integration tests are cluster tests; its unit tests run with all others.
 pub(super) const LAB: &str = "hb-lab";
+/// In the names of stories that only `--slow` plays: those of two real Heartbeats, and what takes long.
+const SLOW: [&str; 2] = ["both_306", "_slow"];
+/// Why some pairs play no part in a story.
+const REASONS: &str = "crates/hb-lab/tests/cluster/matrix.txt";
 const LIMIT: Duration = minutes(30);

@@ -11,6 +11,8 @@ pub(super) struct Counts {
     pub(super) failed: u32,
     /// Marked with `#[ignore]` and not run.
     pub(super) ignored: u32,
+    /// Not wanted in this run, by their names.
+    pub(super) left_out: u32,
 }
 
 impl Counts {
@@ -23,6 +25,7 @@ impl Counts {
                     passed: before(result, " passed"),
                     failed: before(result, " failed"),
                     ignored: before(result, " ignored"),
+                    left_out: before(result, " filtered out"),
                 };
             }
         }
@@ -31,15 +34,15 @@ impl Counts {
 
     /// One test that ended well.
     pub(super) const fn one_passed() -> Self {
-        Self { passed: 1, failed: 0, ignored: 0 }
+        Self { passed: 1, failed: 0, ignored: 0, left_out: 0 }
     }
 
     /// One test that ended badly.
     pub(super) const fn one_failed() -> Self {
-        Self { passed: 0, failed: 1, ignored: 0 }
+        Self { passed: 0, failed: 1, ignored: 0, left_out: 0 }
     }
 
-    /// All of them.
+    /// All that ran or are marked.
     pub(super) const fn all(self) -> u32 {
         self.passed + self.failed + self.ignored
     }
@@ -56,6 +59,7 @@ impl AddAssign for Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.ignored += other.ignored;
+        self.left_out += other.left_out;
     }
 }
 
@@ -73,15 +77,15 @@ mod tests {
     #[test]
     fn cargos_lines_are_summed() {
         let output = "running 3 tests\ntest a ... ok\ntest result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; \
-                      0 filtered out; finished in 0.00s\n\ntest result: FAILED. 2 passed; 1 failed; 0 ignored; 0 \
+                      4 filtered out; finished in 0.00s\n\ntest result: FAILED. 2 passed; 1 failed; 0 ignored; 0 \
                       measured; 0 filtered out; finished in 0.10s\n";
-        assert_eq!(Counts::of_cargo(output), Counts { passed: 14, failed: 1, ignored: 1 });
+        assert_eq!(Counts::of_cargo(output), Counts { passed: 14, failed: 1, ignored: 1, left_out: 4 });
         assert_eq!(Counts::of_cargo("error: could not compile"), Counts::default());
     }
 
     #[test]
     fn the_closing_line_is_the_agreed_one() {
-        let counts = Counts { passed: 14, failed: 1, ignored: 0 };
+        let counts = Counts { passed: 14, failed: 1, ignored: 0, left_out: 0 };
         assert_eq!(counts.closing_line(), "14 passed, 1 failed");
         let skipped = Counts { ignored: 2, ..counts };
         assert_eq!(skipped.closing_line(), "14 passed, 1 failed, 2 skipped");
