@@ -29,7 +29,7 @@ pub(super) fn perform(context: &Context) -> Result<Done, Failure> {
             cargo.env("HB_RELOAD_SECONDS", "60");
             cargo.env("HB_NOISY_SECONDS", "600");
             cargo.env("HB_LEASE_RUNS", "200");
-        } else {
+        } else if target == STORIES {
             cargo.args(SLOW.iter().flat_map(|name| ["--skip", name]));
         }
         let outcome = context.attempt(&mut cargo, &format!("cluster-{target}"), LIMIT)?;
@@ -88,7 +88,7 @@ fn show_matrix(context: &Context, counts: Counts) -> Result<(), Failure> {
 /// Hosts mostly wait, so the many stories of `cluster` are told side by side. The others measure times, or pull out
 /// serial devices whose numbers the machine gives to whoever asks next.
 fn threads(target: &str) -> usize {
-    if target == "cluster" { 6 } else { 1 }
+    if target == STORIES { 6 } else { 1 }
 }
 
 /// Whether a file, relative to its package, belongs to an integration test.
@@ -106,6 +106,8 @@ pub(super) fn programs(context: &Context) -> Result<PathBuf, Failure> {
 
 /// The package whose integration tests are cluster tests; its unit tests run with all others.
 pub(super) const LAB: &str = "hb-lab";
+/// The target whose stories leave lines in the matrix.
+const STORIES: &str = "cluster";
 /// In the names of stories that only `--slow` plays: those of two real Heartbeats, and what takes long.
 const SLOW: [&str; 2] = ["both_306", "_slow"];
 /// Why some pairs play no part in a story.
