@@ -3,6 +3,7 @@
 //! - [`Link`]: one end of a line; bytes and time in, frames, datagrams and news out
 //! - [`Config`]: its address, its port, its times
 //! - [`Output`], [`Cause`], [`Counts`], [`SendError`]: what comes out of it, and what was refused
+//! - [`lone_frame`]: a datagram over a link whose own end has died
 //! - [`frame`]: frames in a stream of bytes (RFC 1662)
 //!
 //! Speaks LCP (RFC 1661) with echoes and detection of loops, IPCP (RFC 1332) for the addresses, and IPv4 with UDP for
@@ -21,8 +22,10 @@ mod ipcp;
 mod layer;
 mod lcp;
 mod link;
+mod lone;
 mod packet;
 mod random;
 
 pub use counts::Counts;
 pub use link::{Cause, Config, Link, Output, SendError};
+pub use lone::lone_frame;

@@ -460,5 +460,5 @@ const MOST_OWN_REQUESTS: u8 = 10;
 const REJECT_LIMIT: u16 = 64;
 /// Every end must be able to take this (RFC 1661, 6.1).
 const SHORTEST_LONGEST: u16 = 1500;
-const IP: u16 = 0x0021;
+pub(crate) const IP: u16 = 0x0021;
 const IPCP: u16 = 0x8021;

@@ -333,3 +333,26 @@ proptest! {
         prop_assert!(line.until(Duration::from_secs(20), Line::both_up), "{:?}", line.ends);
     }
 }
+
+#[test]
+fn a_lone_frame_behind_a_torn_one_is_taken_where_a_link_was_agreed_on_and_only_there() {
+    let mut line = Line::new([config(1), config(2)], Damage::default());
+    let farewell = hb_ppp::lone_frame(Ipv4Addr::new(10, 0, 0, 1), 694, b"farewell").unwrap();
+    let mut new = Link::new(config(2), 3);
+    new.line_up(Duration::ZERO);
+    let mut input = farewell.as_slice();
+    while !input.is_empty() {
+        new.handle_bytes(Duration::ZERO, &mut input);
+    }
+    while let Some(output) = new.poll_output() {
+        assert!(!matches!(output, Output::Datagram(_)), "{output:?}");
+    }
+
+    assert!(line.until(Duration::from_secs(5), Line::both_up));
+    let torn = line.ends[0].frame(b"the last status").unwrap();
+    line.send(0, &torn[..torn.len() / 2]);
+    line.send(0, &farewell);
+    line.for_a_while(Duration::from_secs(1));
+    assert_eq!(line.received[1], [b"farewell"]);
+    assert_eq!(hb_ppp::lone_frame(Ipv4Addr::LOCALHOST, 694, &vec![0; 1 << 16]), None);
+}

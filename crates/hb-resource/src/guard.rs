@@ -15,6 +15,7 @@ pub(crate) mod capture;
 pub(crate) mod client;
 mod clients;
 pub(crate) mod execute;
+pub(crate) mod farewell;
 mod lock;
 pub(crate) mod protocol;
 pub(crate) mod runs;
@@ -135,10 +136,12 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     }
     drop(answers);
     runs.join().await;
+    let mut farewell = None;
     if !will.is_empty() {
         let addresses =
             addresses.map_err(|source| GuardError::Setup { what: "open a netlink socket", source })?;
-        let left = will.execute(addresses, report).await;
+        let left;
+        (left, farewell) = will.execute(addresses, report.clone()).await;
         if let Some(file) = &locked {
             lock::record(file, &left);
         }
@@ -146,6 +149,9 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     // After the resources, as in an orderly stop.
     clients.end().await;
     runs.end().await;
+    if let Some(lines) = farewell {
+        lines.end(&report).await;
+    }
     // Ends by itself, now that nobody can answer any more.
     let _ = writer.await;
     end

@@ -44,8 +44,8 @@ pub use config::{
     STOP_RETRIES, STOP_TIMEOUT,
 };
 pub use fence::FenceSpec;
+pub use guard::farewell::{Farewell, Route};
 pub use guard::protocol::ProtocolError;
-pub use guard::will::{Farewell, Route};
 pub use hook::Hook;
 pub use netlink::{ADDRESS_MARK, STAGED_MARK};
 pub use ocf::OcfSpec;

@@ -6,6 +6,7 @@
 //! - [`OpenError`]: why there are none
 //! - [`Medium::doorbell`]: what else to wait on than the medium itself, to be woken less often
 //! - [`Pinger`]: asks the hosts of a ping member, as a [`PingSpec`] names it, by ICMP echo
+//! - [`say_last_word`]: one message over a serial line, after the death of the process that used it
 //! - [`Keeper`]: opens them anew after the network took them away; tells so by a [`Notice`]
 //!
 //! Carries bytes; does not look into them, does not count, retry or log. Nothing else identifies a sender: source
@@ -30,6 +31,7 @@ pub use keeper::{Happening, Keeper, Notice, Report};
 pub use medium::Medium;
 pub use ping::{Answer, Echo, EchoRefusal, Family, Heard, PingKind, PingSpec, Pinger};
 pub use serial::BAUD_RATES;
+pub use serial::last_word::say_last_word;
 pub use spec::MediumSpec;
 
 /// The longest payload of a UDP datagram over IPv4. Longer packets cannot be sent.

@@ -4,7 +4,9 @@
 //! the speed of the line, and opens the device again when it was pulled out. For its owner the line is a socket like
 //! those of other media. `line` opens and sets the device, `lock` keeps other programs off it, `queue` says what waits to be
 //! written and what is given up, `worker` is the thread, `talk` is what is spoken: `text` here, or PPP.
+//! `last_word` is for another process, once the owner of the line has died.
 
+pub(crate) mod last_word;
 mod line;
 mod lock;
 pub(crate) mod patience;

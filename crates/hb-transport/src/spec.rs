@@ -5,8 +5,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// What to open. Ranges are not checked here; the kernel refuses what it cannot do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MediumSpec {
     /// `bcast IF`: to everybody on the network of the interface (`wire.md` 8.1).
     Bcast {
@@ -121,7 +123,7 @@ impl MediumSpec {
     }
 
     /// Where a packet goes, for whoever sends one without the medium: the limited broadcast address stands for that of
-    /// the interface's network. Nothing if it goes to no address.
+    /// the interface's network. Nothing for a serial line: [`crate::say_last_word`] does it there.
     #[must_use]
     pub const fn destination(&self) -> Option<SocketAddr> {
         let (address, port) = match *self {

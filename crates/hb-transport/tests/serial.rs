@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use hb_transport::{Happening, Keeper, Medium, MediumSpec, Notice, RECEIVE_BUFFER};
+use hb_transport::{Happening, Keeper, Medium, MediumSpec, Notice, RECEIVE_BUFFER, say_last_word};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -179,5 +179,55 @@ fn what_is_no_terminal_is_refused() {
     for path in ["/dev/null", "/nowhere"] {
         let error = Medium::open(&MediumSpec::Serial { path: path.into(), baud: 19200 }).unwrap_err();
         assert!(error.to_string().contains(path), "{error}");
+    }
+}
+
+#[test]
+fn a_last_word_ends_what_was_torn_and_what_nobody_reads_costs_no_more_than_the_limit() {
+    let socket = Socket::new("last");
+    let master = socket.plug();
+    let text = b">>>\nt=shutdone\n<<<\n";
+    let said = [b"\n<<<\n", &text[..]].concat();
+    let limit = Duration::from_secs(10);
+    for _ in 0..2 {
+        say_last_word(&socket.spec(), text, limit).unwrap();
+        assert_eq!(read(&master, said.len()), said, "with the device closed behind it");
+    }
+    // A receiver of ours that has read the beginning of a message finds this one.
+    let mut stream = hb_wire::classic::stream::Stream::new();
+    let heard = [b">>>\nt=status\nsr", said.as_slice()].concat();
+    let mut heard = heard.as_slice();
+    while let Some(message) = stream.next_message(&mut heard) {
+        if message == text {
+            return stuck_and_taken(&socket, &master);
+        }
+    }
+    panic!("it was lost");
+}
+
+#[cfg(test)]
+fn stuck_and_taken(socket: &Socket, master: &OwnedFd) {
+    let limit = Duration::from_millis(50);
+    let begun = Instant::now();
+    let error = say_last_word(&socket.spec(), &vec![b'x'; 1 << 20], limit).unwrap_err();
+    assert!(error.to_string().contains(socket.path.to_str().unwrap()), "{error}");
+    // The owner lives.
+    let medium = Medium::open(&socket.spec()).unwrap();
+    say_last_word(&socket.spec(), b">>>\n<<<\n", limit).unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    medium.try_send(b">>>\nt=a\n<<<\n").unwrap();
+    // Behind what the terminal had taken already; `read` has no end if it does not come.
+    while read(master, 1) != b">" {}
+    assert_eq!(read(master, 11), b">>\nt=a\n<<<\n");
+}
+
+#[test]
+fn over_what_is_no_line_there_is_no_last_word() {
+    for spec in [
+        MediumSpec::Serial { path: "/nowhere".into(), baud: 19200 },
+        MediumSpec::Serial { path: "/dev/null".into(), baud: 19200 },
+        MediumSpec::Bcast { interface: "lo".into(), port: 694 },
+    ] {
+        say_last_word(&spec, b">>>\n<<<\n", Duration::ZERO).unwrap_err();
     }
 }

@@ -7,6 +7,7 @@
 use hb_resource::{Farewell, Route};
 
 use super::{Heart, Port};
+use crate::clock;
 
 /// Hands a farewell over without waiting. What cannot be handed over is missed by nobody but a heart that dies.
 pub(crate) type Leave = Box<dyn FnMut(Farewell) + Send>;
@@ -19,9 +20,16 @@ impl<P: Port> Heart<P> {
             return;
         }
         self.farewell_at = seq + AHEAD / 2;
-        let packet = self.keys.seal(&self.engine.farewell(AHEAD), self.packing.inner);
-        let routes: Vec<Route> = self.wires.iter().filter_map(|wire| wire.port.route()).collect();
-        (self.leave)(Farewell { packet, routes });
+        let message = self.engine.farewell(AHEAD);
+        let packet = self.keys.seal(&message, self.packing.inner);
+        let mut text = Vec::new();
+        if self.wires.iter().any(|wire| wire.port.carries_text())
+            && let Err(error) = self.packing.seal_text_into(&self.keys, &message, &mut text)
+        {
+            self.voice.not_sealed(clock::tick(), &error);
+        }
+        let routes: Vec<Route> = self.wires.iter().map(|wire| wire.port.route()).collect();
+        (self.leave)(Farewell { packet, text, routes });
     }
 
     /// After a change of keys or media.

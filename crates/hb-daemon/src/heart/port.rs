@@ -29,8 +29,8 @@ pub(crate) trait Port: AsFd + Send + 'static {
     /// Whether everything that it sends comes back to it at once.
     fn hears_itself(&self) -> bool;
 
-    /// How another process sends a packet the same way, if it can.
-    fn route(&self) -> Option<Route>;
+    /// How another process sends a packet the same way.
+    fn route(&self) -> Route;
 
     /// Readable when something else than a usual heartbeat has come or is about to come, if there is such a thing.
     fn doorbell(&self) -> Option<BorrowedFd<'_>>;
@@ -73,10 +73,14 @@ impl Port for hb_transport::Medium {
         self.spec().hears_itself()
     }
 
-    fn route(&self) -> Option<Route> {
+    fn route(&self) -> Route {
         let spec = self.spec();
-        let destination = spec.destination()?;
-        Some(Route { interface: Some(spec.interface().to_owned()), destination })
+        match spec.destination() {
+            Some(destination) => {
+                Route::Datagram { interface: Some(spec.interface().to_owned()), destination }
+            }
+            None => Route::Line(spec.clone()),
+        }
     }
 
     fn doorbell(&self) -> Option<BorrowedFd<'_>> {

@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod compression;
 #[cfg(test)]
+mod farewell;
+#[cfg(test)]
 mod fragments;
 #[cfg(test)]
 mod healing;

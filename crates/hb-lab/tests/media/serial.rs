@@ -16,7 +16,7 @@ use crate::scene::{DEADTIME, FRONT, KEEPALIVE, LIMIT, Pair, SLACK, Scene, progra
 
 /// What both nodes call their end.
 pub(crate) const DEVICE: &str = "/run/ttyHB";
-const LINE: &str = "baud 19200\nserial /run/ttyHB\n";
+pub(crate) const LINE: &str = "baud 19200\nserial /run/ttyHB\n";
 
 /// The line between alpha and beta; gone when it is dropped.
 pub(crate) struct Cable {

@@ -6,40 +6,20 @@
 //! otherwise the other nodes find out by the silence, as ever.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
-use socket2::{Domain, Socket, Type};
 use tokio::task::JoinSet;
 
 use crate::address::Addresses;
 use crate::agent::Agents;
 use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
+use crate::guard::farewell::{Farewell, Lines};
 use crate::lease;
 use crate::report::{Level, Reporter};
 use crate::sentinel::Ours;
 use crate::spec::GroupSpec;
-
-/// A message that is sent by the guard after the heart's death, when nothing of the node runs any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Farewell {
-    /// The packet, signed.
-    pub packet: Vec<u8>,
-    /// Where it goes.
-    pub routes: Vec<Route>,
-}
-
-/// The way to other nodes over one medium.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
-    /// The interface by which it leaves; `None`: as the routing table says.
-    pub interface: Option<String>,
-    /// Address and port; a broadcast address is allowed.
-    pub destination: SocketAddr,
-}
 
 /// Everything that the guard must know to end what the heart began.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -154,8 +134,12 @@ impl Will {
     }
 
     /// Stops every group that may be up, side by side, each in order; then says farewell if nothing is left. Returns what may
-    /// be left, by the keys of the groups.
-    pub(crate) async fn execute(self, addresses: Rc<Addresses>, report: Reporter) -> BTreeSet<String> {
+    /// be left, by the keys of the groups, and the farewell as far as it is not said yet.
+    pub(crate) async fn execute(
+        self,
+        addresses: Rc<Addresses>,
+        report: Reporter,
+    ) -> (BTreeSet<String>, Option<Lines>) {
         let mut left = self.groups();
         let Self { config, held, left_behind: _, farewell, clients: _ } = self;
         let copies = Rc::clone(&addresses);
@@ -179,8 +163,9 @@ impl Will {
             let stopped = stopped.ok().flatten();
             is_stopped &= stopped.is_some_and(|key| left.remove(&key));
         }
+        let mut lines = None;
         if left.is_empty() {
-            farewell.send(&report);
+            lines = Some(farewell.send(&report));
         } else if is_stopped {
             let text = "What heart and guard of an earlier run left may run: the other nodes are not told that all is stopped";
             report.note(Level::Critical, text);
@@ -196,30 +181,7 @@ impl Will {
             // Nothing is left that it could gate, and it takes the kernel some milliseconds. What stays, the next run removes.
             let _ = lease::remove();
         }
-        left
-    }
-}
-
-impl Farewell {
-    fn send(&self, report: &Reporter) {
-        for route in &self.routes {
-            if let Err(error) = route.send(&self.packet) {
-                let text = format!("No farewell to {}: {error}", route.destination);
-                report.note(Level::Warning, text);
-            }
-        }
-    }
-}
-
-impl Route {
-    fn send(&self, packet: &[u8]) -> io::Result<()> {
-        let socket = Socket::new(Domain::for_address(self.destination), Type::DGRAM, None)?;
-        socket.set_broadcast(true)?;
-        if let Some(interface) = &self.interface {
-            socket.bind_device(Some(interface.as_bytes()))?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.send_to(packet, &self.destination.into()).map(drop)
+        (left, lines)
     }
 }
 

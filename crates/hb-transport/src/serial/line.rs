@@ -11,7 +11,7 @@ use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, QueueSelector, SpecialCodeIndex,
     Termios, tcflush, tcgetattr, tcsendbreak, tcsetattr,
 };
-use serialport::FlowControl;
+use serialport::{FlowControl, TTYPort};
 
 use super::BAUD_RATES;
 use super::lock::Lock;
@@ -21,6 +21,8 @@ use crate::error::OpenError;
 #[derive(Debug)]
 pub(super) struct Line {
     tty: OwnedFd,
+    /// Whether what was written and not sent is dropped at the end.
+    forgets: bool,
     _lock: Lock,
 }
 
@@ -36,20 +38,33 @@ pub(super) enum Modes {
 impl Line {
     /// Opens a device.
     pub(super) fn open(path: &Path, baud: u32, modes: Modes) -> Result<Self, OpenError> {
-        let failed = |action: &str, source: io::Error| OpenError::Other {
-            action: format!("{action} {}", path.display()),
-            source,
-        };
+        let (line, _port) = Self::claim(path, baud, modes)?;
+        if modes == Modes::Text {
+            tcsendbreak(&line.tty).map_err(|source| failed("set up", path, source.into()))?;
+        }
+        Ok(line)
+    }
+
+    /// As [`Line::open`], without the break, and what an earlier owner has written is dropped: it never waits for the line.
+    /// The second is the same device, for what only the library asks of it.
+    pub(super) fn claim(path: &Path, baud: u32, modes: Modes) -> Result<(Self, TTYPort), OpenError> {
+        let failed = |action, source| failed(action, path, source);
         let lock = Lock::take(path).map_err(|source| failed("lock", source))?;
         let port = serialport::new(path.to_string_lossy(), baud)
             .flow_control(FlowControl::Hardware)
             .open_native()
             .map_err(|source| failed("open", source.into()))?;
+        let copy = port.try_clone_native().map_err(|source| failed("open", source.into()))?;
         let tty = descriptor::into_owned(port);
         // The library waits with time limits of its own; here the loop of the line's thread does.
         fcntl_setfl(&tty, OFlags::NONBLOCK).map_err(|source| failed("set up", source.into()))?;
         set(tty.as_fd(), baud, modes).map_err(|source| failed("set up", source))?;
-        Ok(Self { tty, _lock: lock })
+        Ok((Self { tty, forgets: true, _lock: lock }, copy))
+    }
+
+    /// Closes the device without dropping anything.
+    pub(super) fn leave(mut self) {
+        self.forgets = false;
     }
 
     /// Drops what waits in the kernel to be written.
@@ -62,7 +77,9 @@ impl Line {
 impl Drop for Line {
     /// To close a device waits until everything was sent, for half a minute if nobody takes it.
     fn drop(&mut self) {
-        self.forget_output();
+        if self.forgets {
+            self.forget_output();
+        }
     }
 }
 
@@ -72,7 +89,11 @@ impl AsFd for Line {
     }
 }
 
-/// `wire.md` 8.7. `ISTRIP` is part of it: text outside ASCII does not pass.
+fn failed(action: &str, path: &Path, source: io::Error) -> OpenError {
+    OpenError::Other { action: format!("{action} {}", path.display()), source }
+}
+
+/// `wire.md` 8.7, but for the break. `ISTRIP` is part of it: text outside ASCII does not pass.
 fn set(tty: BorrowedFd<'_>, baud: u32, modes: Modes) -> io::Result<()> {
     let mut termios = tcgetattr(tty)?;
     match modes {
@@ -92,18 +113,15 @@ fn set(tty: BorrowedFd<'_>, baud: u32, modes: Modes) -> io::Result<()> {
     termios.set_output_speed(baud)?;
     // The same.
     termios.set_input_speed(0)?;
-    tcsetattr(tty, OptionalActions::Flush, &termios)?;
+    // Not before all is sent that an earlier owner has written: nobody might take it. It is dropped below.
+    tcsetattr(tty, OptionalActions::Now, &termios)?;
     // The kernel takes the nearest speed that the hardware has. What 3.0.6 would use is used as it does.
     let real = tcgetattr(tty)?.output_speed();
     if !BAUD_RATES.contains(&baud) && real.abs_diff(baud) > baud / MOST_OFF {
         let text = format!("the device has no speed of {baud} baud, the nearest is {real}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    tcflush(tty, QueueSelector::IOFlush)?;
-    if modes == Modes::Text {
-        tcsendbreak(tty)?;
-    }
-    Ok(())
+    Ok(tcflush(tty, QueueSelector::IOFlush)?)
 }
 
 /// Two ends understand each other if their speeds differ by less than this part.

@@ -7,8 +7,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use hb_sys::process::Pidfd;
 use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
 
 /// A lock that is held; dropping it gives it up.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ impl Lock {
                     return Ok(Self { path: Some(path) });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match owner(&path) {
-                    Some(pid) if pid.as_raw_pid() != std::process::id().cast_signed() && lives(pid) => {
-                        let text = format!("process {} uses it ({})", pid.as_raw_pid(), path.display());
+                    Some(pid) if pid != std::process::id() && lives(pid) => {
+                        let text = format!("process {pid} uses it ({})", path.display());
                         return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
                     }
                     Some(_) | None => {
@@ -60,14 +60,18 @@ impl Drop for Lock {
     }
 }
 
-fn owner(path: &Path) -> Option<Pid> {
+fn owner(path: &Path) -> Option<u32> {
     let text = fs::read_to_string(path).ok()?;
-    Pid::from_raw(text.split_whitespace().next()?.parse().ok().filter(|pid| *pid > 0)?)
+    text.split_whitespace().next()?.parse().ok().filter(|pid| *pid > 0)
 }
 
-fn lives(pid: Pid) -> bool {
-    // Not permitted means that there is one.
-    !matches!(test_kill_process(pid), Err(Errno::SRCH))
+/// One that has ended and that nobody has waited for yet does not.
+fn lives(pid: u32) -> bool {
+    match Pidfd::open(pid) {
+        Ok(process) => !process.has_ended().unwrap_or(false),
+        // Whatever else is wrong, there may be one.
+        Err(error) => error.raw_os_error() != Some(Errno::SRCH.raw_os_error()),
+    }
 }
 
 const DIRECTORY: &str = "/var/lock";
@@ -94,6 +98,16 @@ mod tests {
             fs::write(&file, stale).unwrap();
             drop(Lock::take_in(&directory, device).unwrap());
         }
+        // Until somebody waits for it a process that has ended keeps its number.
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let process = Pidfd::open(ended.id()).unwrap();
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !process.has_ended().unwrap() && std::time::Instant::now() < limit {
+            std::thread::yield_now();
+        }
+        fs::write(&file, format!("{:>10}\n", ended.id())).unwrap();
+        drop(Lock::take_in(&directory, device).unwrap());
+        ended.wait().unwrap();
         fs::remove_dir_all(&directory).unwrap();
         assert!(Lock::take_in(&directory, device).unwrap().path.is_none());
     }

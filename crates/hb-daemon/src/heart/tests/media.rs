@@ -66,6 +66,13 @@ fn what_comes_over_a_line_goes_out_on_the_other_lines() {
         }
     });
     bench.turn();
+    let farewell = bench.left.try_iter().last().unwrap();
+    let [packet, text] = [&farewell.packet, &farewell.text].map(|bytes| keys("secret").open(bytes).unwrap());
+    assert!(farewell.text.starts_with(b">>>\n") && farewell.routes.len() == 3);
+    assert_eq!(
+        ["t", "src", "seq"].map(|name| packet.text(name)),
+        ["t", "src", "seq"].map(|name| text.text(name))
+    );
     bench.network.send(&heartbeat(1, &keys("secret"))).unwrap();
     first_line.send(&heartbeat(2, &keys("secret"))).unwrap();
     second_line.send(&heartbeat(2, &keys("secret"))).unwrap();

@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use tokio::task::LocalSet;
 
 use super::*;
+use crate::guard::farewell::Route;
 use crate::guard::protocol::{self, Order, line};
 use crate::guard::{GuardError, Tell, serve};
 use crate::spec::ResourceSpec;
@@ -28,8 +29,8 @@ fn estate() -> (Scripts, UdpSocket, Will) {
     (config.stop_retries, config.stop_pause) = (Some(1), Duration::from_millis(1));
     let script = |name: &str| ResourceSpec::Script { name: name.to_owned(), arguments: Vec::new() };
     let group = GroupSpec { key: "www".to_owned(), resources: vec![script("first"), script("second")] };
-    let route = Route { interface: None, destination: other.local_addr().unwrap() };
-    let farewell = Farewell { packet: b"farewell".to_vec(), routes: vec![route] };
+    let route = Route::Datagram { interface: None, destination: other.local_addr().unwrap() };
+    let farewell = Farewell { packet: b"farewell".to_vec(), text: Vec::new(), routes: vec![route] };
     let will = Will {
         config: Some(config),
         held: BTreeMap::from([(3, Holding { spec: group, epoch: Some(7) })]),
@@ -167,6 +168,28 @@ fn the_newest_farewell_counts() {
     newer.packet = b"newer".to_vec();
     heart_dies_with(will, vec![Bequest::Farewell(newer)]);
     assert_eq!(farewell_to(&other).as_deref(), Some(&b"newer"[..]));
+}
+
+#[test]
+fn a_serial_line_is_told_too_and_one_that_cannot_be_is_named() {
+    use hb_transport::MediumSpec;
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let (_scripts, other, mut will) = estate();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let device = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let line = |path: &str| Route::Line(MediumSpec::Serial { path: path.into(), baud: 19200 });
+    will.farewell.text = b">>>\nt=shutdone\n<<<\n".to_vec();
+    will.farewell.routes.splice(0..0, ["/nowhere", &device].map(line));
+    let lines = heart_dies_with(will, Vec::new());
+    assert!(farewell_to(&other).is_some(), "{lines:?}");
+    let mut heard = [0; 64];
+    let length = rustix::io::read(&master, &mut heard).unwrap();
+    assert_eq!(heard[..length], b"\n<<<\n>>>\nt=shutdone\n<<<\n"[..], "{lines:?}");
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("No farewell")).collect();
+    assert!(matches!(refused[..], [one] if one.contains("serial /nowhere at 19200 baud: ")), "{lines:?}");
 }
 
 #[test]
