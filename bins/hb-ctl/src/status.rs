@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hb_client::{GroupState, MonitorStatus, NodeKind, ScriptsStatus, Status};
+use hb_client::{GroupState, HintStatus, MonitorStatus, NodeKind, ScriptsStatus, Status};
 
 /// Everything worth seeing, the node itself first.
 pub(crate) fn table(status: &Status) -> String {
@@ -106,7 +106,7 @@ fn monitored(monitor: &MonitorStatus) -> String {
 }
 
 fn media(status: &Status) -> Vec<Vec<String>> {
-    let mut rows = vec![row(["MEDIUM", "SENT", "RECEIVED", "ERRORS", "REFUSED"])];
+    let mut rows = vec![row(["MEDIUM", "SENT", "RECEIVED", "ERRORS", "REFUSED", ""])];
     for medium in &status.media {
         rows.push(row([
             format!("{} {}", medium.kind, medium.name),
@@ -114,9 +114,17 @@ fn media(status: &Status) -> Vec<Vec<String>> {
             medium.received.to_string(),
             (medium.send_errors + medium.receive_errors).to_string(),
             by_cause(&medium.refused),
+            medium.hints.iter().map(hint).collect::<Vec<_>>().join(", "),
         ]));
     }
     rows
+}
+
+/// Its name is words with hyphens.
+fn hint(hint: &HintStatus) -> String {
+    let HintStatus { name, peer, age_ms, .. } = hint;
+    let by = peer.as_ref().map(|peer| format!(" by {peer}")).unwrap_or_default();
+    format!("{}{by} for {}", name.replace('-', " "), time(*age_ms))
 }
 
 /// How many, and of which causes.

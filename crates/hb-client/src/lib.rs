@@ -28,6 +28,6 @@ pub use request::{MAX_REQUEST_LEN, Request};
 pub use response::{MAX_RESPONSE_LEN, RefusalCause, Response};
 pub use set::{ResourceSet, UnknownSet};
 pub use status::{
-    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind, NodeStatus,
-    STATUS_FORMAT, SchedulingStatus, ScriptsStatus, Status,
+    GroupState, GroupStatus, HintStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind,
+    NodeStatus, STATUS_FORMAT, SchedulingStatus, ScriptsStatus, Status,
 };

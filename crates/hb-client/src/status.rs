@@ -175,6 +175,25 @@ pub struct MediumStatus {
     pub receive_errors: u64,
     /// Packets refused, by cause; causes that never came up are absent.
     pub refused: BTreeMap<String, u64>,
+    /// What the network says about it now; absent if that is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<HintStatus>,
+}
+
+/// What the network says about a medium. It may be a lie, so a node decides nothing by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HintStatus {
+    /// `port-refused`: the peer's machine answers that nobody has the port there. `no-carrier`: the interface has no carrier,
+    /// or is set down.
+    pub name: String,
+    /// The address to which packets are sent, for `port-refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Time since it began.
+    pub age_ms: u64,
+    /// Time since it was said last, for what is said again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ms: Option<u64>,
 }
 
 /// What became of the messages that scripts wrote into the FIFO.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, chown};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hb_config::{Checked, GenerationMethod, UuidFrom};
@@ -20,6 +20,7 @@ use crate::configuration;
 use crate::heart::LONGEST_KEEPALIVE;
 use crate::identity::epoch::{self, Epochs};
 use crate::identity::{generation, hosts, uuid};
+use crate::limited_log::LimitedLog;
 use crate::log::{Level, Log, Writer};
 use crate::options::{Exit, Options};
 use crate::pid_file::{PidFile, PidFileError};
@@ -312,20 +313,43 @@ fn open_pingers(checked: &Checked, log: &Log) -> Result<Vec<Pinger>, Exit> {
 /// Opens media again that the network took away, and tells the log.
 fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
     let priority = checked.realtime.then(|| checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
-    let told = log.clone();
+    let (told, hints) = (log.clone(), Mutex::new(LimitedLog::new(log.clone())));
     let report = move |notice: Notice| {
         let level = match notice.what {
-            Happening::Lost(_) | Happening::Renamed(_) | Happening::TooLong { .. } => Level::Warn,
-            Happening::Back | Happening::Renewed => Level::Info,
+            Happening::Lost(_) | Happening::Renamed(_) | Happening::TooLong { .. } | Happening::NoCarrier => {
+                Level::Warn
+            }
+            // A peer that is stopped, or not started yet, refuses.
+            Happening::Back
+            | Happening::Renewed
+            | Happening::Refused
+            | Happening::NotRefused
+            | Happening::Carrier => Level::Info,
         };
-        told.line(level, &notice.to_string());
+        let is_hint = matches!(
+            notice.what,
+            Happening::Refused | Happening::NotRefused | Happening::NoCarrier | Happening::Carrier
+        );
+        if is_hint {
+            // Whoever can forge an ICMP message causes these.
+            let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
+            hints.limited(clock::tick(), "hints", HINTS, level, || notice.to_string());
+        } else {
+            told.line(level, &notice.to_string());
+        }
     };
     let keeper = Keeper::start(Arc::new(report), priority);
-    let keeper = keeper.inspect(|keeper| keeper.set_patience(mapping::line_patience(checked)));
+    let keeper = keeper.inspect(|keeper| {
+        keeper.set_patience(mapping::line_patience(checked));
+        keeper.set_pace(checked.keepalive);
+    });
     let is_short = checked.keepalive <= LONGEST_KEEPALIVE;
     let keeper = keeper.map(|keeper| if is_short { keeper.with_doorbells() } else { keeper });
     keeper.map_err(|error| failed(log, "cannot watch the network", &error))
 }
+
+/// Hints told at once, before it is one a second.
+const HINTS: u32 = 20;
 
 fn failed(log: &Log, what: impl fmt::Display, error: &dyn std::error::Error) -> Exit {
     log.line(Level::Error, &format!("{what}: {}", chain(error)));

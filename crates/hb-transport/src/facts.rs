@@ -45,6 +45,11 @@ impl Facts {
         index_to_name(&socket, self.index?).ok()
     }
 
+    /// The interface's number.
+    pub(crate) const fn index(&self) -> Option<u32> {
+        self.index
+    }
+
     /// Whether something happened to what the sockets depend on, even if it looks the same now: with its last address
     /// an interface loses the multicast groups that were joined on it.
     pub(crate) fn are_touched_by(&self, changes: &Changes) -> bool {

@@ -4,10 +4,12 @@
 //! the kernel's. It looks whenever the kernel tells of a change, and once a second while something is missing. What is
 //! lost is told once, and once when it is back.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +18,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::OpenError;
 use crate::facts::Facts;
+use crate::hint::{self, Board};
 use crate::medium::Medium;
+use crate::refusal::Ear;
 use crate::serial;
 use crate::serial::patience::Patience;
 use crate::slot::{Ends, Slot};
@@ -44,6 +48,14 @@ pub enum Happening {
     Back,
     /// What it depends on has changed; it was opened anew.
     Renewed,
+    /// Nobody has the port to which it sends.
+    Refused,
+    /// That was not said again for a while.
+    NotRefused,
+    /// Its interface has no carrier; told once for all media of an interface.
+    NoCarrier,
+    /// It has one again.
+    Carrier,
     /// Packets were not sent, because they are longer than what the other end takes.
     TooLong {
         /// Bytes of the last one.
@@ -72,6 +84,10 @@ impl fmt::Display for Notice {
                 f,
                 "{spec}: {lost} messages not sent, they are too long: the last has {length} bytes, {limit} fit"
             ),
+            Happening::Refused => write!(f, "{spec}: port refused"),
+            Happening::NotRefused => write!(f, "{spec}: port no longer refused"),
+            Happening::NoCarrier => write!(f, "{}: no carrier", spec.interface()),
+            Happening::Carrier => write!(f, "{}: carrier is back", spec.interface()),
             Happening::Renewed => write!(f, "{spec}: opened anew, because its network has changed"),
         }
     }
@@ -100,6 +116,8 @@ impl fmt::Debug for Reporter {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<Kept>,
+    /// Nanoseconds between two packets.
+    pace: AtomicU64,
     ringer: UnixStream,
 }
 
@@ -117,6 +135,8 @@ struct Charge {
     facts: Facts,
     state: State,
     doorbell: bool,
+    /// Of unicast media that are open.
+    ear: Option<Ear>,
     /// Gone when the medium was dropped.
     slot: Weak<Slot>,
 }
@@ -141,12 +161,13 @@ impl Keeper {
         let (ringer, bell) = UnixStream::pair()?;
         ringer.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
-        let shared = Arc::new(Shared { state: Mutex::default(), ringer });
+        let shared = Arc::new(Shared { state: Mutex::default(), pace: AtomicU64::new(0), ringer });
         // It begins to watch before anything is opened, so that nothing is overlooked in between.
         let watch = NetworkWatch::open().ok();
         let round = Round {
             shared: Arc::clone(&shared),
             charges: Vec::new(),
+            carriers: BTreeMap::new(),
             watch,
             bell,
             report: Reporter(Report::clone(&report)),
@@ -174,6 +195,12 @@ impl Keeper {
         self.patience.set(time);
     }
 
+    /// A packet is sent on each medium once in that time, from now on: a port is no longer refused when some in a row were not.
+    pub fn set_pace(&self, keepalive: Duration) {
+        let nanos = u64::try_from(keepalive.as_nanos()).unwrap_or(u64::MAX);
+        self.shared.pace.store(nanos, Ordering::Relaxed);
+    }
+
     /// Opens a medium that is kept. With a cause beside it, it cannot be used yet.
     ///
     /// # Errors
@@ -185,13 +212,16 @@ impl Keeper {
         }
         let facts = Facts::of(spec);
         let doorbell = self.doorbells;
-        let (ends, error) = match open(spec, doorbell) {
-            Ok(sockets) => (Ends::Open(sockets), None),
-            Err(error) => (Ends::missing()?, Some(error)),
+        let (ends, ear, error) = match open(spec, doorbell) {
+            Ok(sockets) => {
+                let ear = Ear::of(spec, &sockets);
+                (Ends::Open(sockets), ear, None)
+            }
+            Err(error) => (Ends::missing()?, None, Some(error)),
         };
         let state = if error.is_some() { State::Missing } else { State::Open };
         let slot = Arc::new(Slot::default());
-        let charge = Charge { spec: spec.clone(), facts, state, doorbell, slot: Arc::downgrade(&slot) };
+        let charge = Charge { spec: spec.clone(), facts, state, doorbell, ear, slot: Arc::downgrade(&slot) };
         self.shared.lock().new.push(charge);
         self.shared.ring();
         Ok((Medium::new(spec, ends, Some(slot)), error))
@@ -221,6 +251,8 @@ impl Shared {
 struct Round {
     shared: Arc<Shared>,
     charges: Vec<Charge>,
+    /// Whether there is a carrier, of every interface by number.
+    carriers: BTreeMap<u32, bool>,
     watch: Option<NetworkWatch>,
     bell: UnixStream,
     report: Reporter,
@@ -238,7 +270,11 @@ impl Round {
     fn wait(&self) {
         let mut fds = vec![PollFd::new(&self.bell, PollFlags::IN)];
         fds.extend(self.watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
-        let is_whole = self.charges.iter().all(|charge| charge.state != State::Missing);
+        let ears: Vec<_> =
+            { self.charges.iter() }.filter_map(|charge| charge.ear.as_ref()?.descriptor()).collect();
+        // An error is all that they have to tell, and it is told unasked.
+        fds.extend(ears.iter().map(|ear| PollFd::new(ear, PollFlags::empty())));
+        let is_whole = self.charges.iter().all(Charge::is_whole);
         let limit = if is_whole && self.watch.is_some() { None } else { Some(&RETRY) };
         // An error is a signal, or costs no more than a look too many.
         let _ = poll(&mut fds, limit);
@@ -253,12 +289,26 @@ impl Round {
             kept.ended
         };
         let changes = self.watch.as_ref().map(NetworkWatch::changes).unwrap_or_default();
-        let Self { charges, report, .. } = self;
+        for (index, carrier) in &changes.carriers {
+            match carrier {
+                Some(carrier) => self.carriers.insert(*index, *carrier),
+                None => self.carriers.remove(index),
+            };
+        }
+        let pace = Duration::from_nanos(self.shared.pace.load(Ordering::Relaxed));
+        let mut told = BTreeSet::new();
+        let Self { charges, report, carriers, .. } = self;
         charges.retain_mut(|charge| {
             let Some(slot) = charge.slot.upgrade() else { return false };
             slot.close_old();
-            if let Some(what) = charge.look(&slot, &changes) {
-                (report.0)(Notice { spec: charge.spec.clone(), what });
+            let became = charge.look(&slot, &changes);
+            let hints = charge.look_for_hints(&slot.board, carriers, pace, changes.any);
+            for what in became.into_iter().chain(hints.into_iter().flatten()) {
+                let is_known = matches!(what, Happening::NoCarrier | Happening::Carrier)
+                    && !told.insert(charge.facts.index());
+                if !is_known {
+                    (report.0)(Notice { spec: charge.spec.clone(), what });
+                }
             }
             true
         });
@@ -267,6 +317,44 @@ impl Round {
 }
 
 impl Charge {
+    /// Whether nothing is to be looked at again before something happens.
+    fn is_whole(&self) -> bool {
+        let is_refused = || self.slot.upgrade().is_some_and(|slot| slot.board.is_refused());
+        self.state != State::Missing && !is_refused()
+    }
+
+    /// What begins or ends to be said of it.
+    fn look_for_hints(
+        &mut self,
+        board: &Board,
+        carriers: &BTreeMap<u32, bool>,
+        pace: Duration,
+        is_changed: bool,
+    ) -> [Option<Happening>; 2] {
+        if self.state == State::Missing {
+            board.clear();
+            return [None, None];
+        }
+        let now = hint::now();
+        let carrier = self.facts.index().and_then(|index| carriers.get(&index));
+        let carrier = carrier.filter(|has_carrier| board.carrier(now, **has_carrier));
+        let carrier = carrier.map(|carrier| if *carrier { Happening::Carrier } else { Happening::NoCarrier });
+
+        let Some(ear) = self.ear.as_mut() else { return [carrier, None] };
+        let heard = ear.heard();
+        if is_changed {
+            // It stands for an address that may be another one now.
+            ear.renew();
+        }
+        let lapse = pace.max(LIMIT_OF_ICMP) * REFUSALS_MISSED;
+        let refusal = if heard {
+            board.refused(now).then_some(Happening::Refused)
+        } else {
+            board.lapse(now, lapse).then_some(Happening::NotRefused)
+        };
+        [carrier, refusal]
+    }
+
     fn look(&mut self, slot: &Slot, changes: &Changes) -> Option<Happening> {
         let facts = Facts::of(&self.spec);
         if self.state == State::Open && facts == self.facts && !self.facts.are_touched_by(changes) {
@@ -276,6 +364,7 @@ impl Charge {
             Ok(sockets) => {
                 let was_missing = self.state == State::Missing;
                 (self.facts, self.state) = (facts, State::Open);
+                self.ear = Ear::of(&self.spec, &sockets);
                 slot.offer(Ends::Open(sockets));
                 return Some(if was_missing { Happening::Back } else { Happening::Renewed });
             }
@@ -290,7 +379,7 @@ impl Charge {
             (State::Open, Some(_)) | (State::Open | State::Renamed, None) => {
                 // Without a descriptor to spare, it keeps what it has until the next look.
                 slot.offer(Ends::missing().ok()?);
-                self.state = State::Missing;
+                (self.state, self.ear) = (State::Missing, None);
                 Some(Happening::Lost(error))
             }
         }
@@ -306,5 +395,9 @@ fn open(spec: &MediumSpec, doorbell: bool) -> Result<Sockets, OpenError> {
 const PACE: Duration = Duration::from_millis(10);
 /// Time between two looks while something is missing.
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// Kernels tell of a refusal at most once in that time (`net.ipv4.icmp_ratelimit`).
+const LIMIT_OF_ICMP: Duration = Duration::from_secs(1);
+/// So many in a row may be missing before a port is no longer refused.
+const REFUSALS_MISSED: u32 = 3;
 /// Bytes of the thread's stack: it may be locked into memory.
 const STACK: usize = 256 * 1024;

@@ -8,6 +8,7 @@
 //! - [`Pinger`]: asks the hosts of a ping member, as a [`PingSpec`] names it, by ICMP echo
 //! - [`say_last_word`]: one message over a serial line, after the death of the process that used it
 //! - [`Keeper`]: opens them anew after the network took them away; tells so by a [`Notice`]
+//! - [`Hint`]: what the network says about a medium, as that the peer's port is refused; nothing is done about it
 //!
 //! Carries bytes; does not look into them, does not count, retry or log. Nothing else identifies a sender: source
 //! addresses are not looked at. Needs no runtime: nothing waits. Source: `wire.md` 8, 12.3.
@@ -15,10 +16,12 @@
 mod doorbell;
 mod error;
 mod facts;
+mod hint;
 mod keeper;
 mod medium;
 mod ping;
 mod ppp;
+mod refusal;
 mod serial;
 mod slot;
 mod sockets;
@@ -27,6 +30,7 @@ mod watch;
 
 pub use doorbell::is_unhurried;
 pub use error::OpenError;
+pub use hint::Hint;
 pub use keeper::{Happening, Keeper, Notice, Report};
 pub use medium::Medium;
 pub use ping::{Answer, Echo, EchoRefusal, Family, Heard, PingKind, PingSpec, Pinger};

@@ -11,6 +11,7 @@ use socket2::Socket;
 
 use crate::doorbell;
 use crate::error::OpenError;
+use crate::hint::Hint;
 use crate::keeper::Report;
 use crate::serial;
 use crate::serial::patience::Patience;
@@ -75,6 +76,12 @@ impl Medium {
     /// stays open for a moment, so whoever watches it must stop that before.
     pub fn renew(&mut self) -> bool {
         self.slot.as_ref().is_some_and(|slot| slot.exchange(&mut self.ends))
+    }
+
+    /// What the network says about it now, if it is kept. Never waits.
+    #[must_use]
+    pub fn hints(&self) -> Vec<Hint> {
+        self.slot.as_ref().map(|slot| slot.board.read(self.spec.single_peer())).unwrap_or_default()
     }
 
     /// What was opened.

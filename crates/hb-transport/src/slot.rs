@@ -9,6 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::hint::Board;
 use crate::sockets::Sockets;
 
 /// The sockets of a medium, or what stands for them.
@@ -30,6 +31,8 @@ impl Ends {
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     has_new: AtomicBool,
+    /// What the keeper has heard about the medium.
+    pub(crate) board: Board,
     exchange: Mutex<Exchange>,
 }
 

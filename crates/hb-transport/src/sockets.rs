@@ -1,8 +1,8 @@
 //! The sockets of the media that use UDP: one to send, one to receive, with the options of 3.0.6, in its order.
 //!
-//! `ipv4` and `ipv6` have the options of each medium; here is what they share. Two options are our own and change no
+//! `ipv4` and `ipv6` have the options of each medium; here is what they share. Some options are our own and change no
 //! packet: receiving sockets of multicast media are bound to their interface, and those of IPv6 media take no IPv4.
-//! Without them the kernel gives a packet of one medium to another one as well, and a link that is cut seems to live.
+//! Without these the kernel gives a packet of one medium to another one as well, and a link that is cut seems to live.
 
 mod ipv4;
 mod ipv6;
@@ -87,6 +87,13 @@ impl Attempt<'_> {
             return Ok(());
         }
         Err(OpenError::NoInterface { interface: self.interface.to_owned() })
+    }
+
+    /// Gives a sending socket its port now, and not with its first packet, and lets another socket have it too: see
+    /// `refusal`. The port is one that nobody has, because it is shared only afterwards.
+    fn share_port(&self, socket: &Socket, any: impl Into<SockAddr>) -> Result<(), OpenError> {
+        self.to("bind a port to send from", socket.bind(&any.into()))?;
+        self.to("set SO_REUSEPORT", socket.set_reuse_port(true))
     }
 
     fn bind_device(&self, socket: &Socket) -> Result<(), OpenError> {

@@ -137,6 +137,19 @@ impl MediumSpec {
         Some(SocketAddr::new(address, port))
     }
 
+    /// To whom it sends, if to a single one.
+    pub(crate) const fn single_peer(&self) -> Option<IpAddr> {
+        match *self {
+            Self::Ucast { peer, .. } => Some(IpAddr::V4(peer)),
+            Self::Ucast6 { peer, .. } => Some(IpAddr::V6(peer)),
+            Self::Bcast { .. }
+            | Self::Mcast { .. }
+            | Self::Mcast6 { .. }
+            | Self::PppUdp { .. }
+            | Self::Serial { .. } => None,
+        }
+    }
+
     /// The directive of `ha.cf`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -11,7 +11,7 @@ mod inside {
     use std::sync::{Arc, mpsc};
     use std::time::{Duration, Instant, SystemTime};
 
-    use hb_transport::{Keeper, Medium, MediumSpec, OpenError, RECEIVE_BUFFER};
+    use hb_transport::{Happening, Hint, Keeper, Medium, MediumSpec, Notice, OpenError, RECEIVE_BUFFER};
     use rtnetlink::packet_route::AddressFamily;
     use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
     use rtnetlink::{Handle, LinkUnspec, LinkVeth};
@@ -25,6 +25,38 @@ mod inside {
         interface_recreated(&handle).await;
         multicast(&handle).await;
         doorbells(&handle).await;
+        carrier(&handle).await;
+    }
+
+    /// The other end of the cable is set down and up again, and then this end.
+    async fn carrier(handle: &Handle) {
+        let index = pair(handle).await;
+        address(handle, index, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
+        let (sender, notices) = mpsc::channel();
+        let keeper = Keeper::start(Arc::new(move |notice| sender.send(notice).unwrap()), None).unwrap();
+        let group = Ipv4Addr::new(239, 0, 0, 43);
+        let interface = "hb0".to_owned();
+        let mcast = MediumSpec::Mcast { interface, group, port: 694, ttl: 1, loopback: true };
+        let media = [spec(), mcast].map(|spec| keeper.open(&spec).unwrap().0);
+        let limit = Duration::from_secs(10);
+        for name in ["hb1", "hb0"] {
+            down(handle, name).await;
+            assert_eq!(notices.recv_timeout(limit).unwrap().to_string(), "hb0: no carrier");
+            until(|| media.iter().all(|medium| matches!(medium.hints()[..], [Hint::NoCarrier { .. }])));
+            up(handle, name).await;
+            assert_eq!(notices.recv_timeout(limit).unwrap().to_string(), "hb0: carrier is back");
+            until(|| media.iter().all(|medium| medium.hints().is_empty()));
+        }
+        assert!(notices.try_recv().is_err(), "each is told once, however many media an interface has");
+        remove(handle, index).await;
+    }
+
+    fn until(is_true: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_true() {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn spec() -> MediumSpec {
@@ -223,7 +255,13 @@ mod inside {
     /// The keeper tells each loss and each return once, and the medium works after each return.
     async fn interface_recreated(handle: &Handle) {
         let (sender, notices) = mpsc::channel();
-        let keeper = Keeper::start(Arc::new(move |notice| sender.send(notice).unwrap()), None).unwrap();
+        let report = move |notice: Notice| {
+            // Hints are another test's.
+            if !matches!(notice.what, Happening::NoCarrier | Happening::Carrier) {
+                sender.send(notice).unwrap();
+            }
+        };
+        let keeper = Keeper::start(Arc::new(report), None).unwrap();
         let (mut medium, error) = keeper.open(&spec()).unwrap();
         assert!(matches!(error, Some(OpenError::NoInterface { .. })), "{error:?}");
         assert_eq!(medium.try_send(b"lost").unwrap_err().raw_os_error(), Some(19), "ENODEV");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hb_client::{
-    GroupStatus, LinkStatus, LogStatus, MediumStatus, NodeKind, NodeStatus, ResourceSet, STATUS_FORMAT,
-    SchedulingStatus, ScriptsStatus,
+    GroupStatus, HintStatus, LinkStatus, LogStatus, MediumStatus, NodeKind, NodeStatus, ResourceSet,
+    STATUS_FORMAT, SchedulingStatus, ScriptsStatus,
 };
 
 use super::*;
@@ -66,6 +66,7 @@ fn sample() -> Status {
             received: 189,
             receive_errors: 0,
             refused: BTreeMap::from([("digest-mismatch".to_owned(), 3)]),
+            hints: vec![hint("port-refused", Some("10.0.0.2"), Some(400)), hint("no-carrier", None, None)],
         }],
         scripts: ScriptsStatus {
             taken: 7,
@@ -76,6 +77,10 @@ fn sample() -> Status {
         not_in_force: vec!["`watchdog` is accepted, but not in force in this version".to_owned()],
         protection: vec!["one medium only".to_owned()],
     }
+}
+
+fn hint(name: &str, peer: Option<&str>, last_ms: Option<u64>) -> HintStatus {
+    HintStatus { name: name.to_owned(), peer: peer.map(str::to_owned), age_ms: 1400, last_ms }
 }
 
 #[test]
@@ -93,7 +98,7 @@ GROUP             HOME  HERE  EPOCH
 IPaddr::10.0.0.1  cc2   up    1257   monitored: 4 failed, 1 restarts of late, last: www status: it does not run
 
 MEDIUM      SENT  RECEIVED  ERRORS  REFUSED
-bcast eth0  190   189       1       3 (digest-mismatch 3)
+bcast eth0  190   189       1       3 (digest-mismatch 3)  port refused by 10.0.0.2 for 1.4 s, no carrier for 1.4 s
 
 protection: one medium only
 scripts: 7 messages taken, refused 3 (mixed 2, without end 1)

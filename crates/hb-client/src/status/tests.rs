@@ -58,6 +58,12 @@ fn sample() -> Status {
             received: 41,
             receive_errors: 0,
             refused: BTreeMap::from([("bad-digest".to_owned(), 3)]),
+            hints: vec![HintStatus {
+                name: "port-refused".to_owned(),
+                peer: Some("10.0.0.2".to_owned()),
+                age_ms: 1400,
+                last_ms: Some(400),
+            }],
         }],
         scripts: ScriptsStatus::default(),
         log: LogStatus::default(),
@@ -83,6 +89,7 @@ fn names_are_stable() {
     assert_eq!(json["nodes"][0]["links"][0]["up"], true);
     assert_eq!(json["groups"][0]["state"], "up");
     assert_eq!(json["media"][0]["refused"]["bad-digest"], 3);
+    assert_eq!(json["media"][0]["hints"][0]["last_ms"], 400);
     assert_eq!(json["scheduling"]["memory_locked"], true);
 }
 

@@ -139,7 +139,7 @@ impl Office {
         let Plan { next, new_groups, lines, .. } = plan;
         let checked = &next.checked;
         let config = mapping::scripts(&reloader.options, checked);
-        let patience = mapping::line_patience(checked);
+        let (patience, keepalive) = (mapping::line_patience(checked), checked.keepalive);
         (reloader.exchange)(ActuatorChange { config, groups: new_groups }).map_err(|text| busy(&text))?;
         reloader.job_ends.make_room(JobEnd::room(groups));
         self.desk.change(Change {
@@ -159,6 +159,7 @@ impl Office {
         // It answers after it has taken everything over.
         self.desk.status().await?;
         reloader.keeper.set_patience(patience);
+        reloader.keeper.set_pace(keepalive);
         let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
         Ok(lines.join("\n"))
     }

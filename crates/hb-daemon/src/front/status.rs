@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use hb_client::{
-    GroupState, GroupStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind, NodeStatus,
-    ResourceSet, STATUS_FORMAT, SchedulingStatus, ScriptsStatus, Status,
+    GroupState, GroupStatus, HintStatus, LinkStatus, LogStatus, MediumStatus, MonitorStatus, NodeKind,
+    NodeStatus, ResourceSet, STATUS_FORMAT, SchedulingStatus, ScriptsStatus, Status,
 };
 use hb_config::MonitorSettings;
 use hb_engine::{HoldSet, NodeSnapshot, PingSnapshot, Snapshot};
+use hb_transport::Hint;
 
 use crate::heart::{HeartStatus, MediumReport};
 use crate::in_force::InForce;
 use crate::leasing::Leasing;
 use crate::log::LogCounts;
 use crate::realtime::Scheduling;
-use crate::{files_digest, mapping};
+use crate::{clock, files_digest, mapping};
 
 /// What the front knows beside the heart.
 #[derive(Clone, Debug)]
@@ -198,7 +199,7 @@ fn groups(snapshot: &Snapshot, monitor: Option<&MonitorSettings>) -> Vec<GroupSt
 }
 
 fn medium(report: MediumReport) -> MediumStatus {
-    let MediumReport { kind, name, counts } = report;
+    let MediumReport { kind, name, counts, hints } = report;
     MediumStatus {
         kind: kind.to_owned(),
         name,
@@ -207,7 +208,18 @@ fn medium(report: MediumReport) -> MediumStatus {
         received: counts.received,
         receive_errors: counts.receive_errors,
         refused: counts.refused.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect(),
+        hints: hints.into_iter().map(hint).collect(),
     }
+}
+
+/// It tells how long ago, because other machines read it by other clocks.
+fn hint(hint: Hint) -> HintStatus {
+    let ago = |then| millis(Duration::from_nanos(clock::tick().as_nanos()).saturating_sub(then));
+    let (peer, last) = match hint {
+        Hint::PortRefused { peer, last, .. } => (Some(peer.to_string()), Some(last)),
+        Hint::NoCarrier { .. } => (None, None),
+    };
+    HintStatus { name: hint.name().to_owned(), peer, age_ms: ago(hint.since()), last_ms: last.map(ago) }
 }
 
 fn millis(time: Duration) -> u64 {

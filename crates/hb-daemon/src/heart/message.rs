@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hb_engine::{Command, JobId, Membership, Outcome, Snapshot};
+use hb_transport::Hint;
 use hb_wire::Message;
 
 use super::change::{Change, Discarded};
@@ -120,6 +121,8 @@ pub(crate) struct MediumReport {
     pub(crate) name: String,
     /// What went over it since the start.
     pub(crate) counts: Counts,
+    /// What the network says about it, which decides nothing.
+    pub(crate) hints: Vec<Hint>,
 }
 
 /// What went over a medium since the start.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hb_engine::{Action, Event, Forward, JobId, LinkId, NodeId, Now, Outcome, Output, Tick};
 use hb_resource::stop_point::StopPoint;
+use hb_transport::Hint;
 
 use super::lease::is_heartbeat;
 use super::receive::{TURN, Wire};
@@ -141,6 +142,18 @@ impl<P: Port> Heart<P> {
         }
     }
 
+    /// A verdict is out: what the network has said of the media that the node was heard on, for whoever reads the log.
+    fn tell_hints(&mut self, now: Tick, node: NodeId) {
+        let names = self.wires.iter().flat_map(|wire| {
+            let name = wire.port.name();
+            wire.port.hints().into_iter().map(move |hint| hint_text(now, name, hint))
+        });
+        let hints = names.collect::<Vec<_>>().join("; ");
+        if !hints.is_empty() {
+            self.voice.hints(now, node, &hints);
+        }
+    }
+
     fn perform_report(&mut self, now: Now, event: &Event) {
         if matches!(event, Event::NodeAdded { .. }) {
             self.voice.rename(super::node_names(&self.engine));
@@ -153,6 +166,9 @@ impl<P: Port> Heart<P> {
         }
         self.tell_scripts(now.tick, event);
         self.voice.event(now.tick, event);
+        if let Event::NodeDead { node, .. } = event {
+            self.tell_hints(now.tick, *node);
+        }
         if let Event::WokeLate { by } = event {
             self.machine.explain(now.tick, *by);
         }
@@ -184,6 +200,18 @@ impl<P: Port> Wire<P> {
                 }
             }
         }
+    }
+}
+
+/// As in "eth0: port refused by 10.0.0.2 400 ms ago (first 1400 ms ago)".
+fn hint_text(now: Tick, medium: &str, hint: Hint) -> String {
+    let ago = |then: Duration| Duration::from_nanos(now.as_nanos()).saturating_sub(then).as_millis();
+    let first = ago(hint.since());
+    match hint {
+        Hint::PortRefused { last, .. } => {
+            format!("{medium}: {hint} {} ms ago (first {first} ms ago)", ago(last))
+        }
+        Hint::NoCarrier { .. } => format!("{medium}: {hint} for {first} ms"),
     }
 }
 

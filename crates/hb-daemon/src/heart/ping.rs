@@ -32,7 +32,12 @@ impl Asked {
 
     pub(super) fn report(&self) -> MediumReport {
         let spec = self.pinger.spec();
-        MediumReport { kind: spec.kind.as_str(), name: spec.name.clone(), counts: self.counts.clone() }
+        MediumReport {
+            kind: spec.kind.as_str(),
+            name: spec.name.clone(),
+            counts: self.counts.clone(),
+            hints: Vec::new(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use hb_resource::Route;
+use hb_transport::Hint;
 
 /// An open medium that never waits. Its descriptor is readable when a packet has come.
 pub(crate) trait Port: AsFd + Send + 'static {
@@ -37,6 +38,11 @@ pub(crate) trait Port: AsFd + Send + 'static {
 
     /// Takes back that the doorbell rang.
     fn answer_doorbell(&self);
+
+    /// What the network says about it now. Evidence for people: nothing may be decided by it.
+    fn hints(&self) -> Vec<Hint> {
+        Vec::new()
+    }
 
     /// Reads one packet and returns its length, and when it came (since 1970) if the kernel tells;
     /// [`io::ErrorKind::WouldBlock`] if there is none.
@@ -89,6 +95,10 @@ impl Port for hb_transport::Medium {
 
     fn answer_doorbell(&self) {
         Self::answer_doorbell(self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        Self::hints(self)
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {

@@ -38,7 +38,8 @@ impl<P: Port> Wire<P> {
 
     pub(super) fn report(&self) -> MediumReport {
         let Self { port, counts, .. } = self;
-        MediumReport { kind: port.kind(), name: port.name().to_owned(), counts: counts.clone() }
+        let (kind, name, hints) = (port.kind(), port.name().to_owned(), port.hints());
+        MediumReport { kind, name, counts: counts.clone(), hints }
     }
 }
 

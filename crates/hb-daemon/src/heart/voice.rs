@@ -8,7 +8,7 @@ use std::io;
 
 use hb_auth::Refusal;
 use hb_compress::OpenError;
-use hb_engine::{Event, Tick};
+use hb_engine::{Event, NodeId, Tick};
 
 use crate::event_text::{self, Limit, Names};
 use crate::excerpt::excerpt;
@@ -89,6 +89,12 @@ impl Voice {
             let text = || format!("answer refused from ping node {member}: {why} [{cause}]");
             self.log.limited(now, cause, 1, Level::Warn, text);
         }
+    }
+
+    /// What the network says at the death of a node.
+    pub(super) fn hints(&mut self, now: Tick, node: NodeId, hints: &str) {
+        let text = || format!("node {}: the network says: {hints}", self.names.node(node));
+        self.log.limited(now, "hints at a death", BURST, Level::Info, text);
     }
 
     /// A medium could not be read.

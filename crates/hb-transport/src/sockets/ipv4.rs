@@ -49,7 +49,7 @@ pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv4Addr) -> Result<Sockets, Op
     let send = attempt.socket(Domain::IPV4)?;
     attempt.to("set the type of service", send.set_tos_v4(LOW_DELAY))?;
     attempt.bind_device(&send)?;
-    attempt.to("set SO_REUSEPORT", send.set_reuse_port(true))?;
+    attempt.share_port(&send, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
 
     let receive = attempt.socket(Domain::IPV4)?;
     attempt.to("set SO_REUSEADDR", receive.set_reuse_address(true))?;

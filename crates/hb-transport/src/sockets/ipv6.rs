@@ -37,6 +37,7 @@ pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv6Addr) -> Result<Sockets, Op
     let send = attempt.socket(Domain::IPV6)?;
     queues(attempt, &send)?;
     attempt.bind_device(&send)?;
+    attempt.share_port(&send, SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0))?;
     let scope = if peer.is_unicast_link_local() { attempt.index(&send)? } else { 0 };
 
     let receive = attempt.socket(Domain::IPV6)?;

@@ -67,7 +67,13 @@ fn report() -> HeartStatus {
         receive_errors: 4,
         refused: BTreeMap::from([("digest-mismatch", 5)]),
     };
-    let media = vec![MediumReport { kind: "bcast", name: "eth0".to_owned(), counts }];
+    let refused = Hint::PortRefused {
+        peer: std::net::Ipv4Addr::new(10, 0, 0, 2).into(),
+        since: Duration::from_millis(1),
+        last: Duration::from_millis(500),
+    };
+    let hints = vec![refused, Hint::NoCarrier { since: Duration::from_millis(1) }];
+    let media = vec![MediumReport { kind: "bcast", name: "eth0".to_owned(), counts, hints }];
     HeartStatus {
         snapshot,
         media,
@@ -104,6 +110,10 @@ fn numbers_become_names() {
     assert_eq!(status.groups[0].state, GroupState::Stopping);
     assert_eq!(status.groups[1].home, None);
     assert_eq!(status.media[0].refused["digest-mismatch"], 5);
+    let hints = &status.media[0].hints;
+    assert_eq!((hints[0].name.as_str(), hints[0].peer.as_deref()), ("port-refused", Some("10.0.0.2")));
+    assert!(hints[0].last_ms.is_some_and(|last| last < hints[0].age_ms));
+    assert_eq!((hints[1].name.as_str(), hints[1].last_ms), ("no-carrier", None));
     let ping = &status.nodes[2];
     assert_eq!((ping.kind, ping.name.as_str(), ping.status.as_str()), (NodeKind::Ping, "10.0.0.254", "ping"));
     assert_eq!((ping.silence_ms, ping.deadtime_ms, ping.hold), (Some(3), 4_000, None));
