@@ -2,7 +2,9 @@
 //!
 //! One thread for all media of a process, of ordinary priority, because to open and to close sockets may wait for locks of
 //! the kernel's. It looks whenever the kernel tells of a change, and once a second while something is missing. What is
-//! lost is told once, and once when it is back.
+//! lost is told once, and once when it is back; so are hints.
+
+mod charge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
@@ -10,23 +12,23 @@ use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use charge::{Charge, State, open};
+
 use crate::error::OpenError;
 use crate::facts::Facts;
-use crate::hint::{self, Board};
 use crate::medium::Medium;
 use crate::refusal::Ear;
 use crate::serial;
 use crate::serial::patience::Patience;
 use crate::slot::{Ends, Slot};
-use crate::sockets::Sockets;
 use crate::spec::MediumSpec;
-use crate::watch::{Changes, NetworkWatch};
+use crate::watch::NetworkWatch;
 
 /// Something that became of a medium.
 #[derive(Debug)]
@@ -126,26 +128,6 @@ struct Kept {
     /// Media since the last look.
     new: Vec<Charge>,
     ended: bool,
-}
-
-/// A medium that is kept.
-#[derive(Debug)]
-struct Charge {
-    spec: MediumSpec,
-    facts: Facts,
-    state: State,
-    doorbell: bool,
-    /// Of unicast media that are open.
-    ear: Option<Ear>,
-    /// Gone when the medium was dropped.
-    slot: Weak<Slot>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    Renamed,
-    Missing,
 }
 
 /// Told of everything that becomes of a medium; called by the threads that serve media.
@@ -316,88 +298,9 @@ impl Round {
     }
 }
 
-impl Charge {
-    /// Whether nothing is to be looked at again before something happens.
-    fn is_whole(&self) -> bool {
-        let is_refused = || self.slot.upgrade().is_some_and(|slot| slot.board.is_refused());
-        self.state != State::Missing && !is_refused()
-    }
-
-    /// What begins or ends to be said of it.
-    fn look_for_hints(
-        &mut self,
-        board: &Board,
-        carriers: &BTreeMap<u32, bool>,
-        pace: Duration,
-        is_changed: bool,
-    ) -> [Option<Happening>; 2] {
-        if self.state == State::Missing {
-            board.clear();
-            return [None, None];
-        }
-        let now = hint::now();
-        let carrier = self.facts.index().and_then(|index| carriers.get(&index));
-        let carrier = carrier.filter(|has_carrier| board.carrier(now, **has_carrier));
-        let carrier = carrier.map(|carrier| if *carrier { Happening::Carrier } else { Happening::NoCarrier });
-
-        let Some(ear) = self.ear.as_mut() else { return [carrier, None] };
-        let heard = ear.heard();
-        if is_changed {
-            // It stands for an address that may be another one now.
-            ear.renew();
-        }
-        let lapse = pace.max(LIMIT_OF_ICMP) * REFUSALS_MISSED;
-        let refusal = if heard {
-            board.refused(now).then_some(Happening::Refused)
-        } else {
-            board.lapse(now, lapse).then_some(Happening::NotRefused)
-        };
-        [carrier, refusal]
-    }
-
-    fn look(&mut self, slot: &Slot, changes: &Changes) -> Option<Happening> {
-        let facts = Facts::of(&self.spec);
-        if self.state == State::Open && facts == self.facts && !self.facts.are_touched_by(changes) {
-            return None;
-        }
-        let error = match open(&self.spec, self.doorbell) {
-            Ok(sockets) => {
-                let was_missing = self.state == State::Missing;
-                (self.facts, self.state) = (facts, State::Open);
-                self.ear = Ear::of(&self.spec, &sockets);
-                slot.offer(Ends::Open(sockets));
-                return Some(if was_missing { Happening::Back } else { Happening::Renewed });
-            }
-            Err(error) => error,
-        };
-        match (self.state, self.facts.present_name()) {
-            (State::Missing, _) | (State::Renamed, Some(_)) => None,
-            (State::Open, Some(name)) if name != self.spec.interface() => {
-                self.state = State::Renamed;
-                Some(Happening::Renamed(name))
-            }
-            (State::Open, Some(_)) | (State::Open | State::Renamed, None) => {
-                // Without a descriptor to spare, it keeps what it has until the next look.
-                slot.offer(Ends::missing().ok()?);
-                (self.state, self.ear) = (State::Missing, None);
-                Some(Happening::Lost(error))
-            }
-        }
-    }
-}
-
-fn open(spec: &MediumSpec, doorbell: bool) -> Result<Sockets, OpenError> {
-    let sockets = Sockets::open(spec)?;
-    Ok(if doorbell { sockets.with_doorbell(spec) } else { sockets })
-}
-
 /// Shortest time between two looks.
 const PACE: Duration = Duration::from_millis(10);
 /// Time between two looks while something is missing.
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-/// Kernels tell of a refusal at most once in that time (`net.ipv4.icmp_ratelimit`).
-const LIMIT_OF_ICMP: Duration = Duration::from_secs(1);
-/// So many in a row may be missing before a port is no longer refused.
-const REFUSALS_MISSED: u32 = 3;
 /// Bytes of the thread's stack: it may be locked into memory.
 const STACK: usize = 256 * 1024;

@@ -16,6 +16,8 @@ mod fragments;
 #[cfg(test)]
 mod healing;
 #[cfg(test)]
+mod hints;
+#[cfg(test)]
 mod howto;
 #[cfg(test)]
 mod meeting;
