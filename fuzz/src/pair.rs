@@ -18,7 +18,7 @@ use hb_engine::{
 use hb_wire::Message;
 
 use forge::{Bytes, Known};
-use rules::Rules;
+use rules::{KEYS, Rules};
 
 /// Plays one input; panics when a rule is broken.
 pub fn play(input: &[u8]) {
@@ -341,6 +341,7 @@ impl Pair {
                 }
                 Output::Check { .. } | Output::Fence { .. } => {}
                 Output::Report(Event::NodeDead { .. }) => self.nodes[node].rules.declared_dead(other_lives),
+                Output::Report(Event::Borrowing { group }) => self.nodes[node].rules.borrows(group),
                 Output::Report(Event::Stopped) => ended = true,
                 Output::Report(_) => {}
             }
@@ -387,7 +388,7 @@ impl Pair {
 
 fn config(local: usize, generation: u64, failback: Failback) -> Config {
     let node = |number: u16| NodeConfig { name: format!("node{number}") };
-    let home = |home: u16| GroupConfig { key: format!("10.0.0.{home}"), home: Some(NodeId(home)) };
+    let home = |home: u16| GroupConfig { key: KEYS[usize::from(home)].to_owned(), home: Some(NodeId(home)) };
     let local = u16::from(local == 1);
     Config {
         nodes: vec![node(0), node(1)],

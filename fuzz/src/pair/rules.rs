@@ -2,7 +2,7 @@
 //!
 //! The same rules as the simulator's (`crates/hb-sim/src/watch`), as far as they hold against liars too.
 
-use hb_engine::{Action, HoldSet, JobId, Outcome, Snapshot};
+use hb_engine::{Action, GroupId, HoldSet, JobId, Outcome, Snapshot};
 use hb_wire::{Message, netstring};
 
 use super::index;
@@ -14,6 +14,8 @@ pub(super) struct Rules {
     last_job: u64,
     /// Groups that run, or of which something may run.
     pub(super) running: [bool; 2],
+    /// Groups of a set that it need not hold, because the other node has lent them, until they are stopped.
+    borrowed: [bool; 2],
     /// Groups whose start began since the last look.
     begun: Vec<usize>,
     generation: u64,
@@ -30,6 +32,7 @@ impl Rules {
             jobs: Vec::new(),
             last_job: 0,
             running: [false; 2],
+            borrowed: [false; 2],
             begun: Vec::new(),
             generation: 0,
             seq: 0,
@@ -70,7 +73,9 @@ impl Rules {
         let (job, action) = self.jobs.remove(usize::from(which) % self.jobs.len());
         match (action, outcome) {
             (Action::Start(group), Outcome::Failed { residue, .. }) => self.running[index(group)] = *residue,
-            (Action::Stop(group), Outcome::Ok) => self.running[index(group)] = false,
+            (Action::Stop(group), Outcome::Ok) => {
+                (self.running[index(group)], self.borrowed[index(group)]) = (false, false);
+            }
             (Action::Start(_), Outcome::Ok)
             | (Action::Stop(_), Outcome::Failed { .. })
             | (Action::Announce(_), _) => {}
@@ -119,8 +124,11 @@ impl Rules {
         let said = message.text("rsc_hold").and_then(HoldSet::parse).unwrap_or_default();
         let full = message.kind() == Some("resource") && message.text("rtype") == Some("full");
         let gone = message.kind() == Some("shutdone");
+        let borrowed = message.text("hb-borrowed").unwrap_or_default();
         for (group, running) in self.running.into_iter().enumerate() {
-            assert!(!running || !full || said.contains(set_of(node, group)), "{said} is said of more");
+            let is_said =
+                said.contains(set_of(node, group)) || borrowed.split(' ').any(|key| key == KEYS[group]);
+            assert!(!running || !full || is_said, "{said} is said of more");
             assert!(!running || !gone, "it says that it is gone and still runs group {group}");
         }
     }
@@ -136,13 +144,19 @@ impl Rules {
         let active = snapshot.nodes.get(node).is_some_and(|own| own.status == "active");
         for group in self.begun.drain(..) {
             let set = set_of(node, group);
-            assert!(snapshot.hold.contains(set), "group {group} starts and is not held");
+            let is_held = snapshot.hold.contains(set) || self.borrowed[group];
+            assert!(is_held, "group {group} starts and is not held");
             assert!(active, "group {group} starts before communication is up");
             assert!(!snapshot.stopping, "group {group} starts while the node stops");
         }
         for (group, running) in self.running.into_iter().enumerate() {
-            assert!(!running || snapshot.hold.contains(set_of(node, group)), "group {group} runs, not held");
+            let is_held = snapshot.hold.contains(set_of(node, group)) || self.borrowed[group];
+            assert!(!running || is_held, "group {group} runs, not held");
         }
+    }
+
+    pub(super) fn borrows(&mut self, group: GroupId) {
+        self.borrowed[index(group)] = true;
     }
 
     pub(super) fn declared_dead(&mut self, lives: bool) {
@@ -160,6 +174,8 @@ fn set_of(node: usize, group: usize) -> HoldSet {
     if node == group { HoldSet::LOCAL } else { HoldSet::FOREIGN }
 }
 
+/// The names of the groups.
+pub(super) const KEYS: [&str; 2] = ["10.0.0.0", "10.0.0.1"];
 /// Bytes of a message without its signature: half of what a classic peer reads.
 const LONGEST_MESSAGE: usize = 2000;
 /// Numbers of a node that are remembered as missing.
