@@ -326,17 +326,18 @@ fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
             | Happening::NotRefused
             | Happening::Carrier => Level::Info,
         };
-        let is_hint = matches!(
-            notice.what,
-            Happening::Refused | Happening::NotRefused | Happening::NoCarrier | Happening::Carrier
-        );
-        if is_hint {
+        let cause = match notice.what {
             // Whoever can forge an ICMP message causes these.
-            let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
-            hints.limited(clock::tick(), "hints", HINTS, level, || notice.to_string());
-        } else {
-            told.line(level, &notice.to_string());
-        }
+            Happening::Refused | Happening::NotRefused => "refused ports",
+            Happening::NoCarrier | Happening::Carrier => "carriers",
+            Happening::Lost(_)
+            | Happening::Renamed(_)
+            | Happening::TooLong { .. }
+            | Happening::Back
+            | Happening::Renewed => return told.line(level, &notice.to_string()),
+        };
+        let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
+        hints.limited(clock::tick(), cause, HINTS, level, || notice.to_string());
     };
     let keeper = Keeper::start(Arc::new(report), priority);
     let keeper = keeper.inspect(|keeper| {

@@ -142,7 +142,7 @@ impl<P: Port> Heart<P> {
         }
     }
 
-    /// A verdict is out: what the network has said of the media that the node was heard on, for whoever reads the log.
+    /// A verdict is out: what the network says of all media now, for whoever reads the log.
     fn tell_hints(&mut self, now: Tick, node: NodeId) {
         let names = self.wires.iter().flat_map(|wire| {
             let name = wire.port.name();

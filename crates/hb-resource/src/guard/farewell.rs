@@ -65,6 +65,10 @@ impl Farewell {
                         report.note(Level::Warning, text);
                     }
                 }
+                Route::Line(spec) if text.is_empty() => {
+                    let text = format!("No farewell over {spec}: the heart has left no text");
+                    report.note(Level::Warning, text);
+                }
                 Route::Line(spec) => specs.push(spec),
             }
         }

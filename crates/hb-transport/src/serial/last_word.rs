@@ -43,8 +43,8 @@ pub fn say_last_word(spec: &MediumSpec, text: &[u8], limit: Duration) -> Result<
         match Line::claim(path, baud, modes) {
             Ok(opened) => break opened,
             Err(OpenError::Other { action, source }) => {
-                // The kernel may still be busy to end the process that had it.
-                if source.kind() == io::ErrorKind::NotFound || pause(until).is_err() {
+                // The kernel may still be busy to end the process that had it; the library says of such a device that there is none.
+                if !path.exists() || pause(until).is_err() {
                     return Err(OpenError::Other { action, source });
                 }
             }
@@ -53,6 +53,8 @@ pub fn say_last_word(spec: &MediumSpec, text: &[u8], limit: Duration) -> Result<
     };
     let is_sent = || Ok(serialport::SerialPort::bytes_to_write(&port)? == 0);
     write(&line, &bytes, is_sent, until).map_err(|source| failed(path, source))?;
+    // The lock goes last.
+    drop(port);
     line.leave();
     Ok(())
 }

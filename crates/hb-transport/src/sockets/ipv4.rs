@@ -46,16 +46,17 @@ pub(super) fn mcast(
 }
 
 pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv4Addr) -> Result<Sockets, OpenError> {
-    let send = attempt.socket(Domain::IPV4)?;
-    attempt.to("set the type of service", send.set_tos_v4(LOW_DELAY))?;
-    attempt.bind_device(&send)?;
-    attempt.share_port(&send, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
-
+    // First, so that the port to send from is another one.
     let receive = attempt.socket(Domain::IPV4)?;
     attempt.to("set SO_REUSEADDR", receive.set_reuse_address(true))?;
     attempt.bind_device(&receive)?;
     attempt.to("set SO_REUSEPORT", receive.set_reuse_port(true))?;
     bind(attempt, &receive, Ipv4Addr::UNSPECIFIED)?;
+
+    let send = attempt.socket(Domain::IPV4)?;
+    attempt.to("set the type of service", send.set_tos_v4(LOW_DELAY))?;
+    attempt.bind_device(&send)?;
+    attempt.share_port(&send, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
     Ok(Sockets::new(send, receive, SocketAddrV4::new(peer, attempt.port)))
 }
 

@@ -34,18 +34,19 @@ pub(super) fn mcast(
 }
 
 pub(super) fn ucast(attempt: &Attempt<'_>, peer: Ipv6Addr) -> Result<Sockets, OpenError> {
-    let send = attempt.socket(Domain::IPV6)?;
-    queues(attempt, &send)?;
-    attempt.bind_device(&send)?;
-    attempt.share_port(&send, SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0))?;
-    let scope = if peer.is_unicast_link_local() { attempt.index(&send)? } else { 0 };
-
+    // First, so that the port to send from is another one.
     let receive = attempt.socket(Domain::IPV6)?;
     attempt.to("set SO_REUSEADDR", receive.set_reuse_address(true))?;
     queues(attempt, &receive)?;
     attempt.bind_device(&receive)?;
     attempt.to("set SO_REUSEPORT", receive.set_reuse_port(true))?;
     bind(attempt, &receive)?;
+
+    let send = attempt.socket(Domain::IPV6)?;
+    queues(attempt, &send)?;
+    attempt.bind_device(&send)?;
+    attempt.share_port(&send, SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0))?;
+    let scope = if peer.is_unicast_link_local() { attempt.index(&send)? } else { 0 };
     Ok(Sockets::new(send, receive, SocketAddrV6::new(peer, attempt.port, 0, scope)))
 }
 
