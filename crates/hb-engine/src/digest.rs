@@ -43,6 +43,7 @@ impl crate::failover::Failover {
         let partner = &self.partner;
         (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules)
             .hash(hasher);
+        (partner.giving, partner.waits.map(|(set, _)| set)).hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);
@@ -58,6 +59,8 @@ impl crate::failover::Failover {
             self.conflict_until,
             self.start_again,
             self.offer_due,
+            self.orphans_again,
+            partner.waits.map(|(_, until)| until),
             self.requests.verdict,
             self.requests.again,
             self.requests.sort_out.map(|(at, _)| at),

@@ -31,6 +31,8 @@ const GROWTH: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// After so many pauses without a change of the counts they are as at first.
 const FORGET_AFTER: u32 = 8;
+/// After a move for which a group could not be stopped.
+const STAYS_FOR: Duration = Duration::from_secs(60 * 60);
 /// The name of the client whose part this is.
 const CLIENT: &str = "ipfail";
 
@@ -49,6 +51,8 @@ pub(crate) struct Ipfail {
     /// What we hold of the partner's came to us by the rule.
     has_taken: bool,
     last_move: Option<Tick>,
+    /// A group could not be stopped for a move: no other one away from here before this, as long as the counts stay.
+    stays_until: Option<Tick>,
     pause: Duration,
 }
 
@@ -71,6 +75,7 @@ impl Ipfail {
             due: None,
             has_taken: false,
             last_move: None,
+            stays_until: None,
             pause: FIRST_PAUSE,
         }
     }
@@ -87,6 +92,15 @@ impl Ipfail {
     /// For a digest of the state.
     pub(crate) const fn what_decides(&self) -> (Option<u32>, Option<(Tick, Move)>, bool) {
         (self.theirs, self.due, self.has_taken)
+    }
+}
+
+impl Engine {
+    /// A group could not be stopped for a move: everything would be stopped for the next one.
+    pub(crate) fn move_has_failed(&mut self) {
+        let ipfail = &mut self.failover.ipfail;
+        ipfail.stays_until = Some(self.now.tick.plus(STAYS_FOR));
+        ipfail.due = None;
     }
 }
 
@@ -247,6 +261,7 @@ impl Engine {
         let before = core::mem::replace(&mut ipfail.compared, counts);
         // A move that waits begins to wait anew.
         ipfail.due = None;
+        ipfail.stays_until = None;
         let Some((ours, theirs)) = counts else { return };
         let were_equal = before.is_none_or(|(ours, theirs)| ours == theirs);
         if ours != theirs {
@@ -263,7 +278,8 @@ impl Engine {
         let wait = self.config.keepalive * KEEPALIVES_OF_LOSS;
         let steady = now.plus(if is_classic { wait + CLASSIC_GRID } else { wait });
         // Away from what is cut off sooner than back to it.
-        ipfail.last_move.map_or(steady, |last| steady.max(last.plus(ipfail.pause / GROWTH)))
+        let rested = ipfail.last_move.map_or(steady, |last| steady.max(last.plus(ipfail.pause / GROWTH)));
+        ipfail.stays_until.map_or(rested, |until| rested.max(until))
     }
 
     /// A message as 3.0.6 passes it on for its client.

@@ -271,6 +271,7 @@ impl Engine {
             self.forget_gone_groups();
             self.drive_groups();
             self.settle();
+            self.lend_what_is_gone();
         }
         self.recall_what_is_not_taken();
     }

@@ -270,6 +270,7 @@ impl Engine {
         self.ask_resources(set, "done");
         self.raise_floor();
         self.failover.needs_failback = false;
+        self.failover.partner.waits = None;
         self.failover.standby = Standby::Given;
         let until = self.now.tick.plus(HANDOVER_WAIT);
         let ours = self.partner_is_ours();

@@ -40,6 +40,8 @@ impl Engine {
         // In legacy mode nothing is announced, and a group that we have released may run there before we have released all.
         let is_unknown = self.partner_is_legacy() && !self.failover.partner.leaving;
         let may_hold = !had_nothing || !settled || is_unknown || self.failover.standby == Standby::Given;
+        // It may be taking, although it has announced nothing yet.
+        let may_have = !had_nothing || is_unknown || self.failover.standby == Standby::Given;
         let fences = may_hold && self.failover.fencing.is_on() && !self.failover.is_stopping();
         if !fences {
             self.end_loans();
@@ -64,7 +66,7 @@ impl Engine {
             // Also what we were giving: it is ours as long as it is not gone.
             return self.acquire(kept, Goal::Own, "the other node is dead");
         }
-        self.report(if had_nothing { Event::FencingUnneeded { node } } else { Event::NotFenced { node } });
+        self.report(if may_have { Event::NotFenced { node } } else { Event::FencingUnneeded { node } });
         let missing = HoldSet::ALL.minus(self.failover.hold);
         if missing.is_empty() && had_nothing && !was_giving {
             return self.retry_stop();

@@ -83,6 +83,10 @@ impl Engine {
             Some(_) | None => said,
         };
         let before = self.failover.partner.hold.replace(hold);
+        if before.is_some_and(|before| !hold.minus(before).is_empty()) {
+            // It has taken something, so it waits for nothing.
+            self.failover.partner.waits = None;
+        }
         self.failover.partner.taken =
             message.text("hb-taken").map(|text| HoldSet::parse(text).unwrap_or_default().intersection(hold));
         self.failover.partner.claims = Claims::read(message);
@@ -110,7 +114,8 @@ impl Engine {
         }
         self.taker_has_it(seq);
         let had_left = before.is_some_and(|before| before.intersection(self.failover.standby_set).is_empty());
-        self.giver_took_it_back(had_left || (was_giving && stable), hold);
+        let stops = self.partner_is_ours() && self.failover.partner.leaving;
+        self.giver_took_it_back(seq, had_left || (was_giving && stable) || stops, hold);
         if stable {
             self.classic_takes_over(said_before, hold);
         }
@@ -195,8 +200,8 @@ impl Engine {
         if !due || self.failover.phase != Phase::ResourcesReceived {
             return;
         }
-        if self.failover.partner.leaving {
-            // It still runs what it is releasing, although 3.0.6 says `none` from the begin; its last word, or its
+        if self.failover.partner.leaving && self.partner_is_classic() {
+            // It still runs what it is releasing, although it says `none` from the begin; its last word, or its
             // death, brings us on.
             return self.failover.local_deadline = Some(self.now.tick.plus(LOCAL_WAIT));
         }
@@ -224,7 +229,8 @@ impl Engine {
             return;
         }
         if !self.failover.is_stable() {
-            if self.partner_is_classic() && self.partner_lives() {
+            let is_due = self.failover.orphans_again.is_none_or(|due| due <= self.now.tick);
+            if is_due && self.partner_is_classic() && self.partner_lives() {
                 // Nothing that is still to come need bring us back.
                 self.failover.orphans_again = Some(self.now.tick.plus(ORPHANS_FIRST));
             }

@@ -2,6 +2,8 @@
 //!
 //! Used by operators and by failback. Decides rows 25-40 of the table.
 
+use core::time::Duration;
+
 use hb_wire::Message;
 
 use super::{ANSWER_WAIT, DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RELEASE_SIGN_WAIT, Standby};
@@ -27,12 +29,7 @@ impl Engine {
         }
         self.raise_floor();
         self.report(Event::StandbyBegins { giver: self.config.local, set });
-        if self
-            .failover
-            .partner
-            .waits
-            .take_if(|(waiting, until)| *waiting == set && self.now.tick < *until)
-            .is_some()
+        if self.failover.partner.waits.is_some_and(|(waiting, until)| waiting == set && self.now.tick < until)
         {
             return self.give(set);
         }
@@ -140,6 +137,8 @@ impl Engine {
             return self.report(Event::StandbyRefused { why });
         }
         self.failover.floor = seq;
+        self.failover.partner.giving = false;
+        self.failover.partner.waits = None;
         self.failover.standby = Standby::Waiting;
         self.failover.standby_set = set;
         self.failover.partner.stable = false;
@@ -162,6 +161,9 @@ impl Engine {
             // To a question of an earlier hand-over; a peer of ours answers this one as well.
             return self.report(Event::StandbyRefused { why: "an answer to an earlier question" });
         }
+        // It has waited since before it said so; when it began to is not known of a late word.
+        let until = self.now.tick.plus(HANDOVER_WAIT.saturating_sub(WAITS_LESS));
+        self.failover.partner.waits = (classic && !late).then_some((set, until));
         self.give(set);
     }
 
@@ -262,10 +264,11 @@ impl Engine {
     }
 
     /// A giver that had said that it no longer holds the set (3.0.6 says so first and does it then), or that it is releasing it,
-    /// says that it holds it for good: it has given up the hand-over.
-    pub(crate) fn giver_took_it_back(&mut self, had_begun: bool, now: HoldSet) {
+    /// says that it holds it for good, or until it has stopped: it has given up the hand-over.
+    pub(crate) fn giver_took_it_back(&mut self, seq: u64, had_begun: bool, now: HoldSet) {
         let set = self.failover.standby_set;
-        if self.failover.standby == Standby::Waiting && had_begun && !now.intersection(set).is_empty() {
+        let waiting = self.failover.standby == Standby::Waiting && seq > self.failover.floor;
+        if waiting && had_begun && !now.intersection(set).is_empty() {
             self.forget_standby();
             self.report(Event::StandbyRefused { why: "the other node took it back" });
         }
@@ -330,6 +333,7 @@ impl Engine {
             self.raise_floor();
         }
         self.failover.standby_deadline = None;
+        self.failover.partner.waits = None;
         for (goal, _) in &mut self.failover.goals {
             match goal {
                 Goal::Give => *goal = Goal::Yield,
@@ -393,6 +397,9 @@ impl Engine {
     }
 }
 
+/// By so much less than it does a 3.0.6 is taken to wait for what it was to be given: longer than a question and its answer
+/// take.
+const WAITS_LESS: Duration = Duration::from_secs(60);
 /// Why nothing is handed over to or from a 3.0.6 peer in legacy mode, which ignores every step (row 25).
 const LEGACY: &str = "the other node has `auto_failback legacy`, which knows no hand-overs";
 /// Why nothing is handed over before it is clear what a partition has left behind.

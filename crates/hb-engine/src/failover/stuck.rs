@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::loans::Place;
-use super::{HANDOVER_WAIT, Stop, loans};
+use super::{Stop, loans};
 use crate::config::FailedStop;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -33,15 +33,16 @@ impl Engine {
     /// next hand-over of the same set needs no question.
     fn take_hand_over_back(&mut self) {
         let set = self.failover.standby_set.intersection(self.failover.hold);
-        let waits = (self.failover.standby_set, self.now.tick.plus(HANDOVER_WAIT));
-        self.failover.partner.waits = self.partner_is_classic().then_some(waits);
+        let waits = self.failover.partner.waits;
         self.forget_standby();
+        self.failover.partner.waits = waits;
         // Nobody tries that again by itself: each time everything would be stopped for it.
         self.failover.needs_failback = false;
+        self.move_has_failed();
         self.failover.partner.stable = true;
         self.report(Event::StandbyRefused { why: STAYS });
-        if self.failover.stop == Stop::Wanted {
-            // It waited for the hand-over.
+        if self.failover.stop == Stop::Wanted || set.is_empty() {
+            // The stop waited for the hand-over; and of what we do not hold nothing is to be taken back.
             self.failover.goals.retain(|(goal, _)| goal.is_up());
             return;
         }
@@ -49,7 +50,7 @@ impl Engine {
         self.announce_state();
     }
 
-    /// A job has ended: while this node stops and something of it does not, a peer of ours may run what is gone.
+    /// A job has ended, or what was lent is back: while this node stops and something of it does not, a peer of ours may run what is gone.
     pub(crate) fn lend_what_is_gone(&mut self) {
         if self.failover.stop != Stop::Releasing
             || !self.partner_is_ours()

@@ -232,3 +232,15 @@ fn what_was_lost_in_a_partition_moves_everything_when_it_heals() {
         nothing_moves(&mut lab, 60 * SECOND, &[], &[0, 1]);
     }
 }
+
+#[test]
+fn a_group_that_cannot_be_stopped_is_not_tried_again_and_again() {
+    let mut lab = both_up(Failback::Off);
+    lab.hosts[A].stuck.insert(0);
+    lab.hosts[A].reaches[0] = false;
+    lab.until(5 * SECOND, |lab| moves(lab) == 1);
+    lab.until(SECOND, |lab| lab.holds(A, &[0]) && lab.settled());
+    nothing_moves(&mut lab, 3000 * SECOND, &[0], &[1]);
+    lab.hosts[A].stuck.clear();
+    lab.until(700 * SECOND, |lab| lab.holds(B, &[0, 1]) && lab.settled());
+}

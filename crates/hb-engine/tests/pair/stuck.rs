@@ -115,3 +115,27 @@ fn what_is_left_so_stays_where_it_is_when_the_stopping_node_dies() {
     lab.until(5 * SECOND, |lab| lab.holds(B, &[0, 1, 2]) && lab.settled());
     assert_eq!(lab.hosts[B].actions.len(), before + 1, "only the third is started: {}", lab.story());
 }
+
+#[test]
+fn a_node_that_is_told_to_stop_while_it_gives_leaves_what_is_gone() {
+    let mut lab = lab(Failback::Off, FailedStop::Retry);
+    lab.job_time = Duration::from_millis(500);
+    lab.command(A, Command::Standby(HoldSet::LOCAL));
+    lab.pass(Duration::from_millis(100));
+    lab.command(A, Command::Stop);
+    lab.until(5 * SECOND, |lab| lab.holds(A, &[0]) && lab.holds(B, &[1, 2]));
+    lab.hosts[A].stuck.clear();
+    lab.until(35 * SECOND, |lab| lab.holds(A, &[]) && lab.holds(B, &[0, 1, 2]));
+}
+
+#[test]
+fn a_node_that_starts_beside_one_that_cannot_stop_takes_its_own() {
+    let mut lab = lab(Failback::Off, FailedStop::Retry);
+    lab.command(A, Command::Stop);
+    lab.until(SECOND, |lab| lab.holds(B, &[1, 2]));
+    lab.crash(B);
+    lab.start(B);
+    lab.until(15 * SECOND, |lab| lab.holds(A, &[0]) && lab.holds(B, &[1, 2]));
+    lab.hosts[A].stuck.clear();
+    lab.until(35 * SECOND, |lab| lab.holds(A, &[]) && lab.holds(B, &[0, 1, 2]));
+}
