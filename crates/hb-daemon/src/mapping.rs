@@ -202,12 +202,17 @@ pub(crate) fn group_spec(group: &hb_config::Group) -> GroupSpec {
     GroupSpec { key: key(group), resources: group.resources.iter().map(resource).collect() }
 }
 
-/// Limits, directories and environment of scripts, and what is staged; without groups and guard.
-pub(crate) fn scripts(options: &Options, checked: &Checked) -> ActuatorConfig {
+/// Limits, directories and environment of scripts, what is staged, and the interfaces of the open media, which may be others than the
+/// files say; without groups and guard.
+pub(crate) fn scripts<'a>(
+    options: &Options,
+    checked: &Checked,
+    open: impl Iterator<Item = &'a MediumSpec>,
+) -> ActuatorConfig {
     let mut config = ActuatorConfig::new(Vec::new());
     limit_agents(&mut config, checked);
     config.staged = staged(checked);
-    config.media = media(checked).iter().map(|spec| spec.interface().to_owned()).collect();
+    config.media = open.map(|spec| spec.interface().to_owned()).collect();
     config.agent_dirs =
         vec![options.config_dir.join("resource.d"), "/etc/init.d".into(), "/etc/rc.d/init.d".into()];
     config.environment = environment::of_scripts(checked, &options.config_dir, std::env::vars_os());

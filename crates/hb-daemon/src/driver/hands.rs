@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hb_engine::{JobId, Outcome};
 use hb_resource::{Actuator, ActuatorConfig, Report};
 use hb_sys::process::Signal;
+use hb_transport::Medium;
 use rustix::process::{getpid, kill_process};
 
 use super::{MAILBOX, StartFailure, level_of};
@@ -59,7 +60,8 @@ impl Hands {
 }
 
 fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {
-    let mut config = mapping::scripts(options, &start.checked);
+    let media = start.media.iter().map(Medium::spec);
+    let mut config = mapping::scripts(options, &start.checked, media);
     config.groups.clone_from(&start.groups);
     config.left_behind.clone_from(&start.left_behind);
     config.guard_command.clone_from(&options.guard_command);

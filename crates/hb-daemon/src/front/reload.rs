@@ -138,9 +138,7 @@ impl Office {
         let engine = mapping::reconfiguration(&plan);
         let Plan { next, new_groups, lines, .. } = plan;
         let checked = &next.checked;
-        let mut config = mapping::scripts(&reloader.options, checked);
-        // Those that are open, also while others wait for a restart.
-        config.media = next.media.iter().map(|spec| spec.interface().to_owned()).collect();
+        let config = mapping::scripts(&reloader.options, checked, next.media.iter());
         let (patience, keepalive) = (mapping::line_patience(checked), checked.keepalive);
         (reloader.exchange)(ActuatorChange { config, groups: new_groups }).map_err(|text| busy(&text))?;
         reloader.job_ends.make_room(JobEnd::room(groups));

@@ -112,7 +112,8 @@ fn scripts_see_the_cluster_and_little_of_who_started_the_daemon() {
 #[test]
 fn interfaces_of_media_are_not_switched_on_for_addresses() {
     let (checked, _) = checked();
-    assert_eq!(Vec::from_iter(scripts(&Options::default(), &checked).media), ["lo"]);
+    let media = media(&checked);
+    assert_eq!(Vec::from_iter(scripts(&Options::default(), &checked, media.iter()).media), ["lo"]);
 }
 
 #[test]
