@@ -102,9 +102,7 @@ impl Engine {
         ipfail.stays_until = Some(self.now.tick.plus(STAYS_FOR));
         ipfail.due = None;
     }
-}
 
-impl Engine {
     /// Communication is up, or the rule is new: a partner that plays along answers with its count.
     pub(crate) fn ipfail_joins(&mut self) {
         if !self.ipfail_is_on() {

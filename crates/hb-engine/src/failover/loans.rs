@@ -158,8 +158,14 @@ impl Engine {
         true
     }
 
+    /// How many more groups can be on the other node by themselves.
+    pub(crate) fn may_lend(&self) -> usize {
+        let lent = self.failover.groups.views().filter(|view| view.place != Place::Here).count();
+        MOST_LENT.saturating_sub(lent)
+    }
+
     pub(crate) fn lend(&mut self, id: GroupId) {
-        if self.failover.groups.views().filter(|view| view.place != Place::Here).count() >= MOST_LENT {
+        if self.may_lend() == 0 {
             return self
                 .report(Event::StandbyRefused { why: "too many groups are on the other node already" });
         }
@@ -396,7 +402,7 @@ fn list<'a>(message: &'a Message, field: &str) -> Option<(u64, Vec<&'a str>)> {
 }
 
 /// How many groups of one node can be on the other one by themselves: the lists are in each heartbeat.
-pub(super) const MOST_LENT: usize = 64;
+const MOST_LENT: usize = 64;
 /// A group that is offered for longer than this, and for five heartbeats, comes back.
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 const LENT_FIELD: &str = "hb-lent";

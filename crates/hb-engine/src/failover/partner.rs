@@ -35,14 +35,13 @@ impl Engine {
         let lent_nothing = !self.failover.groups.has_loans();
         let known = self.failover.partner.hold;
         let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE) && lent_nothing;
-        // Whoever was taking what we have released has it perhaps, and so has whoever was deciding: what it said of it may be lost.
-        let settled = self.failover.partner.stable && self.failover.hold == HoldSet::ALL;
         // In legacy mode nothing is announced, and a group that we have released may run there before we have released all.
         let is_unknown = self.partner_is_legacy() && !self.failover.partner.leaving;
-        let may_hold = !had_nothing || !settled || is_unknown || self.failover.standby == Standby::Given;
-        // It may be taking, although it has announced nothing yet.
+        // Whoever was taking what we have released has it perhaps ...
         let may_have = !had_nothing || is_unknown || self.failover.standby == Standby::Given;
-        let fences = may_hold && self.failover.fencing.is_on() && !self.failover.is_stopping();
+        // ... and so has whoever was deciding: what it said of it may be lost.
+        let settled = self.failover.partner.stable && self.failover.hold == HoldSet::ALL;
+        let fences = (may_have || !settled) && self.failover.fencing.is_on() && !self.failover.is_stopping();
         if !fences {
             self.end_loans();
         }

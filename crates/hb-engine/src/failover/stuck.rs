@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use super::loans::Place;
-use super::{Stop, loans};
+use super::{Goal, Stop};
 use crate::config::FailedStop;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -46,7 +46,7 @@ impl Engine {
             self.failover.goals.retain(|(goal, _)| goal.is_up());
             return;
         }
-        self.acquire(set, super::Goal::Own, STAYS);
+        self.acquire(set, Goal::Own, STAYS);
         self.announce_state();
     }
 
@@ -60,10 +60,9 @@ impl Engine {
             return;
         }
         let hold = self.failover.hold;
-        let lent = self.failover.groups.views().filter(|view| view.place != Place::Here).count();
         let gone = self.failover.groups.views();
         let gone = gone.filter(|view| hold.contains(view.set) && view.place == Place::Here && view.is_gone);
-        let gone: Vec<_> = gone.map(|view| view.id).take(loans::MOST_LENT.saturating_sub(lent)).collect();
+        let gone: Vec<_> = gone.map(|view| view.id).take(self.may_lend()).collect();
         if gone.is_empty() {
             return;
         }
