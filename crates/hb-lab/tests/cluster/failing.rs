@@ -156,13 +156,19 @@ async fn what_dies(case: Case) {
     scene.ends().await;
 }
 
-/// A stop that fails or hangs at a hand-over: the other node never gets the group before it is gone.
-async fn stop_keeps_the_group(case: Case, manner: &str) {
-    let mut scene = build(case, false, "stop-failed = \"keep\"\nstop-failed-command = [\"/bin/sh\", \"-c\", \"echo $HB_GROUP > /run/told\"]\n").await;
+/// Both run, and from now on the script cannot be stopped on the node of ours that is told beside the scene.
+async fn build_stuck(case: Case, hb_toml: &str, manner: &str) -> (Scene, Who) {
+    let mut scene = build(case, false, hb_toml).await;
     let ours = case.ours();
     scene.start_both().await;
     until_it_runs(&scene, "it runs", ours, LIMIT).await;
     shall(&scene, ours, "stop", manner);
+    (scene, ours)
+}
+
+/// A stop that fails or hangs at a hand-over: the other node never gets the group before it is gone.
+async fn stop_keeps_the_group(case: Case, manner: &str) {
+    let (mut scene, ours) = build_stuck(case, "stop-failed = \"keep\"\nstop-failed-command = [\"/bin/sh\", \"-c\", \"echo $HB_GROUP > /run/told\"]\n", manner).await;
     if case.pair == Pair::BothOurs {
         scene.ctl(ours, &["move", "odd", ours.other().name()], 0).await;
     } else {
@@ -197,11 +203,7 @@ async fn stop_keeps_the_group(case: Case, manner: &str) {
 
 /// A stop that fails or hangs when everything shall move: nothing moves, and what was stopped for it runs again.
 async fn stop_keeps_everything(case: Case, manner: &str) {
-    let mut scene = build(case, false, "").await;
-    let ours = case.ours();
-    scene.start_both().await;
-    until_it_runs(&scene, "it runs", ours, LIMIT).await;
-    shall(&scene, ours, "stop", manner);
+    let (scene, ours) = build_stuck(case, "", manner).await;
     scene.ctl(ours, &["standby", "local"], 0).await;
     let refused = "Standby request refused: a group could not be stopped";
     let told = async |scene: &Scene| scene.node(ours).log().contains(refused);
@@ -226,11 +228,7 @@ async fn stop_keeps_everything(case: Case, manner: &str) {
 
 /// A stop that fails or hangs when the node shall stop: the other groups are served by the other node at once.
 async fn stop_keeps_one_group(case: Case, manner: &str) {
-    let mut scene = build(case, false, "").await;
-    let ours = case.ours();
-    scene.start_both().await;
-    until_it_runs(&scene, "it runs", ours, LIMIT).await;
-    shall(&scene, ours, "stop", manner);
+    let (mut scene, ours) = build_stuck(case, "", manner).await;
     scene.stop_begins(ours).await;
     let moved = async |scene: &Scene| {
         let groups = scene.status(ours.other()).await.groups;

@@ -46,10 +46,7 @@ async fn start_fails(case: Case) {
 async fn start_hangs(case: Case) {
     let (scene, home) = build(case).await;
     shall(&scene, home, "start", "hangs");
-    start_both(&scene).await;
-    let half = async |scene: &Scene| are(scene, home, Holds::Local, Holds::Local);
-    scene.until("the address is up", LIMIT, half).await;
-    for_a_while(&scene, home, Holds::Local, Holds::Local).await;
+    start_to_the_address(&scene, home).await;
     end_of_hanging(&scene, home, "start").await;
     scene.reaches("it has come up", Holds::Local, Holds::Local).await;
     scene.ends().await;
@@ -101,10 +98,7 @@ async fn status_fails(case: Case) {
 async fn status_hangs(case: Case) {
     let (scene, home) = build(case).await;
     shall(&scene, home, "status", "hangs");
-    start_both(&scene).await;
-    let half = async |scene: &Scene| are(scene, home, Holds::Local, Holds::Local);
-    scene.until("the address is up", LIMIT, half).await;
-    for_a_while(&scene, home, Holds::Local, Holds::Local).await;
+    start_to_the_address(&scene, home).await;
     assert!(scene.host(home).read("/run/odd.runs").is_err(), "{case}: it was started");
     end_of_hanging(&scene, home, "status").await;
     scene.reaches("it has come up", Holds::Local, Holds::Local).await;
@@ -142,6 +136,14 @@ async fn start_both(scene: &Scene) {
     for who in Who::BOTH {
         scene.start(who).await;
     }
+}
+
+/// The address before the script that hangs comes up, and nothing moves then.
+async fn start_to_the_address(scene: &Scene, home: Who) {
+    start_both(scene).await;
+    let half = async |scene: &Scene| are(scene, home, Holds::Local, Holds::Local);
+    scene.until("the address is up", LIMIT, half).await;
+    for_a_while(scene, home, Holds::Local, Holds::Local).await;
 }
 
 /// Whether the kernels say so.
