@@ -50,6 +50,9 @@ fn nodes(status: &Status) -> Vec<Vec<String>> {
         if own {
             remarks.push("this node".to_owned());
         }
+        if node.is_deaf {
+            remarks.push("does not hear this node".to_owned());
+        }
         if node.missing > 0 {
             remarks.push(format!("{} messages missing", node.missing));
         }

@@ -86,6 +86,9 @@ pub struct NodeStatus {
     pub hold: Option<ResourceSet>,
     /// Whether it runs this program rather than Heartbeat 3.0.6.
     pub speaks_hb: bool,
+    /// Whether the node that answers hears it, but is not heard by it, and has released everything for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_deaf: bool,
     /// Largest number of a start that it knows; absent if it tells none, as Heartbeat 3.0.6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,

@@ -85,6 +85,8 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::NodeDead { node: who, silence } => dead(node(who), *silence, mono_ns),
         Event::NodeRestarted { node: who } => restarted(node(who)),
         Event::NodeReturned { node: who } => returned(node(who)),
+        Event::NotHeard { node: who, left } => not_heard(node(who), *left),
+        Event::HeardAgain { node: who } => heard_again(node(who)),
         Event::LateHeartbeat { node: who, interval, beyond_deadtime } => {
             late(node(who), *interval, *beyond_deadtime)
         }
@@ -237,6 +239,22 @@ fn pings_differ(ours: u32, theirs: u32) -> Line {
         Level::Warn,
         format!("This node reaches {ours} ping nodes, the other one {theirs}; {what}"),
     )
+}
+
+fn not_heard(node: &str, left: Duration) -> Line {
+    let left = left.as_millis();
+    burst(
+        "nodes that do not hear this one",
+        Level::Warn,
+        format!(
+            "{node} does not hear this node, although this node hears it, and will take everything in {left} ms: \
+             releasing what is here"
+        ),
+    )
+}
+
+fn heard_again(node: &str) -> Line {
+    burst("nodes that hear this one again", Level::Info, format!("{node} hears this node again."))
 }
 
 fn woke_late(by: Duration) -> Line {

@@ -32,18 +32,28 @@ impl Engine {
             last.wrapping_sub(node.status_seq).hash(hasher);
             ago(node.last_status).hash(hasher);
             node.receiver.missing_numbers().for_each(|seq| last.wrapping_sub(seq).hash(hasher));
-            self.failover.digest(hasher, last, &ahead);
+            self.failover.digest(hasher, last, &ahead, &ago);
         }
     }
 }
 
 impl crate::failover::Failover {
-    fn digest<H: Hasher>(&self, hasher: &mut H, last: u64, ahead: &impl Fn(Option<Tick>) -> Option<u128>) {
+    fn digest<H: Hasher>(
+        &self,
+        hasher: &mut H,
+        last: u64,
+        ahead: &impl Fn(Option<Tick>) -> Option<u128>,
+        ago: &impl Fn(Option<Tick>) -> Option<u128>,
+    ) {
         (self.phase, self.hold, self.standby, self.standby_set, self.needs_failback).hash(hasher);
         let partner = &self.partner;
         (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules)
             .hash(hasher);
         (partner.giving, partner.waits.map(|(set, _)| set)).hash(hasher);
+        let (is_unheard, since, verdict) = partner.hearing.what_decides();
+        is_unheard.hash(hasher);
+        // How long it has been listened to matters only at the begin.
+        (ago(since).map(|ago| ago.min(LISTENED)), ahead(verdict)).hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);
@@ -78,3 +88,6 @@ impl crate::failover::Failover {
         self.loans.digest(hasher);
     }
 }
+
+/// In milliseconds; longer than anybody has to listen.
+const LISTENED: u128 = 10_000;

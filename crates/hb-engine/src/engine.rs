@@ -190,6 +190,7 @@ impl Engine {
             deadtime: if own { self.config.deadtime } else { self.deadtime_of(id) },
             hold: if own { Some(self.failover.hold) } else { partner_hold },
             speaks_hb: node.speaks_hb,
+            is_deaf: self.is_unheard() && self.failover.partner_id == Some(id),
             epoch: if own { self.local.epoch } else { node.epoch },
             files: if own { Some(self.config.files_digest.clone()) } else { node.files.said.clone() },
             missing: u32::try_from(node.receiver.missing()).unwrap_or(u32::MAX),

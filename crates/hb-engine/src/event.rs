@@ -41,6 +41,19 @@ pub enum Event {
         /// Which.
         node: NodeId,
     },
+    /// warn: the other node, which is heard here, does not hear this one and is about to take everything: this node
+    /// releases what it holds.
+    NotHeard {
+        /// Which.
+        node: NodeId,
+        /// In how long it will declare this node dead.
+        left: Duration,
+    },
+    /// info: the other node hears this one again.
+    HeardAgain {
+        /// Which.
+        node: NodeId,
+    },
     /// warn: a heartbeat came later than the warn time (error: later than the dead time).
     LateHeartbeat {
         /// Whose.

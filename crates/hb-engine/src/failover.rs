@@ -17,6 +17,7 @@ mod resource;
 mod standby;
 mod stop;
 mod stuck;
+mod unheard;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -34,6 +35,7 @@ pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
 pub(crate) use loans::{Loans, Place};
+pub(crate) use unheard::Hearing;
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
 pub(crate) const LOCAL_WAIT: Duration = Duration::from_secs(10);
@@ -166,6 +168,8 @@ pub(crate) struct Partner {
     pub(crate) claims: Claims,
     /// The number of the newest announcement of its run: what is older and comes later is void.
     pub(crate) newest: u64,
+    /// Whether it hears us.
+    pub(crate) hearing: Hearing,
 }
 
 /// Everything this layer remembers.

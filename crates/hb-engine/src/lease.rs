@@ -51,7 +51,7 @@ impl Engine {
     /// claims nothing of it.
     #[must_use]
     pub fn is_undisputed(&self, now: Tick) -> bool {
-        if self.local.doubt.is_some_and(|doubt| now < doubt.until) {
+        if self.is_unheard() || self.local.doubt.is_some_and(|doubt| now < doubt.until) {
             return false;
         }
         let partner = &self.failover.partner;

@@ -57,6 +57,8 @@ pub struct NodeSnapshot {
     pub hold: Option<HoldSet>,
     /// Whether it announces the fields of our own extension.
     pub speaks_hb: bool,
+    /// Whether it is heard and does not hear this node, which therefore holds nothing.
+    pub is_deaf: bool,
     /// The largest number of a start that it knows, see [`crate::Engine::epoch`]; `None` if it tells none.
     pub epoch: Option<u64>,
     /// The digest of its files, see [`crate::Config::files_digest`]; `None` if it sends none.

@@ -18,6 +18,7 @@ fn node(name: &str, silence_ms: Option<u64>, up: bool) -> NodeStatus {
         deadtime_ms: 10_000,
         hold: silence_ms.map(|_| ResourceSet::Local),
         speaks_hb: false,
+        is_deaf: false,
         epoch: None,
         missing: 0,
         other_files: (!up).then(|| vec!["ha.cf".to_owned(), "authkeys".to_owned()]),

@@ -38,6 +38,13 @@ fn membership_lines_are_those_of_the_classic_daemon() {
     );
     check(&Event::NodeRestarted { node: CC2 }, Level::Info, "Heartbeat restart on node cc2");
     check(&Event::NodeReturned { node: CC2 }, Level::Crit, "Cluster node cc2 returning after partition.");
+    let left = Duration::from_millis(1900);
+    check(
+        &Event::NotHeard { node: CC2, left },
+        Level::Warn,
+        "cc2 does not hear this node, although this node hears it, and will take everything in 1900 ms: releasing what is here",
+    );
+    check(&Event::HeardAgain { node: CC2 }, Level::Info, "cc2 hears this node again.");
     check(&Event::LinkUp { node: CC2, link: ETH0 }, Level::Info, "Link cc2:eth0 up.");
     check(&Event::LinkDown { node: CC2, link: ETH0 }, Level::Warn, "Link cc2:eth0 dead.");
     let interval = Duration::from_secs(2);
@@ -150,6 +157,8 @@ fn what_a_packet_can_trigger_is_limited() {
         Event::TransitionComplete { hold: HoldSet::ALL },
         Event::FilesDiffer { node: CC2, theirs: String::new() },
         Event::FilesAgree { node: CC2 },
+        Event::NotHeard { node: CC2, left: Duration::ZERO },
+        Event::HeardAgain { node: CC2 },
         Event::NodeAdded { node: CC2, name: String::new() },
         Event::NodeDeleted { node: CC2, name: String::new() },
     ];

@@ -62,6 +62,7 @@ fn answer(asked: &ToHeart) -> Option<FromHeart> {
                     deadtime: Duration::from_secs(10),
                     hold: None,
                     speaks_hb: true,
+                    is_deaf: false,
                     epoch: None,
                     files: None,
                     missing: 0,

@@ -7,7 +7,8 @@
 //!  └──────── nothing is held ─────────────┘  └── two steps, when the engine has asked the others ─────┘
 //! ```
 //! Renewed right after a heartbeat was sent, in the same turn, and never anywhere else: whoever cannot send a heartbeat must
-//! not keep the addresses. Before each step the clock is read again: a heart that stood still between its last heartbeat
+//! not keep the addresses. Not renewed either while the other node says that it hears none of them and would take over before
+//! the end. Before each step the clock is read again: a heart that stood still between its last heartbeat
 //! and here may have been declared dead.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,7 +270,11 @@ impl<P: Port> Heart<P> {
         let State::Living(granted) = self.tenure.state else { return };
         let now = clock::tick();
         let Some(hands) = self.tenure.hands.as_ref().filter(|_| self.tenure.is_fresh(now)) else { return };
-        if hands.steps.renew() == Answer::Granted {
+        if !self.engine.may_renew_lease(now) {
+            if now.since(granted) > hands.length {
+                self.lose_lease(now, now.since(granted));
+            }
+        } else if hands.steps.renew() == Answer::Granted {
             self.tenure.state = State::Living(now);
         } else if now.since(granted) + EARLY < hands.length {
             // It cannot have run out: the table is another one.

@@ -45,6 +45,7 @@ fn snapshot(groups: &[u16], heard: &[bool]) -> Snapshot {
         deadtime: Duration::from_secs(1),
         hold: None,
         speaks_hb: true,
+        is_deaf: false,
         epoch: None,
         files: None,
         missing: 0,

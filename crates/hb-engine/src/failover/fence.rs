@@ -183,7 +183,11 @@ impl Engine {
     }
 
     /// What of a set may be acquired now: nothing that is not held already while a dead node may still hold it.
+    /// Nothing at all while the other node, which takes everything, does not hear us.
     pub(crate) fn free_of(&self, set: HoldSet) -> HoldSet {
+        if self.is_unheard() {
+            return HoldSet::NONE;
+        }
         if self.failover.fencing.is_pending() { set.intersection(self.failover.hold) } else { set }
     }
 

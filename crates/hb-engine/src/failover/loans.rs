@@ -290,6 +290,7 @@ impl Engine {
             || self.failover.phase != Phase::Stable
             || self.failover.is_stopping()
             || self.failover.standby != Standby::Not
+            || self.is_unheard()
         {
             return;
         }
@@ -365,6 +366,13 @@ impl Engine {
     pub(crate) fn recall_all(&mut self, set: HoldSet) {
         for view in self.failover.groups.lent().filter(|view| set.contains(view.set)).collect::<Vec<_>>() {
             self.recall(view.id);
+        }
+    }
+
+    /// Everything here whose set the other node holds goes, without a word.
+    pub(crate) fn drop_borrowed(&mut self) {
+        for id in self.borrowed().collect::<Vec<_>>() {
+            self.want_group(id, false);
         }
     }
 

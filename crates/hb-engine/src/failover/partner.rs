@@ -1,6 +1,6 @@
 //! What the partner's life means for ownership: death, restart, return after a partition, conflict.
 
-use super::{CLASSIC_RESTART, Goal, Partner, Standby};
+use super::{CLASSIC_RESTART, Goal, Hearing, Partner, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
@@ -113,6 +113,7 @@ impl Engine {
             return;
         }
         self.end_fencing(node);
+        self.failover.partner.hearing = Hearing::default();
         self.failover.partner.stable = false;
         self.failover.partner.hold = None;
         self.failover.partner.said = None;

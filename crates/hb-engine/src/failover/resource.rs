@@ -2,7 +2,7 @@
 
 use hb_wire::Message;
 
-use super::{Claims, Goal, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby};
+use super::{Claims, Goal, Hearing, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
@@ -218,7 +218,7 @@ impl Engine {
     /// Both are stable and nobody has some groups: 3.0.6 only logs that. A peer of ours has removed at its start what an
     /// earlier run left behind, so each node takes its own.
     pub(super) fn adopt_orphans(&mut self) {
-        if self.failover.is_stopping() {
+        if self.failover.is_stopping() || self.is_unheard() {
             return;
         }
         let Some(peer_hold) = self.failover.partner.hold else { return };
@@ -286,6 +286,8 @@ impl Engine {
         self.failover.partner.stable = true;
         self.failover.partner.leaving = true;
         self.failover.partner.taken = None;
+        // It takes nothing any more.
+        self.failover.partner.hearing = Hearing::default();
         self.end_loans();
         if self.failover.is_stopping() {
             return;

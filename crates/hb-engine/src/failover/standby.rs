@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use hb_wire::Message;
 
+use super::unheard::NOT_HEARD;
 use super::{ANSWER_WAIT, DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RELEASE_SIGN_WAIT, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
@@ -59,6 +60,9 @@ impl Engine {
         }
         if !self.failover.is_quiet() {
             return Some("resources are being started or stopped");
+        }
+        if self.is_unheard() {
+            return Some(NOT_HEARD);
         }
         (self.failover.taken.is_some() && self.partner_lives()).then_some(UNSORTED)
     }
@@ -300,6 +304,9 @@ impl Engine {
     }
 
     fn take_over_set(&mut self, set: HoldSet) {
+        if self.is_unheard() {
+            return self.report(Event::StandbyRefused { why: NOT_HEARD });
+        }
         self.failover.standby = Standby::Taking;
         self.failover.standby_set = set;
         self.failover.standby_deadline = Some(self.now.tick.plus(HANDOVER_WAIT));

@@ -131,6 +131,7 @@ impl Engine {
             // It starts, and holds nothing yet.
             self.end_fencing(node);
         }
+        self.note_verdict(node, message);
     }
 
     fn judge_interval(&mut self, node: NodeId, interval: Duration) {

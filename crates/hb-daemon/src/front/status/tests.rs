@@ -16,6 +16,7 @@ fn node_snapshot(number: u16, name: &str, silence: Option<Duration>) -> NodeSnap
         deadtime: Duration::from_secs(10),
         hold: silence.map(|_| HoldSet::FOREIGN),
         speaks_hb: false,
+        is_deaf: false,
         epoch: None,
         files: Some(if number == 0 { "1 2 3" } else { "1 2 4" }.to_owned()),
         missing: 3,

@@ -148,6 +148,33 @@ fn a_lease_that_ran_out_is_not_renewed_and_told() {
     assert_eq!(kernel.asked(), [] as [&str; 0], "only acquired anew, when the others were heard");
 }
 
+/// The other node's heartbeat with this number, and in how many milliseconds it will declare this one dead.
+fn hears(seq: u64, left: u64) -> Input {
+    let mut message = Message::new("status");
+    for (name, value) in [("src", "cc2"), ("hg", "3"), ("ts", "1"), ("st", "active"), ("hb-v", "1")] {
+        message.push_text(name, value);
+    }
+    message.push_hex("seq", seq);
+    message.push_text("hb-hears", &format!("7,{left:x}"));
+    Input::Message { link: LinkId(0), message }
+}
+
+#[test]
+fn who_is_not_heard_renews_nothing_until_it_is_heard_again() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = holding(&kernel);
+    let deadtime = u64::try_from(KEEPALIVE.as_millis()).unwrap() * 10;
+    for (seq, tenths, asked) in [(1, 9, &["renew"][..]), (2, 7, &[]), (3, 10, &["renew"])] {
+        bench.heart.engine.handle(clock::now(), hears(seq, deadtime * tenths / 10));
+        bench.heart.lease_beat(clock::tick());
+        assert_eq!((kernel.asked(), is_closed(&bench.heart)), (asked.to_vec(), false), "{tenths}");
+    }
+    bench.heart.engine.handle(clock::now(), hears(4, 0));
+    bench.heart.tenure.state = State::Living(Tick::from_nanos(clock::tick().as_nanos() - 1_000_000_000));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((kernel.asked(), is_closed(&bench.heart)), (vec![], true), "it has run out");
+}
+
 #[test]
 fn other_times_make_another_length_or_none() {
     let kernel = Arc::new(Kernel::default());
