@@ -19,7 +19,7 @@ impl Engine {
         ahead(Some(self.local.next_heartbeat)).hash(hasher);
         ahead(self.local.ask_again).hash(hasher);
         ahead(self.local.doubt.map(|doubt| doubt.until)).hash(hasher);
-        ago(self.local.woke).hash(hasher);
+        ago(self.local.woke.max(self.local.active_since)).hash(hasher);
         for ping in &self.pings {
             ping.status().hash(hasher);
             ago(ping.last()).hash(hasher);
@@ -50,8 +50,8 @@ impl crate::failover::Failover {
         (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules)
             .hash(hasher);
         (partner.giving, partner.waits.map(|(set, _)| set)).hash(hasher);
-        let (is_unheard, since, verdict) = partner.hearing.what_decides();
-        is_unheard.hash(hasher);
+        let (hearing, since, verdict) = partner.hearing.what_decides();
+        hearing.hash(hasher);
         // How long it has been listened to matters only at the begin.
         (ago(since).map(|ago| ago.min(LISTENED)), ahead(verdict)).hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.

@@ -18,6 +18,8 @@ pub enum Mix {
     Fencing,
     /// Ours that resets a 3.0.6 peer, which has no device; half of them in legacy mode.
     FencingMixed,
+    /// Pairs of ours of which one at a time does not hear the other.
+    OneWay,
     /// Ours with a 3.0.6 peer only.
     Mixed,
     /// Two of the 3.0.6 model: what the field has had so far.
@@ -48,7 +50,12 @@ impl Scenario {
             (other, _) => other,
         };
         let mut setup = setup(&mut dice, mix);
-        let mut faults = faults(&mut dice, &setup);
+        let mut faults = if mix == Mix::OneWay {
+            calm_down(&mut setup);
+            one_way_faults(&mut dice, &setup)
+        } else {
+            faults(&mut dice, &setup)
+        };
         monitoring(&mut Dice::new(!seed), mix, &mut setup, &mut faults);
         Self { seed, setup, faults }
     }
@@ -56,7 +63,7 @@ impl Scenario {
 
 fn setup(dice: &mut Dice, mix: Mix) -> Setup {
     let kinds = match mix {
-        Mix::All | Mix::Pair | Mix::Fencing => vec![Kind::Ours; 2],
+        Mix::All | Mix::Pair | Mix::Fencing | Mix::OneWay => vec![Kind::Ours; 2],
         Mix::Classic => vec![Kind::Legacy; 2],
         Mix::Mixed | Mix::Legacy if dice.chance(500_000) => vec![Kind::Ours, Kind::Legacy],
         Mix::Mixed | Mix::Legacy | Mix::FencingMixed => vec![Kind::Legacy, Kind::Ours],
@@ -96,6 +103,7 @@ fn setup(dice: &mut Dice, mix: Mix) -> Setup {
         job_limit: 5 * longest_job + 200 * MS,
         monitored: false,
         fencing: mix == Mix::Fencing,
+        one_way: mix == Mix::OneWay,
         boot: kinds.iter().map(|_| dice.time(MS, 2 * deadtime)).collect(),
         kinds,
     }
@@ -117,6 +125,46 @@ fn monitoring(dice: &mut Dice, mix: Mix, setup: &mut Setup, faults: &mut Vec<Fau
         }
     }
     faults.sort_by_key(|fault| fault.at);
+}
+
+/// One direction after the other, all media of it, and what may befall or be asked of a node meanwhile.
+fn one_way_faults(dice: &mut Dice, setup: &Setup) -> Vec<Fault> {
+    let mut at = setup.initdead + Duration::from_secs(1);
+    let mut list = Vec::new();
+    for _ in 0..dice.range(1, 4) {
+        let from = usize::try_from(dice.below(2)).unwrap_or(0);
+        let lasts = dice.time(setup.keepalive, setup.deadtime * 3);
+        list.push(Fault { at, lasts, what: What::Cut { from, to: 1 - from, link: None } });
+        for _ in 0..dice.below(3) {
+            let node = usize::try_from(dice.below(2)).unwrap_or(0);
+            let set = dice.pick(&[HoldSet::ALL, HoldSet::LOCAL, HoldSet::FOREIGN]);
+            let (lasts, what) = match dice.below(8) {
+                0 => (dice.time(setup.deadtime / 2, setup.deadtime * 5), What::Crash(node)),
+                1 => (dice.time(setup.deadtime / 2, setup.deadtime * 5), What::DaemonDies(node)),
+                2 => (dice.time(MS, setup.deadtime * 3), What::Stop(node)),
+                3 => (MS, What::Command(node, Command::Takeover(set))),
+                4..=5 => (MS, What::Command(node, Command::Standby(set))),
+                number => {
+                    let here = dice.chance(500_000);
+                    (MS, What::Command(node, Command::Move { group: GroupId(u16::from(number == 6)), here }))
+                }
+            };
+            list.push(Fault { at: at + dice.time(MS, setup.deadtime * 2), lasts, what });
+        }
+        at += lasts + dice.time(MS, setup.deadtime * 3);
+    }
+    list.sort_by_key(|fault| fault.at);
+    list
+}
+
+/// Who is to give way has the time for it: it is told once in each keepalive, and its jobs are short.
+fn calm_down(setup: &mut Setup) {
+    (setup.loss, setup.stragglers) = (0, 0);
+    setup.keepalive = setup.keepalive.max(200 * MS);
+    setup.deadtime = setup.deadtime.max(setup.keepalive * 6);
+    setup.initdead = setup.initdead.max(setup.deadtime);
+    setup.job_time.1 = setup.job_time.1.min(setup.keepalive / 4);
+    setup.job_limit = 5 * setup.job_time.1 + 200 * MS;
 }
 
 fn faults(dice: &mut Dice, setup: &Setup) -> Vec<Fault> {

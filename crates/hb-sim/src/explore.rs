@@ -428,6 +428,7 @@ fn setup(failback: Failback) -> Setup {
         job_limit: second,
         monitored: false,
         fencing: false,
+        one_way: false,
         boot: vec![Duration::ZERO; 2],
     }
 }

@@ -9,7 +9,7 @@ use hb_sim::explore::{Budget, explore};
 use hb_sim::{Mix, Scenario, promise, run, shrink};
 
 const USAGE: &str =
-    "usage: hb-sim --seed N [--mix pair|fencing|fencing-mixed|mixed|classic|legacy|many|all] [--whole]
+    "usage: hb-sim --seed N [--mix pair|one-way|fencing|fencing-mixed|mixed|classic|legacy|many|all] [--whole]
        hb-sim --runs N [--first N] [--mix ..] [--failures N]
        hb-sim --promise N --into FOLDER
        hb-sim --explore DEPTH";
@@ -72,6 +72,7 @@ fn read(mut words: impl Iterator<Item = String>) -> Option<Wish> {
                     "pair" => Mix::Pair,
                     "fencing" => Mix::Fencing,
                     "fencing-mixed" => Mix::FencingMixed,
+                    "one-way" => Mix::OneWay,
                     "mixed" => Mix::Mixed,
                     "classic" => Mix::Classic,
                     "legacy" => Mix::Legacy,

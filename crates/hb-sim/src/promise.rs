@@ -113,6 +113,7 @@ fn scenario(seed: u64, loss: u64, keepalive: Duration, deadtime: Duration) -> Sc
         job_limit: 1000 * MS,
         monitored: false,
         fencing: false,
+        one_way: false,
         boot: vec![MS, 30 * MS],
     };
     let crash = begin + keepalive * BEFORE + phase;

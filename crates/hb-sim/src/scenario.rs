@@ -66,6 +66,9 @@ pub struct Setup {
     pub monitored: bool,
     /// Whether a dead node is reset before anything of it is taken.
     pub fencing: bool,
+    /// Whether one of two nodes hears the other at any time, and nothing but cuts and deaths happens: then no verdict
+    /// excuses two owners.
+    pub one_way: bool,
     /// When each node starts.
     pub boot: Vec<Duration>,
 }

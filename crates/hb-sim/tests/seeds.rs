@@ -53,7 +53,8 @@ fn seeds_that_once_broke_a_rule_hold() {
         [2_003, 9_346, 11_223, 11_401, 1_470, 14_260, 14_863, 15_411, 17_328, 17_397, 31_068, 71_815, 74_539];
     let mixed = mixed.map(|seed| (seed, Mix::Mixed));
     let fencing = [1_351, 103_404, 108_309].map(|seed| (seed, Mix::Fencing));
-    for (seed, mix) in pairs.into_iter().chain(away).chain(all).chain(mixed).chain(fencing) {
+    let one_way = [420, 1_252, 5_213, 9_786, 18_933].map(|seed| (seed, Mix::OneWay));
+    for (seed, mix) in pairs.into_iter().chain(away).chain(all).chain(mixed).chain(fencing).chain(one_way) {
         assert_eq!(run(&Scenario::draw(seed, mix), false).violation, None, "seed {seed}, {mix:?}");
     }
 }
@@ -61,6 +62,11 @@ fn seeds_that_once_broke_a_rule_hold() {
 #[test]
 fn where_nodes_reset_each_other_there_are_never_two_owners() {
     println!("{}", nothing_breaks(1_500, Mix::Fencing, "fencing").text());
+}
+
+#[test]
+fn who_is_not_heard_gives_way_before_it_is_taken_over() {
+    println!("{}", nothing_breaks(2_000, Mix::OneWay, "one-way").text());
 }
 
 /// With a device on one side only two owners are possible, but everybody comes to rest.

@@ -100,6 +100,9 @@ impl Engine {
         };
         self.report(Event::PeerHolds { node, hold, stable });
         let info = message.text("info");
+        if info != Some("standby") {
+            self.failover.partner.hearing.has_dropped();
+        }
         self.failover.partner.leaving = info == Some("shutdown");
         let was_giving = self.failover.partner.giving;
         // A 3.0.6 calls itself stable at any time.

@@ -61,7 +61,7 @@ impl Engine {
         if !self.failover.is_quiet() {
             return Some("resources are being started or stopped");
         }
-        if self.is_unheard() {
+        if self.is_out_of_step() {
             return Some(NOT_HEARD);
         }
         (self.failover.taken.is_some() && self.partner_lives()).then_some(UNSORTED)
@@ -110,7 +110,7 @@ impl Engine {
         if info.eq_ignore_ascii_case("me") {
             self.peer_wants_to_give(node, seq, set);
         } else if info.eq_ignore_ascii_case("other") {
-            self.peer_will_take(set);
+            self.peer_will_take(seq, set);
         } else if info.eq_ignore_ascii_case("done") {
             self.peer_is_done(node, seq, set);
         } else {
@@ -152,7 +152,7 @@ impl Engine {
     }
 
     /// Row 33: the peer takes; now we release.
-    fn peer_will_take(&mut self, set: HoldSet) {
+    fn peer_will_take(&mut self, seq: u64, set: HoldSet) {
         let late = self.failover.standby == Standby::Not && self.failover.phase == Phase::Stable;
         let classic = self.partner_is_classic();
         let only_yields = classic && self.failover.goals.iter().all(|(goal, _)| *goal == Goal::Yield);
@@ -164,6 +164,10 @@ impl Engine {
         } else if !classic && set != self.failover.standby_set {
             // To a question of an earlier hand-over; a peer of ours answers this one as well.
             return self.report(Event::StandbyRefused { why: "an answer to an earlier question" });
+        }
+        if !classic {
+            // A question of it that comes later, and is older, does not end this one.
+            self.failover.floor = self.failover.floor.max(seq);
         }
         // It has waited since before it said so; when it began to is not known of a late word.
         let until = self.now.tick.plus(HANDOVER_WAIT.saturating_sub(WAITS_LESS));
@@ -304,7 +308,7 @@ impl Engine {
     }
 
     fn take_over_set(&mut self, set: HoldSet) {
-        if self.is_unheard() {
+        if self.is_out_of_step() {
             return self.report(Event::StandbyRefused { why: NOT_HEARD });
         }
         self.failover.standby = Standby::Taking;

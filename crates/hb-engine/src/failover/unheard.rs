@@ -33,12 +33,19 @@ pub(crate) struct Hearing {
     verdict: Option<(Tick, Tick)>,
     /// We have given up what we held for it.
     pub(crate) is_unheard: bool,
+    /// It has been asked what it holds, and drops what was under way when it hears that.
+    drops: bool,
 }
 
 impl Hearing {
     /// For a digest of the state.
-    pub(crate) fn what_decides(&self) -> (bool, Option<Tick>, Option<Tick>) {
-        (self.is_unheard, self.since, self.verdict.map(|(due, _)| due))
+    pub(crate) fn what_decides(&self) -> ([bool; 2], Option<Tick>, Option<Tick>) {
+        ([self.is_unheard, self.drops], self.since, self.verdict.map(|(due, _)| due))
+    }
+
+    /// What it announces is not a step of a hand-over: by now it has dropped what was under way.
+    pub(crate) const fn has_dropped(&mut self) {
+        self.drops = false;
     }
 }
 
@@ -52,6 +59,11 @@ impl Engine {
         let in_time = |due: Tick| due >= now.plus(deadtime.saturating_sub(keepalive * 2));
         let verdict = self.failover.partner.hearing.verdict;
         verdict.is_none_or(|(due, told)| in_time(due) || now.since(told) > deadtime / 2)
+    }
+
+    /// Whether no step of a hand-over counts: the other node does not hear us, or has yet to answer that it does.
+    pub(crate) const fn is_out_of_step(&self) -> bool {
+        self.failover.partner.hearing.is_unheard || self.failover.partner.hearing.drops
     }
 
     /// Whether this node has released everything because the other one does not hear it.
@@ -128,7 +140,7 @@ impl Engine {
     fn heard_again(&mut self, node: NodeId) {
         let newest = self.node(node).receiver.last().unwrap_or(0);
         let partner = &mut self.failover.partner;
-        partner.hearing.is_unheard = false;
+        (partner.hearing.is_unheard, partner.hearing.drops) = (false, true);
         partner.newest = partner.newest.max(newest);
         (partner.hold, partner.said, partner.stable) = (None, None, false);
         self.report(Event::HeardAgain { node });

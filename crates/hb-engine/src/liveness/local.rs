@@ -31,6 +31,8 @@ pub(crate) struct Local {
     pub(crate) noticed: Option<Tick>,
     /// When we last woke so late that the others may have judged us: only what they did not say since counts as silence.
     pub(crate) woke: Option<Tick>,
+    /// Since when we are active: until then another dead time was in force, and nobody's silence counted by this one.
+    pub(crate) active_since: Option<Tick>,
     /// After a change to longer times: until the peers are sure to know of it.
     pub(crate) hurry: Option<Hurry>,
     /// See [`Engine::set_lease`].
@@ -56,6 +58,7 @@ impl Local {
             doubt: None,
             noticed: None,
             woke: None,
+            active_since: None,
             hurry: None,
             lease: None,
             epoch: None,
@@ -197,6 +200,7 @@ impl Engine {
 
     fn communication_up(&mut self) {
         self.local.ask_again = None;
+        self.local.active_since = Some(self.now.tick);
         self.report(Event::CommunicationUp);
         self.set_status(STATUS_ACTIVE);
         self.begin_ownership();

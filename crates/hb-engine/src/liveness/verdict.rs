@@ -217,7 +217,12 @@ impl Engine {
 
     /// From when on silence counts, of somebody who was last heard at that time.
     fn awake_since(&self, heard: Tick) -> Tick {
-        self.local.woke.map_or(heard, |woke| woke.max(heard))
+        Some(heard).max(self.listens_since()).unwrap_or(heard)
+    }
+
+    /// From when on silence counts, whoever was heard last.
+    fn listens_since(&self) -> Option<Tick> {
+        self.local.woke.max(self.local.active_since)
     }
 
     pub(crate) fn deadtime_of(&self, node: NodeId) -> Duration {
@@ -262,12 +267,11 @@ impl Engine {
     fn judge_links(&mut self, node: NodeId) {
         let now = self.now.tick;
         let deadtime = self.deadtime_of(node);
-        let woke = self.local.woke;
+        let listens = self.listens_since();
         let mut index: u16 = 0;
         while let Some(heard) = self.node_mut(node).links.get_mut(usize::from(index)) {
-            if heard
-                .is_some_and(|heard| Some(heard).max(woke).is_some_and(|since| since.plus(deadtime) <= now))
-            {
+            let since = heard.and_then(|heard| Some(heard).max(listens));
+            if since.is_some_and(|since| since.plus(deadtime) <= now) {
                 *heard = None;
                 self.report(Event::LinkDown { node, link: LinkId(index) });
             }

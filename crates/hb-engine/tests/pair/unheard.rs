@@ -193,3 +193,20 @@ fn a_deaf_node_that_resets_first_takes_nothing_from_who_lives() {
     assert!(lab.holds(A, &[0]) && lab.holds(B, &[1]), "its reset fails\n{}", lab.story());
     assert_eq!(not_heard(&lab, A), 0);
 }
+
+#[test]
+fn who_becomes_active_gives_the_other_one_a_whole_dead_time() {
+    let mut lab = Lab::new(Failback::On);
+    lab.start(A);
+    lab.until(4 * SECOND, |lab| lab.holds(A, &[0, 1]));
+    // It hears one heartbeat, then nothing for longer than the dead time, and then the answer before any heartbeat.
+    lab.late = |_, message| if message.kind() == Some("repnodes") { millis(2500) } else { Duration::ZERO };
+    lab.start(B);
+    lab.pass(millis(10));
+    lab.cut[A] = true;
+    lab.pass(millis(2400));
+    lab.cut[A] = false;
+    lab.pass(5 * SECOND);
+    let wrong = |event: &Event| matches!(event, Event::NodeDead { .. } | Event::WokeLate { .. });
+    assert!(!lab.saw(B, wrong), "{}", lab.story());
+}

@@ -1,4 +1,5 @@
-//! Never two owners, except after a living node was declared dead; and then not for long.
+//! Never two owners, except after a living node was declared dead; and then not for long. Who hears that it will be declared
+//! dead has given everything up before.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ impl World<'_> {
         }
         // Where every dead node is reset first, no verdict excuses two owners.
         let all_reset = self.setup().fencing && self.hosts.iter().all(|host| host.kind == Kind::Ours);
-        if !self.watch.split || all_reset {
+        if !self.watch.split || all_reset || self.setup().one_way {
             self.broken("two-owners", || {
                 format!("group {group} starts on node {index} while it runs on node {other}")
             });
