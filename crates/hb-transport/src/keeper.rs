@@ -9,7 +9,7 @@ mod charge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ use crate::medium::Medium;
 use crate::refusal::Ear;
 use crate::serial;
 use crate::serial::patience::Patience;
-use crate::slot::{Ends, Slot};
+use crate::slot::{Bell, Ends, Slot};
 use crate::spec::MediumSpec;
 use crate::watch::NetworkWatch;
 
@@ -120,7 +120,7 @@ struct Shared {
     state: Mutex<Kept>,
     /// Nanoseconds between two packets.
     pace: AtomicU64,
-    ringer: UnixStream,
+    bell: Bell,
 }
 
 #[derive(Debug, Default)]
@@ -143,7 +143,11 @@ impl Keeper {
         let (ringer, bell) = UnixStream::pair()?;
         ringer.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
-        let shared = Arc::new(Shared { state: Mutex::default(), pace: AtomicU64::new(0), ringer });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            pace: AtomicU64::new(0),
+            bell: Bell(Arc::new(ringer)),
+        });
         // It begins to watch before anything is opened, so that nothing is overlooked in between.
         let watch = NetworkWatch::open().ok();
         let round = Round {
@@ -202,7 +206,7 @@ impl Keeper {
             Err(error) => (Ends::missing()?, None, Some(error)),
         };
         let state = if error.is_some() { State::Missing } else { State::Open };
-        let slot = Arc::new(Slot::default());
+        let slot = Arc::new(Slot::watched_by(Bell(Arc::clone(&self.shared.bell.0))));
         let charge = Charge { spec: spec.clone(), facts, state, doorbell, ear, slot: Arc::downgrade(&slot) };
         self.shared.lock().new.push(charge);
         self.shared.ring();
@@ -224,8 +228,7 @@ impl Shared {
     }
 
     fn ring(&self) {
-        // Fails only if it rings already.
-        let _ = (&self.ringer).write(&[0]);
+        self.bell.ring();
     }
 }
 

@@ -41,6 +41,11 @@ impl Ear {
         self.socket = self.open().ok();
     }
 
+    /// Whether it could not be opened or connected: for want of a descriptor, or of a way to the peer.
+    pub(crate) const fn is_deaf(&self) -> bool {
+        self.socket.is_none()
+    }
+
     /// Whether the port was refused since this was asked last. An error of another kind is forgotten.
     pub(crate) fn heard(&self) -> bool {
         let error = self.socket.as_ref().and_then(|socket| socket.take_error().ok().flatten());
@@ -50,6 +55,12 @@ impl Ear {
     /// Has an error when there is something to hear; is of no use for anything else.
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.socket.as_ref().map(AsFd::as_fd)
+    }
+
+    /// As when it could not be opened.
+    #[cfg(test)]
+    pub(crate) fn deafen(&mut self) {
+        self.socket = None;
     }
 
     fn open(&self) -> io::Result<Socket> {

@@ -3,11 +3,11 @@
 //! The owner never waits: it looks at one flag, and takes the lock only if it is free. Old sockets are closed by the
 //! keeper, because to leave a multicast group may wait for a lock of the kernel's.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::hint::Board;
 use crate::sockets::Sockets;
@@ -30,10 +30,29 @@ impl Ends {
 
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
+    /// Rings when the owner drops the medium, so that nothing of it stays with the keeper.
+    _gone: Option<Bell>,
     has_new: AtomicBool,
     /// What the keeper has heard about the medium.
     pub(crate) board: Board,
     exchange: Mutex<Exchange>,
+}
+
+/// Wakes the keeper, also when it is dropped; never waits.
+#[derive(Debug)]
+pub(crate) struct Bell(pub(crate) Arc<UnixStream>);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        // Fails only if it rings already.
+        let _ = (&*self.0).write(&[0]);
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.ring();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +64,11 @@ struct Exchange {
 }
 
 impl Slot {
+    /// Of a medium that is kept.
+    pub(crate) fn watched_by(gone: Bell) -> Self {
+        Self { _gone: Some(gone), ..Self::default() }
+    }
+
     /// For the keeper: hands over what the owner shall use from now on.
     pub(crate) fn offer(&self, ends: Ends) {
         let mut exchange = self.lock();

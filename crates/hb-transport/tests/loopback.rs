@@ -1,10 +1,14 @@
 //! Media that work on the loopback interface, with ports that need no privilege.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hb_sys::alloc_count::{Counting, measure};
-use hb_transport::{MAX_PAYLOAD, Medium, MediumSpec, OpenError, RECEIVE_BUFFER};
+use hb_transport::{Keeper, MAX_PAYLOAD, Medium, MediumSpec, OpenError, RECEIVE_BUFFER};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 #[global_allocator]
@@ -105,4 +109,21 @@ fn what_is_missing_is_told() {
     let error = Medium::open(&bcast("lo", 26_948)).unwrap_err();
     assert!(matches!(error, OpenError::PortInUse { port: 26_948, .. }), "{error:?}");
     drop(other);
+}
+
+/// What hears for it that nobody has the port (ICMP) is a socket of its own, which the keeper holds.
+#[test]
+fn nothing_stays_open_of_a_medium_that_is_dropped() {
+    let keeper = Keeper::start(Arc::new(|_| ()), None).unwrap();
+    let (medium, error) = keeper.open(&ucast("lo", 26_956)).unwrap();
+    assert!(error.is_none());
+    // Its far end, as the kernel lists it.
+    let is_open = || fs::read_to_string("/proc/net/udp").unwrap().contains(" 0100007F:694C ");
+    assert!(is_open());
+    drop(medium);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while is_open() {
+        assert!(Instant::now() < deadline, "the keeper still has it");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

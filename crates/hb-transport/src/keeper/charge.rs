@@ -39,7 +39,8 @@ impl Charge {
     /// Whether nothing is to be looked at again before something happens.
     pub(super) fn is_whole(&self) -> bool {
         let is_refused = || self.slot.upgrade().is_some_and(|slot| slot.board.is_refused());
-        self.state != State::Missing && !is_refused()
+        let is_deaf = self.ear.as_ref().is_some_and(Ear::is_deaf);
+        self.state != State::Missing && !is_deaf && !is_refused()
     }
 
     /// What begins or ends to be said of it.
@@ -61,8 +62,8 @@ impl Charge {
 
         let Some(ear) = self.ear.as_mut() else { return [carrier, None] };
         let heard = ear.heard();
-        if is_changed {
-            // It stands for an address that may be another one now.
+        if is_changed || ear.is_deaf() {
+            // It stands for an address that may be another one now; or what it lacked may be there.
             ear.renew();
         }
         let lapse = pace.max(LIMIT_OF_ICMP) * REFUSALS_MISSED;
@@ -116,3 +117,23 @@ pub(super) fn open(spec: &MediumSpec, doorbell: bool) -> Result<Sockets, OpenErr
 const LIMIT_OF_ICMP: Duration = Duration::from_secs(1);
 /// So many in a row may be missing before a port is no longer refused.
 const REFUSALS_MISSED: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn an_ear_that_could_not_be_opened_is_opened_at_the_next_look() {
+        let spec = MediumSpec::Ucast { interface: "lo".to_owned(), peer: Ipv4Addr::LOCALHOST, port: 26_931 };
+        let ear = Ear::of(&spec, &Sockets::open(&spec).unwrap());
+        let (facts, slot) = (Facts::of(&spec), Weak::new());
+        let mut charge = Charge { spec, facts, state: State::Open, doorbell: false, ear, slot };
+        assert!(charge.is_whole());
+        charge.ear.as_mut().unwrap().deafen();
+        assert!(!charge.is_whole(), "it is looked at again without a reason");
+        charge.look_for_hints(&Board::default(), &BTreeMap::new(), Duration::ZERO, false);
+        assert!(charge.is_whole());
+    }
+}
