@@ -2,7 +2,7 @@
 //!
 //! The message must be news to every node that hears it, so its number lies ahead of those that are sent meanwhile;
 //! when half of them are used up, another is left. A node that hears it asks for the numbers between in vain until it
-//! has given the sender up.
+//! has given the sender up. It is signed as heartbeats are, so that a 3.0.6 peer whose keys are still to be changed takes it.
 
 use hb_resource::{Farewell, Route};
 
@@ -21,10 +21,11 @@ impl<P: Port> Heart<P> {
         }
         self.farewell_at = seq + AHEAD / 2;
         let message = self.engine.farewell(AHEAD);
-        let packet = self.keys.seal(&message, self.packing.inner);
+        let ring = self.signature.ring(&self.keys);
+        let packet = ring.seal(&message, self.packing.inner);
         let mut text = Vec::new();
         if self.wires.iter().any(|wire| wire.port.carries_text())
-            && let Err(error) = self.packing.seal_text_into(&self.keys, &message, &mut text)
+            && let Err(error) = self.packing.seal_text_into(ring, &message, &mut text)
         {
             self.voice.not_sealed(clock::tick(), &error);
         }
@@ -34,8 +35,13 @@ impl<P: Port> Heart<P> {
 
     /// After a change of keys or media.
     pub(super) fn replace_farewell(&mut self) {
-        self.farewell_at = 0;
+        self.spoil_farewell();
         self.renew_farewell();
+    }
+
+    /// Another key signs from now on: the next input leaves another one.
+    pub(super) const fn spoil_farewell(&mut self) {
+        self.farewell_at = 0;
     }
 }
 

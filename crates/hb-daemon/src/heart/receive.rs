@@ -130,6 +130,7 @@ impl<P: Port> Heart<P> {
                 wire.counts.received += 1;
                 if let Some(index) = self.signature.heard(&message, packet, &self.keys) {
                     self.voice.signs_with(clock::tick(), index);
+                    self.spoil_farewell();
                 }
                 self.handle_from(self.arrival(stamp), Input::Message { link: link(index), message });
             }

@@ -296,6 +296,29 @@ fn a_farewell_is_left_that_stays_ahead_of_what_is_sent() {
     }
 }
 
+/// While keys are changed on one node after the other a 3.0.6 peer takes nothing that is signed with another key than its own.
+#[test]
+fn a_farewell_is_signed_with_the_key_that_the_other_node_uses() {
+    let ring = |active| {
+        let keys = [1, 2].map(|index| (index, Method::Sha1, vec![b'k', index]));
+        KeyRing::new(active, keys).unwrap()
+    };
+    let signed_with = |bench: &Bench<_>| {
+        let farewell = bench.left.try_iter().last().expect("another one is left");
+        hb_auth::claimed_index(&farewell.packet).unwrap()
+    };
+    let mut bench = bench();
+    bench.change(|change| change.keys = ring(2));
+    bench.turn();
+    assert_eq!(signed_with(&bench), 2);
+    bench.network.send(&heartbeat(1, &ring(1))).unwrap();
+    bench.turn();
+    assert_eq!(signed_with(&bench), 1, "it signs with the other one");
+    bench.network.send(&heartbeat(2, &ring(2))).unwrap();
+    bench.turn();
+    assert_eq!(signed_with(&bench), 2, "and now it has been changed there");
+}
+
 #[test]
 fn refused_packets_are_counted_by_cause_and_logged_once() {
     let mut bench = bench();
