@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
 use crate::options::{LabOptions, Peers};
+use crate::overlap::Overlap;
 use crate::{Agent, LabError};
 
 /// What one fault did to a client. Times in milliseconds.
@@ -30,6 +31,9 @@ pub struct Measurement {
     pub settled: bool,
     /// Longest delay of the probe itself: no gap is known better than this.
     pub stall_ms: f64,
+    /// When both nodes answered, and what they said then; empty if they never did. Not in the lines of results.
+    #[serde(skip)]
+    pub overlap: Overlap,
 }
 
 /// Runs all faults that the options name and writes a line for each; errors end it.
@@ -140,6 +144,7 @@ async fn one(cluster: &Cluster, fault: Fault, run: u32) -> Result<Measurement, L
         takeover_ms: takeover.map(ms),
         settled: outcome.settled,
         stall_ms: ms(sight.stall_ns),
+        overlap: cluster.overlap(sight),
     })
 }
 
@@ -227,6 +232,7 @@ mod tests {
             takeover_ms,
             settled: true,
             stall_ms: 0.1,
+            overlap: Overlap::default(),
         }
     }
 

@@ -76,8 +76,9 @@ pub struct Sight {
     pub stall_ns: u64,
     /// Does the sender run in a real-time class?
     pub real_time: bool,
-    /// When more than one node answered last.
-    pub last_both_ns: Option<u64>,
+    /// When more than one node answered direct probes, by the times at which these were sent, the last 64 times. What is
+    /// less than 50 ms apart is one time.
+    pub both: Vec<Interval>,
     /// The last minute in tenths of a second; only from [`crate::Probe::look_back`].
     pub beats: Vec<Beat>,
 }
@@ -100,8 +101,7 @@ impl Sight {
     pub fn is_quiet(&self, node: &str) -> bool {
         let second = 10 * TENTH_NS;
         let since = self.now_ns.saturating_sub(second);
-        let single =
-            self.beats.iter().filter(|beat| beat.tenth * TENTH_NS >= since).all(|beat| beat.both == 0);
+        let single = self.both.last().is_none_or(|both| both.to_ns < since);
         let steady = |spell: &Spell| spell.node == node && spell.time.length_ns() >= second;
         single && self.silence_ns() < PAUSE_NS && self.spells.last().is_some_and(steady)
     }
@@ -235,6 +235,19 @@ impl Tally {
         }
     }
 
+    fn note_both(&mut self, sent_ns: u64) {
+        let both = &mut self.sight.both;
+        match both.last_mut() {
+            Some(last) if sent_ns < last.to_ns + PAUSE_NS => last.to_ns = last.to_ns.max(sent_ns),
+            _ => {
+                if both.len() == TIMES_OF_BOTH {
+                    both.remove(0);
+                }
+                both.push(Interval { from_ns: sent_ns, to_ns: sent_ns });
+            }
+        }
+    }
+
     fn answered_direct(&mut self, probe: Probe, node: usize, now_ns: u64) {
         let Some(round) = place(&mut self.rounds, probe.number) else { return };
         if round.0 != probe.number {
@@ -244,7 +257,7 @@ impl Tally {
         round.1 |= 1 << node;
         if before == 1 && round.1.count_ones() == 2 {
             self.sight.both_ns += self.round_ns;
-            self.sight.last_both_ns = Some(now_ns);
+            self.note_both(probe.sent_ns);
             self.beat(now_ns).both += 1;
         }
     }
@@ -281,6 +294,7 @@ fn place<T>(ring: &mut [T], number: u64) -> Option<&mut T> {
 /// Probes and rounds that are remembered: two seconds of 4 000 a second.
 const RECENT: usize = 8192;
 const SPELLS: usize = 256;
+const TIMES_OF_BOTH: usize = 64;
 /// With the current one a minute.
 const BEATS: usize = 599;
 /// Bits in a round; more nodes are not told apart.
@@ -352,6 +366,8 @@ mod tests {
             }
         }
         assert_eq!(tally.look(100 * MS, true).both_ns, 20 * MS);
+        let both = [Interval { from_ns: 40 * MS, to_ns: 59 * MS }];
+        assert_eq!(tally.look(100 * MS, false).both, both, "also without the time line");
         assert_eq!(tally.look(100 * MS, true).beats.iter().map(|beat| beat.both).sum::<u32>(), 20);
     }
 

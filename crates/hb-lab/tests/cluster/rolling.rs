@@ -32,7 +32,7 @@ async fn a_pair_is_replaced_node_by_node_and_back() {
     let moves: Vec<_> = gaps.iter().map(|(from, to, _)| (*from, *to)).collect();
     assert_eq!(moves, [("alpha", "beta"), ("beta", "alpha")], "{gaps:?}");
     assert!(gaps.iter().all(|(_, _, gap)| *gap < MOVE), "{gaps:?}");
-    assert_eq!(sight.both_ns, 0, "two owners");
+    assert_eq!(sight.both_ns, 0, "two owners: {}", cluster.overlap(&sight));
 }
 
 /// Stops a node, whose groups move if it has any, and starts another program in its place.

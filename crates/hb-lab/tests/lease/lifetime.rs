@@ -37,14 +37,14 @@ async fn hung_without_a_table() {
         );
         let sight = cluster.probe.look().await.unwrap();
         println!("measured, {family:?}: outage {} ms", sight.outage_ns() / 1_000_000);
-        assert_eq!(sight.both_ns, 0, "{family:?}: while alpha stands still");
+        assert_eq!(sight.both_ns, 0, "{family:?}: while alpha stands still: {}", cluster.overlap(&sight));
         cluster.alpha().go_on().await.unwrap();
         cluster
             .settled("everything at home again", LIMIT, |node, floating| floating.home == node.host().name())
             .await
             .unwrap();
         let sight = cluster.served_by("alpha", LIMIT).await.unwrap();
-        assert_eq!(sight.both_ns, 0, "{family:?}: after it went on");
+        assert_eq!(sight.both_ns, 0, "{family:?}: after it went on: {}", cluster.overlap(&sight));
     }
 }
 

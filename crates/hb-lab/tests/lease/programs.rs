@@ -68,9 +68,10 @@ pub(crate) async fn series_by(options: LabOptions, faults: &[Fault]) -> Vec<Meas
     }
     let mut all = Vec::new();
     for (run, fault) in (1..).zip(faults) {
-        all.push(measure(&options, agent.clone(), *fault, run).await.unwrap());
+        let measurement = measure(&options, agent.clone(), *fault, run).await.unwrap();
+        tell(&measurement);
+        all.push(measurement);
     }
-    all.iter().for_each(tell);
     all
 }
 

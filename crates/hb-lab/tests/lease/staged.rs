@@ -160,7 +160,7 @@ async fn a_standby_is_mute_whatever_befalls_it() {
         copies_are(&cluster, &both[..1], "after a stop").await;
         let sight = cluster.served_by("alpha", LIMIT).await.unwrap();
         println!("measured, {family:?}: {} probes answered by alpha, none by beta", sight.answered);
-        assert_eq!(sight.both_ns, 0, "{family:?}");
+        assert_eq!(sight.both_ns, 0, "{family:?}: {}", cluster.overlap(&sight));
         assert!(sight.spells.iter().all(|spell| spell.node == "alpha"), "{:?}", sight.spells);
     }
 }
