@@ -54,6 +54,7 @@ impl crate::failover::Failover {
         hearing.hash(hasher);
         // How long it has been listened to matters only at the begin.
         (ago(since).map(|ago| ago.min(LISTENED)), ahead(verdict)).hash(hasher);
+        (partner.takeover.set, partner.takeover.reported.is_some()).hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);
@@ -67,6 +68,7 @@ impl crate::failover::Failover {
             self.failback_retry,
             self.local_deadline,
             self.conflict_until,
+            partner.takeover.until,
             self.start_again,
             self.offer_due,
             self.orphans_again,

@@ -230,6 +230,7 @@ impl Engine {
         self.standby_wait_over();
         self.local_wait_over();
         self.conflict_wait_over();
+        self.scripts_wait_over();
         self.say_again();
         self.ask_what_was_too_much();
         self.start_again();

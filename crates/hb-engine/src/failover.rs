@@ -17,9 +17,10 @@ mod resource;
 mod standby;
 mod stop;
 mod stuck;
-mod unheard;
+mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unheard;
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -35,6 +36,7 @@ pub(crate) use groups::Groups;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
 pub(crate) use loans::{Loans, Place};
+pub(crate) use takeover::Takeover;
 pub(crate) use unheard::Hearing;
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
@@ -166,6 +168,8 @@ pub(crate) struct Partner {
     pub(crate) taken: Option<HoldSet>,
     /// Since when it holds what it holds, in its own terms (`hb-epochs`).
     pub(crate) claims: Claims,
+    /// A 3.0.6 that declared us dead: its scripts.
+    pub(crate) takeover: Takeover,
     /// The number of the newest announcement of its run: what is older and comes later is void.
     pub(crate) newest: u64,
     /// Whether it hears us.
@@ -299,6 +303,7 @@ impl Failover {
             self.standby_deadline,
             self.failback_retry,
             self.conflict_until,
+            self.partner.takeover.until,
             self.start_again,
             self.ask_later,
             self.orphans_again,

@@ -167,6 +167,9 @@ impl Engine {
                 self.failover.conflict_until.get_or_insert(until);
             }
         }
+        if !self.node(id).speaks_hb {
+            self.classic_took_by_verdict(give);
+        }
         self.yield_set(give, "the other node holds it");
     }
 

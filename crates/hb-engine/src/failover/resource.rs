@@ -2,7 +2,9 @@
 
 use hb_wire::Message;
 
-use super::{Claims, Goal, Hearing, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby};
+use super::{
+    Claims, Goal, Hearing, LOCAL_WAIT, ORPHANS_AGAIN, ORPHANS_FIRST, Phase, RUN_FIELD, Standby, Takeover,
+};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
@@ -82,6 +84,8 @@ impl Engine {
             Some(before) if !full && !said.is_empty() => before.union(said),
             Some(_) | None => said,
         };
+        let info = message.text("info");
+        let hold = if full { self.with_its_scripts(seq, hold, info == Some("shutdown")) } else { hold };
         let before = self.failover.partner.hold.replace(hold);
         if before.is_some_and(|before| !hold.minus(before).is_empty()) {
             // It has taken something, so it waits for nothing.
@@ -93,13 +97,15 @@ impl Engine {
         self.resources_received();
         let Some(stable) = message.text("isstable").map(|text| text == "1") else {
             // Row 12: a take-over script's report. What it took because it had declared us dead may run here.
+            if info == Some("mach_down") && self.partner_is_classic() {
+                self.scripts_reported(seq);
+            }
             if self.failover.phase == Phase::Stable {
                 self.resolve_conflict();
             }
             return;
         };
         self.report(Event::PeerHolds { node, hold, stable });
-        let info = message.text("info");
         if info != Some("standby") {
             self.failover.partner.hearing.has_dropped();
         }
@@ -291,6 +297,7 @@ impl Engine {
         self.failover.partner.taken = None;
         // It takes nothing any more.
         self.failover.partner.hearing = Hearing::default();
+        self.failover.partner.takeover = Takeover::default();
         self.end_loans();
         if self.failover.is_stopping() {
             return;

@@ -206,6 +206,14 @@ impl Engine {
     fn peer_is_done(&mut self, node: NodeId, seq: u64, set: HoldSet) {
         let newer = self.failover.partner.newest > seq;
         let known = self.failover.partner.hold.unwrap_or_default();
+        let gives = match self.failover.standby {
+            Standby::Waiting => self.failover.standby_set,
+            Standby::Not => set,
+            Standby::Given | Standby::Giving | Standby::Taking => HoldSet::NONE,
+        };
+        if self.gives_too_early(gives) {
+            return;
+        }
         match self.failover.standby {
             Standby::Waiting => {
                 let set = self.failover.standby_set;

@@ -21,8 +21,7 @@ fn not_heard(lab: &Lab, x: usize) -> usize {
 
 #[test]
 fn who_is_not_heard_releases_before_the_other_one_takes() {
-    for (unheard, failback) in
-        [(A, Failback::On), (B, Failback::On), (A, Failback::Off), (B, Failback::Off)]
+    for (unheard, failback) in [(A, Failback::On), (B, Failback::On), (A, Failback::Off), (B, Failback::Off)]
     {
         let deaf = 1 - unheard;
         let own = |x: usize| [u16::from(x == B)];

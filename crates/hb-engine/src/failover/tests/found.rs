@@ -282,3 +282,90 @@ fn a_question_that_an_overtaken_word_ends_leaves_nothing_open() {
     assert_eq!(engine.failover.standby, Standby::Not, "it refuses to answer");
     assert!(engine.failover.is_stable(), "it said so before it was asked");
 }
+
+/// Took our group by a verdict, and says so; its scripts run.
+fn taken_by_a_classic_peer() -> Engine {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    give(&mut engine, 100, 50, resource("all", "1", None));
+    assert_eq!(result(&mut engine), "stop L");
+    job_done(&mut engine, 110);
+    drain(&mut engine);
+    assert_eq!(engine.failover.hold, HoldSet::NONE);
+    engine
+}
+
+fn asks(set: &str, step: &str) -> Message {
+    let mut message = Message::new("ask_resources");
+    message.push_text("rsc_hold", set);
+    message.push_text("info", step);
+    message
+}
+
+fn report() -> Message {
+    let mut message = Message::new("resource");
+    message.push_text("rsc_hold", "foreign");
+    message.push_text("info", "mach_down");
+    message
+}
+
+/// Gives it back as 3.0.6 does; what we make of its last step.
+fn given_back(engine: &mut Engine, millis: u64, seq: u64) -> String {
+    give(engine, millis, seq, asks("foreign", "me"));
+    assert_eq!(result(engine), "ask foreign other");
+    give(engine, millis + 10, seq + 1, resource("local", "0", Some("standby")));
+    drain(engine);
+    give(engine, millis + 20, seq + 2, asks("foreign", "done"));
+    result(engine)
+}
+
+#[test]
+fn what_a_classic_peer_gives_while_its_scripts_take_it_is_not_taken() {
+    let mut engine = taken_by_a_classic_peer();
+    assert_eq!(given_back(&mut engine, 200, 51), "say none 1, ask foreign done", "it waits for our word");
+    // Nor is it without an owner, for as long as the scripts run.
+    give(&mut engine, 300, 60, resource("local", "1", None));
+    assert_eq!(pass(&mut engine, 1000, 20_000, false).join(", ").find("takeover"), None);
+    assert_eq!(engine.failover.hold, HoldSet::NONE);
+    // It has it now, and gives it again if it is asked.
+    give(&mut engine, 20_000, 30_000, report());
+    assert_eq!(result(&mut engine), "say none 0, say none 1");
+    give(&mut engine, 20_010, 30_001, resource("all", "1", None));
+    drain(&mut engine);
+    assert_eq!(given_back(&mut engine, 20_020, 30_002), "start L");
+}
+
+#[test]
+fn what_a_classic_peer_gives_after_its_scripts_reported_is_taken() {
+    let mut engine = taken_by_a_classic_peer();
+    give(&mut engine, 150, 51, report());
+    drain(&mut engine);
+    assert_eq!(given_back(&mut engine, 200, 52), "start L");
+
+    // Their report comes before its word of it.
+    let mut engine = given(Phase::Stable, Standby::Not);
+    give(&mut engine, 100, 50, report());
+    assert_eq!(result(&mut engine), "stop L");
+    job_done(&mut engine, 110);
+    give(&mut engine, 120, 51, resource("all", "1", None));
+    drain(&mut engine);
+    assert_eq!(given_back(&mut engine, 200, 52), "start L");
+}
+
+#[test]
+fn a_stop_of_a_classic_peer_is_the_end_of_its_scripts() {
+    let mut engine = taken_by_a_classic_peer();
+    given_back(&mut engine, 200, 51);
+    give(&mut engine, 300, 60, resource("none", "0", Some("shutdown")));
+    drain(&mut engine);
+    give(&mut engine, 310, 61, Message::new("shutdone"));
+    assert!(result(&mut engine).contains("start L"));
+}
+
+#[test]
+fn scripts_that_never_report_are_not_waited_for_without_end() {
+    let mut engine = taken_by_a_classic_peer();
+    given_back(&mut engine, 200, 51);
+    give(&mut engine, 300, 60, resource("local", "1", None));
+    let steps = pass(&mut engine, 1000, 90_000, false);
+    assert!(steps.iter().any(|step| step.contains("takeover")), "{steps:?}");
+}
