@@ -85,8 +85,8 @@ impl Keeper {
             KeeperAsk::Crash { host } => self.crash(&host).await?,
             KeeperAsk::Carrier { host, network, on } => self.wires.carrier(&host, &network, on).await?,
             KeeperAsk::Port { host, network, on } => self.wires.port(&host, &network, on).await?,
-            KeeperAsk::Delay { host, network, incoming, outgoing } => {
-                self.wires.delay(&host, &network, [incoming, outgoing]).await?;
+            KeeperAsk::Delay { host, network, incoming, outgoing, only } => {
+                self.wires.delay(&host, &network, [incoming, outgoing], &only).await?;
             }
         }
         Ok(KeeperAnswer::Done)

@@ -65,12 +65,13 @@ pub(crate) enum KeeperAsk {
         network: String,
         on: bool,
     },
-    /// Let each frame wait, both ways; nothing but zero ends it.
+    /// Let each frame that has this text wait, both ways; nothing but zero ends it.
     Delay {
         host: String,
         network: String,
         incoming: RangeInclusive<Duration>,
         outgoing: RangeInclusive<Duration>,
+        only: String,
     },
 }
 

@@ -56,8 +56,22 @@ impl Host {
         incoming: RangeInclusive<Duration>,
         outgoing: RangeInclusive<Duration>,
     ) -> Result<(), LabError> {
-        let (host, network) = (self.inner.name.clone(), network.to_owned());
-        let ask = KeeperAsk::Delay { host, network, incoming, outgoing };
+        self.delay_those("", network, incoming, outgoing).await
+    }
+
+    /// As [`Host::delay`], only frames in which this text stands; all others pass at once, and overtake them.
+    ///
+    /// # Errors
+    /// As [`Host::delay`].
+    pub async fn delay_those(
+        &self,
+        text: &str,
+        network: &str,
+        incoming: RangeInclusive<Duration>,
+        outgoing: RangeInclusive<Duration>,
+    ) -> Result<(), LabError> {
+        let (host, network, only) = (self.inner.name.clone(), network.to_owned(), text.to_owned());
+        let ask = KeeperAsk::Delay { host, network, incoming, outgoing, only };
         self.inner.lab.keeper.ask(ask, LIMIT).await.map(drop)
     }
 

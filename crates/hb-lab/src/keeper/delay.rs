@@ -1,4 +1,5 @@
-//! A slow cable: each frame waits for a time of its own before it goes on, so frames also overtake each other.
+//! A slow cable: each frame, or each with some text in it, waits for a time of its own before it goes on, so frames also
+//! overtake each other.
 //!
 //! The cable is taken out of its bridge; a second pair of interfaces takes its place there, and packet sockets carry
 //! the frames between the two. IPv4 and ARP only. It decides nothing about who is slow, and loses nothing but what
@@ -25,11 +26,12 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Frames that come in at the first interface go out of the second after a time in `there`, and those that come in
-    /// at the second out of the first after one in `back`.
+    /// at the second out of the first after one in `back`. Frames without the text `only` do not wait.
     pub(super) fn start(
         (one, other): (u32, u32),
         there: &RangeInclusive<Duration>,
         back: &RangeInclusive<Duration>,
+        only: &str,
     ) -> Result<Self, String> {
         let mut entrances = Vec::new();
         for (from, to, times) in [(one, other, there), (other, one, back)] {
@@ -40,8 +42,8 @@ impl Relay {
         }
         let (stopped, stop) = rustix::pipe::pipe().map_err(chain("a pipe"))?;
         let sink = PacketSocket::open().map_err(chain("a packet socket"))?;
-        let carrier =
-            Carrier { entrances, sink, stopped, waiting: BinaryHeap::new(), carried: 0, dice: FIRST_DICE };
+        let (waiting, only) = (BinaryHeap::new(), only.as_bytes().to_vec());
+        let carrier = Carrier { entrances, sink, stopped, only, waiting, carried: 0, dice: FIRST_DICE };
         thread::Builder::new()
             .name("slow-cable".to_owned())
             .spawn(|| carrier.run())
@@ -77,6 +79,7 @@ struct Carrier {
     entrances: Vec<Entrance>,
     sink: PacketSocket,
     stopped: OwnedFd,
+    only: Vec<u8>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     carried: u64,
     dice: u64,
@@ -121,11 +124,21 @@ impl Carrier {
                 let mut frame = frame.to_vec();
                 forget_udp_checksum(&mut frame);
                 self.carried += 1;
-                let due = Instant::now() + draw(&mut self.dice, &entrance.times);
+                let waits = if has(&frame, &self.only) {
+                    draw(&mut self.dice, &entrance.times)
+                } else {
+                    Duration::ZERO
+                };
+                let due = Instant::now() + waits;
                 self.waiting.push(Reverse(Waiting { due, number: self.carried, to: entrance.to, frame }));
             }
         }
     }
+}
+
+/// Every frame has the empty text.
+fn has(frame: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || frame.windows(text.len()).any(|part| part == text)
 }
 
 /// The kernel leaves a checksum unfinished on frames that do not leave the machine. Zero says that there is none.
@@ -164,7 +177,13 @@ const FIRST_DICE: u64 = 0x9e37_79b9_7f4a_7c15;
 mod tests {
     use std::time::Duration;
 
-    use super::{draw, forget_udp_checksum};
+    use super::{draw, forget_udp_checksum, has};
+
+    #[test]
+    fn the_text_may_stand_anywhere() {
+        assert!(has(b"frame", b"") && has(b"frame", b"fr") && has(b"frame", b"me"));
+        assert!(!has(b"frame", b"frames") && !has(b"", b"f"));
+    }
 
     #[test]
     fn only_the_checksum_of_a_first_udp_fragment_is_forgotten() {

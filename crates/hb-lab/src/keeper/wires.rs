@@ -82,12 +82,13 @@ impl Wires {
         self.attach(self.cable(host, network)?, bridge.copied()).await
     }
 
-    /// From now on frames wait on this cable, coming in and going out; with nothing but zero they no longer do.
+    /// From now on frames with the text `only` wait on this cable, coming in and going out; with nothing but zero they no longer do.
     pub(crate) async fn delay(
         &mut self,
         host: &str,
         network: &str,
         [incoming, outgoing]: [RangeInclusive<Duration>; 2],
+        only: &str,
     ) -> Result<(), String> {
         let (cable, key) = (self.cable(host, network)?, (host.to_owned(), network.to_owned()));
         let bridge = *self.networks.get(network).ok_or(format!("no network {network}"))?;
@@ -104,7 +105,7 @@ impl Wires {
         let far = self.index(&far).await?;
         self.change(LinkUnspec::new_with_index(far).up().build()).await?;
         self.attach(cable, None).await?;
-        self.slow.insert(key, (Relay::start((cable, far), &outgoing, &incoming)?, far));
+        self.slow.insert(key, (Relay::start((cable, far), &outgoing, &incoming, only)?, far));
         Ok(())
     }
 
