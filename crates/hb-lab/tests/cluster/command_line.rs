@@ -2,6 +2,7 @@
 //! our program in the place of its.
 
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use hb_lab::{ClusterFiles, Host, HostSpec, Lab};
 
@@ -92,17 +93,53 @@ async fn the_scripts_names() {
     expect(&host, &[ours.to_str().unwrap(), "-k"], 0, "").await;
 }
 
+/// The service as its init script runs it: it serves, goes on serving while its files are read again, and comes back after a restart.
 #[tokio::test]
 async fn the_init_script_works() {
     let mut lab = Lab::start(agent()).unwrap();
     let host = lone_host(&mut lab).await;
     let ours = program("hb-node");
     expect(&host, &["mount", "--bind", ours.to_str().unwrap(), HEARTBEAT], 0, "").await;
-    let script = "/etc/init.d/heartbeat";
-    expect(&host, &[script, "status"], 3, "heartbeat is stopped").await;
-    expect(&host, &[script, "start"], 0, "").await;
-    expect(&host, &[script, "status"], 0, "heartbeat OK").await;
-    expect(&host, &[script, "reload"], 0, "").await;
-    expect(&host, &[script, "stop"], 0, "").await;
-    expect(&host, &[script, "status"], 3, "heartbeat is stopped").await;
+    let script = async |word: &str, code: i32, words: &str| {
+        expect(&host, &["/etc/init.d/heartbeat", word], code, words).await;
+    };
+    script("status", 3, "heartbeat is stopped").await;
+    script("start", 0, "").await;
+    script("status", 0, "heartbeat OK").await;
+    serves(&host).await;
+    let first = daemon(&host);
+    for word in ["reload", "force-reload", "start"] {
+        script(word, 0, "").await;
+        script("status", 0, "heartbeat OK").await;
+        assert!(host.holds(ADDRESS).await, "{word}");
+        assert_eq!(daemon(&host), first, "{word}");
+    }
+    script("restart", 0, "").await;
+    script("status", 0, "heartbeat OK").await;
+    assert_ne!(daemon(&host), first);
+    serves(&host).await;
+    script("stop", 0, "").await;
+    script("status", 3, "heartbeat is stopped").await;
+    assert!(!host.holds(ADDRESS).await);
+    // What does not run is started by it.
+    script("restart", 0, "").await;
+    serves(&host).await;
+    script("stop", 0, "").await;
+    script("stop", 0, "").await;
+    script("status", 3, "heartbeat is stopped").await;
 }
+
+async fn serves(host: &Host) {
+    let begun = Instant::now();
+    while !host.holds(ADDRESS).await {
+        assert!(begun.elapsed() < LIMIT, "it does not serve");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The number of the daemon.
+fn daemon(host: &Host) -> String {
+    host.read("/run/heartbeat.pid").unwrap().trim().to_owned()
+}
+
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);

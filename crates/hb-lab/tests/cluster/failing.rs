@@ -120,6 +120,7 @@ async fn what_dies(case: Case) {
     scene.start_both().await;
     until_it_runs(&scene, "it runs", ours, LIMIT).await;
     let dies = |scene: &Scene| {
+        scene.holdings.act(format!("dies on {}", ours.name()));
         std::fs::remove_file(scene.host(ours).outside("/run").unwrap().join("odd.runs")).unwrap();
     };
     dies(&scene);

@@ -32,8 +32,30 @@ mod no_reset_after_a_stop {
     }
 }
 
+mod fence_agent_fails_then_works {
+    stories! { @test fence_agent_fails_then_works both_ours: BothOurs Off, beta_is_306: BetaIs306 Off, }
+}
+
+stories_off![meatclient_confirms];
+
 async fn reset_fails_then_works(case: Case) {
-    let mut scene = build(case, "1").await;
+    fails_then_works(build(case, "1").await).await;
+}
+
+/// The same by a program that is asked as those of the package fence-agents are.
+async fn fence_agent_fails_then_works(case: Case) {
+    let mut scene = Scene::build_with(case, &files(case), |spec| spec.private(AGENTS)).await;
+    scene.host(Who::Alpha).write(AGENT, FENCE_AGENT, 0o755).unwrap();
+    let settings = "[fencing]\nagent = \"fence_lab\"\noptions = [\"plug={node}\", \"ip=10.77.0.7\"]\n";
+    scene.host(Who::Alpha).write("/etc/ha.d/hb.toml", settings, 0o600).unwrap();
+    scene.host(Who::Alpha).write(CODE, "1", 0o644).unwrap();
+    scene.start_both().await;
+    fails_then_works(scene).await;
+}
+
+/// The device says no at first.
+async fn fails_then_works(mut scene: Scene) {
+    let case = scene.case;
     scene.crash(Who::Beta).await;
     scene.until("a reset fails", LIMIT, async |scene| resets(scene) == 1).await;
     takes_nothing(&scene, Duration::from_secs(2)).await;
@@ -106,6 +128,34 @@ async fn without_its_agent_a_node_waits_for_a_human() {
     scene.ends().await;
 }
 
+/// The real device `meatware`, and a human who has switched the node off and says so by the real `meatclient`.
+async fn meatclient_confirms(case: Case) {
+    let mut files = files(case);
+    files.ha_cf.push_str("stonith_host alpha meatware beta\n");
+    let mut scene = Scene::build_with(case, &files, |spec| spec).await;
+    scene.befalls("fencing");
+    scene.start_both().await;
+    let confirm = async |scene: &Scene| {
+        let argv = ["meatclient", "-c", "beta"];
+        scene.host(Who::Alpha).run_with_input(&argv, "y\n", LIMIT).await.unwrap()
+    };
+    // Nobody has asked for it.
+    assert!(!confirm(&scene).await.succeeded(), "{case}");
+    scene.crash(Who::Beta).await;
+    let asks = |scene: &Scene| scene.host(Who::Alpha).outside("/run/meatware.beta").unwrap().exists();
+    scene.until("a human is asked", LIMIT, async |scene| asks(scene)).await;
+    takes_nothing(&scene, Duration::from_secs(2)).await;
+    scene.holdings.act("meatclient -c beta".to_owned());
+    let told = confirm(&scene).await;
+    assert!(told.succeeded(), "{case}: {told:?}");
+    scene.reaches("it is off", Holds::All, Holds::Off).await;
+    scene.host(Who::Beta).boot().await.unwrap();
+    scene.start(Who::Beta).await;
+    scene.returns(Who::Beta).await;
+    assert!(!asks(&scene), "{case}: it is asked for again");
+    scene.ends().await;
+}
+
 /// Both are up, and alpha is to reset beta by a device that ends with this code.
 async fn build(case: Case, code: &str) -> Scene {
     let mut files = files(case);
@@ -151,6 +201,21 @@ async fn takes_nothing(scene: &Scene, time: Duration) {
     }
 }
 
+const AGENTS: &str = "/usr/local/sbin";
+const AGENT: &str = "/usr/local/sbin/fence_lab";
+/// Reads what to do from its standard input, one option a line, as fence agents do.
+const FENCE_AGENT: &str = r#"#!/bin/sh
+while IFS= read -r line; do
+    case $line in
+    plug=*) plug=${line#plug=} ;;
+    ip=*) ip=${line#ip=} ;;
+    action=*) action=${line#action=} ;;
+    esac
+done
+[ "$action $ip" = "reboot 10.77.0.7" ] || exit 1
+echo "reset $plug" >> /var/log/fence
+exit "$(cat /var/log/code)"
+"#;
 const PLUGINS: &str = "/usr/lib/stonith/plugins/external";
 const PLUGIN: &str = "/usr/lib/stonith/plugins/external/lab";
 /// What the device ends with when it is to reset something.

@@ -121,6 +121,12 @@ impl Holdings {
         self.record().acts.push((Instant::now(), what));
     }
 
+    /// What was done last, and when.
+    pub(crate) fn last_act(&self) -> (Instant, String) {
+        let record = self.record();
+        record.acts.last().cloned().unwrap_or_else(|| (record.begun, String::new()))
+    }
+
     /// The story in one line: what was done, and in seconds after it who got which address (`beta+1`: the first one) or
     /// lost it (`beta-1`).
     pub(crate) fn line(&self, floating: &[IpAddr]) -> String {

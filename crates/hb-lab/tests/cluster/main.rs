@@ -26,6 +26,8 @@ mod agents;
 #[cfg(test)]
 mod beside;
 #[cfg(test)]
+mod bound;
+#[cfg(test)]
 mod capture;
 #[cfg(test)]
 mod command_line;
@@ -33,6 +35,8 @@ mod command_line;
 mod crash;
 #[cfg(test)]
 mod delay;
+#[cfg(test)]
+mod disturbed;
 #[cfg(test)]
 mod failing;
 #[cfg(test)]
@@ -48,9 +52,13 @@ mod ipfail;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod legacy;
 #[cfg(test)]
 mod loss;
+#[cfg(test)]
+mod medium_down;
 #[cfg(test)]
 mod partition;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The scene of every story: two nodes, what may befall them, and the end that must come and stay.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -10,6 +11,7 @@ use hb_client::{ResourceSet, Status};
 use hb_lab::{Account, ClusterFiles, Direction, Host, HostSpec, Lab, Node};
 use tokio::time::{Instant, sleep};
 
+use crate::bound::Bound;
 use crate::holdings::Holdings;
 use crate::pair::{Case, Failback, Pair, Who, agent, lost_by_306, program};
 use crate::warnings;
@@ -24,6 +26,9 @@ pub(crate) struct Scene {
     /// From when on no address may be on both hosts.
     strict_since: Instant,
     floating: [Ipv4Addr; 2],
+    bound: Bound,
+    /// When it was first seen to be stable after what was done last.
+    stable_at: Cell<Option<Instant>>,
     pub(crate) lab: Lab,
 }
 
@@ -77,7 +82,8 @@ impl Scene {
         let (nodes, strict_since) = ([alpha, beta], Instant::now());
         let befell =
             if case.failback == Failback::Legacy { vec!["always", "legacy"] } else { vec!["always"] };
-        Self { case, holdings, nodes, befell, strict_since, floating, lab }
+        let (bound, stable_at) = (Bound::new(case, files), Cell::new(None));
+        Self { case, holdings, nodes, befell, strict_since, floating, bound, stable_at, lab }
     }
 
     pub(crate) fn node(&self, who: Who) -> &Node {
@@ -173,9 +179,15 @@ impl Scene {
         self.befell.push(what);
     }
 
+    /// From now on it may take this much longer until it is stable: a limit or a delay that only this story has.
+    pub(crate) fn may_take(&mut self, time: Duration) {
+        self.bound.more = time;
+    }
+
     /// Loses `percent` of the heartbeats that come to each node.
     pub(crate) async fn lose(&mut self, percent: u8) {
         self.befalls("loss");
+        self.bound.is_disturbed = percent > 0;
         self.holdings.act(format!("lose {percent} percent"));
         for who in Who::BOTH {
             let lost = self.host(who).lose(NETWORK, Direction::Incoming, percent, "udp dport 694").await;
@@ -186,9 +198,21 @@ impl Scene {
     /// Lets each frame from and to a node wait up to `most`; zero ends it.
     pub(crate) async fn delay(&mut self, who: Who, most: Duration) {
         self.befalls("loss");
+        self.bound.is_disturbed = !most.is_zero();
         self.holdings.act(format!("delay {} by up to {most:?}", who.name()));
         let times = Duration::ZERO..=most;
         self.host(who).delay(NETWORK, times.clone(), times).await.unwrap();
+    }
+
+    /// Holds messages of this type from and to a node back, each for this time; all others pass.
+    pub(crate) async fn hold_back(&mut self, who: Who, kind: &str, time: Duration) {
+        for befalls in ["loss", "late"] {
+            self.befalls(befalls);
+        }
+        self.holdings.act(format!("hold back {kind} {} s", time.as_secs()));
+        // As the media carry it (`wire.md` 2.2).
+        let field = format!(")t={kind},");
+        self.host(who).delay_those(&field, NETWORK, time..=time, time..=time).await.unwrap();
     }
 
     /// From now on no address may be on both hosts again.
@@ -211,7 +235,10 @@ impl Scene {
     pub(crate) async fn reaches(&self, what: &str, alpha: Holds, beta: Holds) -> Duration {
         let begun = Instant::now();
         loop {
-            let Err(reason) = self.is_at(alpha, beta).await else { return begun.elapsed() };
+            let Err(reason) = self.is_at(alpha, beta).await else {
+                self.note_stable();
+                return begun.elapsed();
+            };
             if begun.elapsed() > LIMIT {
                 let wanted = format!("{what}: not alpha {alpha:?} and beta {beta:?} within {LIMIT:?}");
                 panic!("{}: {wanted}: {reason}\n{}", self.case, self.describe().await);
@@ -223,13 +250,22 @@ impl Scene {
     /// Hands a set over, and asks again where a 3.0.6 node takes part and nothing came of it: one that lost the last step of a
     /// hand-over ignores the next request, of which its peer tells after ten seconds (`failover.md` 3.6).
     pub(crate) async fn hands_over(&self, what: &str, (who, set): (Who, &str), alpha: Holds, beta: Holds) {
+        self.asks(what, async || self.standby(who, set).await, alpha, beta).await;
+    }
+
+    /// As [`Scene::hands_over`], asked for by the node that takes.
+    pub(crate) async fn takes_over(&self, what: &str, (who, set): (Who, &str), alpha: Holds, beta: Holds) {
+        self.asks(what, async || self.takeover(who, set).await, alpha, beta).await;
+    }
+
+    async fn asks(&self, what: &str, request: impl AsyncFn(), alpha: Holds, beta: Holds) {
         let begun = Instant::now();
         let mut asked = begun;
-        self.standby(who, set).await;
+        request().await;
         while begun.elapsed() < LIMIT.saturating_sub(ANSWER) && self.is_at(alpha, beta).await.is_err() {
             if self.case.pair != Pair::BothOurs && asked.elapsed() > ANSWER {
                 asked = Instant::now();
-                self.standby(who, set).await;
+                request().await;
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -256,13 +292,49 @@ impl Scene {
         assert_eq!(moved, 0, "{}: addresses moved in between\n{}", self.case, self.describe().await);
     }
 
-    /// The last words of every story: no address on both hosts, nothing strange in the log of 3.0.6.
+    /// Within its bound after what was done last neither node has anything under way. How long that took, and the bound.
+    pub(crate) async fn becomes_stable(&self) -> (Duration, Duration) {
+        let (since, act) = self.holdings.last_act();
+        let bound = self.bound.after(&act);
+        if self.stable_at.get().is_none_or(|at| at < since) {
+            let left = bound.saturating_sub(since.elapsed());
+            self.until(&format!("stable {bound:?} after `{act}`"), left, Self::are_stable).await;
+            self.note_stable();
+        }
+        let took = self.stable_at.get().unwrap_or(since).duration_since(since);
+        if took > bound {
+            let story = self.describe().await;
+            panic!("{}: stable {took:?} after `{act}`, later than {bound:?}\n{story}", self.case);
+        }
+        (took, bound)
+    }
+
+    fn note_stable(&self) {
+        let (since, _) = self.holdings.last_act();
+        if self.stable_at.get().is_none_or(|at| at < since) {
+            self.stable_at.set(Some(Instant::now()));
+        }
+    }
+
+    pub(crate) async fn are_stable(&self) -> bool {
+        let accounts = [self.node(Who::Alpha).account().await, self.node(Who::Beta).account().await];
+        accounts.iter().all(|account| match account {
+            Account::Ours(status) => status.stable,
+            // In legacy mode it has no hold set to tell, and says `none` or `transition`.
+            Account::Heartbeat { hold, .. } => hold != "transition" || self.case.failback == Failback::Legacy,
+            Account::Off | Account::NotRunning => true,
+            Account::Mute => false,
+        })
+    }
+
+    /// The last words of every story: no address on both hosts, stable within the bound, nothing strange in the log of 3.0.6.
     pub(crate) async fn ends(self) {
         let twice = self.holdings.twice(self.strict_since);
         if let Some((_, address)) = twice.first() {
             panic!("{}: both had {address}\n{}", self.case, self.describe().await);
         }
-        self.write_line();
+        let (took, bound) = self.becomes_stable().await;
+        self.write_line(took, bound);
         for who in Who::BOTH {
             if self.case.runs_306(who) {
                 warnings::judge(self.case, who, &self.node(who).log(), &self.befell);
@@ -367,10 +439,12 @@ impl Scene {
         text
     }
 
-    /// One line of the matrix: who had what when.
-    fn write_line(&self) {
+    /// One line of the matrix: who had what when, and how long it took to be stable after what was done last, and might have taken.
+    fn write_line(&self, took: Duration, bound: Duration) {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster").join("matrix");
-        let line = format!("{}: {}\n", self.case, self.holdings.line(&self.floating.map(IpAddr::V4)));
+        let line = self.holdings.line(&self.floating.map(IpAddr::V4));
+        let (took, bound) = (took.as_secs_f64(), bound.as_secs_f64());
+        let line = format!("{}: {line} | stable: {took:.2} of {bound:.1}\n", self.case);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(self.case.to_string()), line).unwrap();
     }

@@ -25,8 +25,15 @@ struct Step {
     changes: Vec<String>,
 }
 
+/// A story of a pair.
+struct Column {
+    steps: Vec<Step>,
+    /// `0.31 of 5.2`: seconds after the last act until both nodes were stable, and the bound.
+    stable: String,
+}
+
 /// The columns of a story and mode.
-type Columns = [Option<Vec<Step>>; 4];
+type Columns = [Option<Column>; 4];
 
 /// Reads what the stories left in `folder`. With less than [`Depth::Slow`] some pairs play no part.
 pub(super) fn read(folder: &Path, reasons: &str, depth: Depth) -> Result<Matrix, Error> {
@@ -34,10 +41,10 @@ pub(super) fn read(folder: &Path, reasons: &str, depth: Depth) -> Result<Matrix,
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let text = tree::read(&entry.path())?;
-        if let Some((story, mode, pair, steps)) = line(text.trim_end())
+        if let Some((story, mode, pair, of_pair)) = line(text.trim_end())
             && let Some(column) = stories.entry((story, mode)).or_default().get_mut(pair)
         {
-            *column = Some(steps);
+            *column = Some(of_pair);
         }
     }
     Ok(of(&stories, reasons, depth))
@@ -68,8 +75,9 @@ fn of(stories: &BTreeMap<(String, String), Columns>, reasons: &str, depth: Depth
     matrix
 }
 
-/// `story-Pair-Mode: act: alpha+1 0.26 beta-1 0.27 | act: | ..`
-fn line(text: &str) -> Option<(String, String, usize, Vec<Step>)> {
+/// `story-Pair-Mode: act: alpha+1 0.26 beta-1 0.27 | act: | .. | stable: 0.31 of 5.2`
+fn line(text: &str) -> Option<(String, String, usize, Column)> {
+    let (text, stable) = text.rsplit_once(" | stable: ")?;
     let (case, steps) = text.split_once(": ")?;
     let mut parts = case.rsplitn(3, '-');
     let (mode, pair, story) = (parts.next()?, parts.next()?, parts.next()?);
@@ -79,18 +87,20 @@ fn line(text: &str) -> Option<(String, String, usize, Vec<Step>)> {
         let words: Vec<&str> = changes.split_whitespace().collect();
         Step { act: act.to_owned(), changes: words.chunks(2).map(|change| change.join(" ")).collect() }
     });
-    Some((story.to_owned(), mode.to_owned(), pair, steps.collect()))
+    let column = Column { steps: steps.collect(), stable: stable.to_owned() };
+    Some((story.to_owned(), mode.to_owned(), pair, column))
 }
 
-/// A row for each act; where a pair has another act than the first one, it stands in its cell.
+/// A row for each act; where a pair has another act than the first one, it stands in its cell. Then how long the end took.
 fn rows(text: &mut String, columns: &Columns) {
     let mut held = [[false; 4]; 4];
-    let most = columns.iter().flatten().map(Vec::len).max().unwrap_or_default();
+    let most = columns.iter().flatten().map(|column| column.steps.len()).max().unwrap_or_default();
     for index in 0..most {
-        let act = columns.iter().flatten().find_map(|steps| steps.get(index)).map_or("", |step| &step.act);
+        let first = columns.iter().flatten().find_map(|column| column.steps.get(index));
+        let act = first.map_or("", |step| &step.act);
         let mut cells = vec![act.split_whitespace().map(str::to_owned).collect()];
         for (column, held) in columns.iter().zip(&mut held) {
-            let step = column.as_ref().and_then(|steps| steps.get(index));
+            let step = column.as_ref().and_then(|column| column.steps.get(index));
             cells.push(step.map_or_else(Vec::new, |step| cell(step, act, held)));
         }
         if let Some(label) = cells.first_mut().and_then(|label: &mut Vec<String>| label.first_mut()) {
@@ -98,6 +108,9 @@ fn rows(text: &mut String, columns: &Columns) {
         }
         row(text, &cells);
     }
+    let stable = columns.iter().map(|column| column.iter().map(|column| column.stable.clone()).collect());
+    let cells: Vec<_> = std::iter::once(vec!["    stable".to_owned()]).chain(stable).collect();
+    row(text, &cells);
 }
 
 /// What each holds after the step, then the changes in their order.
@@ -174,6 +187,7 @@ const LABEL: usize = 30;
 const CELL: usize = 33;
 const LEGEND: &str = "Columns: the daemons of alpha (A) and beta (B); C is Heartbeat 3.0.6. Address 1 is at home on alpha, 2 on beta.
 1/2 A-1 0.26 B+1 0.29: what A and B have after the step; A lost 1 after 0.26 s, B got it after 0.29 s.
+stable 0.31 of 5.2: after the last step nothing was under way any more after 0.31 s, and its bound is 5.2 s.
 ";
 
 #[cfg(test)]
@@ -183,34 +197,35 @@ mod tests {
     fn matrix(lines: &[&str], reasons: &str, depth: Depth) -> Matrix {
         let mut stories: BTreeMap<_, Columns> = BTreeMap::new();
         for text in lines {
-            let (story, mode, pair, steps) = line(text).unwrap();
-            stories.entry((story, mode)).or_default()[pair] = Some(steps);
+            let (story, mode, pair, column) = line(text).unwrap();
+            stories.entry((story, mode)).or_default()[pair] = Some(column);
         }
         of(&stories, reasons, depth)
     }
 
     const MOVE: &str = "move-it-BothOurs-Off: start alpha: | start beta: beta+2 0.03 alpha+1 0.05 | give alpha all: \
-                        beta+1 0.00 alpha-1 0.02";
+                        beta+1 0.00 alpha-1 0.02 | stable: 0.31 of 5.2";
 
     #[test]
     fn a_column_for_each_pair_and_a_row_for_each_act() {
-        let other = "move-it-AlphaIs306-Off: start alpha: | start beta: | give beta all: beta-2 0.26";
+        let other = "move-it-AlphaIs306-Off: start alpha: | start beta: | give beta all: beta-2 0.26 | stable: 1.20 of 9.4";
         let text = matrix(&[MOVE, other], "move-it: C+C: too old\n", Depth::Fast).text;
         let lines: Vec<Vec<&str>> = text
             .lines()
-            .skip(3)
+            .skip(4)
             .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
             .collect();
-        let expected: [&[&str]; 7] = [
+        let expected: [&[&str]; 8] = [
             &["move-it, auto_failback off"],
             &["after", "C+C", "C+ours", "ours+C", "ours+ours"],
             &["start alpha", "-/-", "-/-"],
             &["start beta", "-/-", "1/2", "B+2 0.03 A+1 0.05"],
             &["give beta all", "-/-", "B-2 0.26", "-/12", "(give alpha all) B+1 0.00"],
             &["A-1 0.02"],
+            &["stable", "1.20 of 9.4", "0.31 of 5.2"],
             &["C+C is not played: too old"],
         ];
-        assert_eq!(lines[..7], expected.map(<[&str]>::to_vec));
+        assert_eq!(lines[..8], expected.map(<[&str]>::to_vec));
         assert!(text.contains("ours+C is not played: only with --slow"), "{text}");
     }
 
