@@ -98,9 +98,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::PingAnswers { ping: who } => status_update(ping(who), "ping"),
         Event::PingDead { ping: who, silence } => dead(ping(who), *silence, mono_ns),
         Event::PingsDiffer { ours, theirs } => pings_differ(*ours, *theirs),
-        Event::PingsBalanced => {
-            burst("balances of ping nodes", Level::Info, "Ping node count is balanced.".to_owned())
-        }
+        Event::PingsBalanced => pings_balanced(),
         Event::WokeLate { by } => woke_late(*by),
         Event::Gap { node: who, lost, last, seen } => gap(node(who), *lost, *last, *seen),
         Event::GapClosed { node: who } => gap_closed(node(who)),
@@ -239,6 +237,10 @@ fn pings_differ(ours: u32, theirs: u32) -> Line {
         Level::Warn,
         format!("This node reaches {ours} ping nodes, the other one {theirs}; {what}"),
     )
+}
+
+fn pings_balanced() -> Line {
+    burst("balances of ping nodes", Level::Info, "Ping node count is balanced.".to_owned())
 }
 
 fn not_heard(node: &str, left: Duration) -> Line {
