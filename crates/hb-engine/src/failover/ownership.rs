@@ -61,8 +61,11 @@ impl Engine {
     pub(crate) fn say_again(&mut self) {
         let Some((_, pause)) = self.failover.say_again.filter(|(at, _)| *at <= self.now.tick) else { return };
         self.failover.say_again = None;
-        if !self.partner_lives() || self.failover.is_stopping() {
+        if !self.partner_lives() {
             return;
+        }
+        if self.failover.is_stopping() {
+            return self.say_farewell_again();
         }
         if self.failover.is_quiet() && self.failover.phase == Phase::Stable {
             let answered = self.failover.partner.stable;

@@ -56,6 +56,19 @@ impl Engine {
         self.linger_over();
     }
 
+    /// A 3.0.6 peer believes the announcement that arrives last: one from before our farewell that is late would have it fence a node
+    /// that has stopped in order (`failover.md` 6.2). Without `isstable` this changes nothing else there (row 12).
+    pub(crate) fn say_farewell_again(&mut self) {
+        if !matches!(self.failover.stop, Stop::Lingering(_)) {
+            return;
+        }
+        let mut message = Message::new("resource");
+        message.push_text("rsc_hold", self.failover.hold.as_str());
+        message.push_text("rtype", "full");
+        message.push_text("info", "shutdown");
+        self.send(message);
+    }
+
     /// Ends the time in which lost messages are still sent again, or cuts it short when nobody needs it.
     pub(crate) fn linger_over(&mut self) {
         let Stop::Lingering(until) = self.failover.stop else { return };

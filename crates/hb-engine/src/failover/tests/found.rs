@@ -112,6 +112,18 @@ fn a_classic_peer_that_is_releasing_still_runs_what_it_calls_free() {
 }
 
 #[test]
+fn a_classic_peer_is_told_again_that_a_stopped_node_has_nothing() {
+    for (extension, expected) in [(false, &["say none shutdown"][..]), (true, &[])] {
+        let mut engine = given(Phase::Stable, Standby::Not);
+        give(&mut engine, 4, 9, status(extension));
+        engine.handle(now(5), Input::Command(Command::Stop));
+        finish(&mut engine);
+        // An announcement from before that is late would have it fence us.
+        assert_eq!(pass(&mut engine, 500, 2_500, extension), expected);
+    }
+}
+
+#[test]
 fn what_nobody_owns_beside_a_classic_peer_is_handed_over() {
     // Our groups, lost with an earlier run of it: it must stop them before we start them.
     let mut engine = given(Phase::Stable, Standby::Not);
