@@ -2,7 +2,7 @@
 //!
 //! It judges nothing: whose doing it was is for a reader.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
 use hb_sys::localtime::{LocalTime, local_time};
@@ -45,16 +45,16 @@ impl Cluster {
         let mut text =
             "\nboth nodes answered, times since the measurement began and by the clock:\n".to_owned();
         for both in &sight.both {
-            text += &format!("    {}\n", span(*both));
+            let _ = writeln!(text, "    {}", span(*both));
         }
         text += "who answered the client:\n";
         for spell in &sight.spells {
-            text += &format!("    {} {}, {} answers\n", spell.node, span(spell.time), spell.answers);
+            let _ = writeln!(text, "    {} {}, {} answers", spell.node, span(spell.time), spell.answers);
         }
         for node in &self.nodes {
-            text += &format!("{} said:\n", node.host().name());
+            let _ = writeln!(text, "{} said:", node.host().name());
             for line in around(node, &sight.both) {
-                text += &format!("    {line}\n");
+                let _ = writeln!(text, "    {line}");
             }
         }
         Overlap(text)
