@@ -76,7 +76,7 @@ async fn hang(cluster: &Cluster, until: impl AsyncFnOnce() -> Sight) -> Sight {
     cluster.alpha().hang().await.unwrap();
     let sight = until().await;
     // The last heartbeat left at most a keepalive before.
-    let judged_ns = before.now_ns + u64::try_from((DEADTIME - KEEPALIVE).as_nanos()).unwrap();
+    let judged_ns = before.now_ns + u64::try_from(DEADTIME.saturating_sub(KEEPALIVE).as_nanos()).unwrap();
     let answers = sight.spells.iter().filter(|spell| spell.node == "alpha");
     let last_ns = answers.map(|spell| spell.time.to_ns).max().unwrap();
     println!(
