@@ -29,18 +29,27 @@ use crate::time::Tick;
 pub(crate) struct Hearing {
     /// Since when it speaks to us without a break.
     since: Option<Tick>,
-    /// When it will declare us dead if it stays as it is, and when it said so.
-    verdict: Option<(Tick, Tick)>,
+    verdict: Option<Verdict>,
     /// We have given up what we held for it.
     pub(crate) is_unheard: bool,
     /// It has been asked what it holds, and drops what was under way when it hears that.
     drops: bool,
 }
 
+/// That it will declare us dead if it stays as it is.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    due: Tick,
+    /// When it said so.
+    told: Tick,
+    /// It had not heard our last heartbeat then.
+    has_missed: bool,
+}
+
 impl Hearing {
     /// For a digest of the state.
     pub(crate) fn what_decides(&self) -> ([bool; 2], Option<Tick>, Option<Tick>) {
-        ([self.is_unheard, self.drops], self.since, self.verdict.map(|(due, _)| due))
+        ([self.is_unheard, self.drops], self.since, self.verdict.map(|verdict| verdict.due))
     }
 
     /// What it announces is not a step of a hand-over: by now it has dropped what was under way.
@@ -51,14 +60,15 @@ impl Hearing {
 
 impl Engine {
     /// Whether the driver may renew its lease: the other node has heard a heartbeat of the last two keepalives, as the length
-    /// of the lease presumes, or does not say otherwise. What it said half a dead time ago counts no longer: it is silent
-    /// itself then.
+    /// of the lease presumes, or does not say otherwise. One that falls silent has said nothing of the kind before: only a
+    /// word counts by which it had missed a heartbeat already, and only while such words come.
     #[must_use]
     pub fn may_renew_lease(&self, now: Tick) -> bool {
         let (keepalive, deadtime) = self.judged_by();
-        let in_time = |due: Tick| due >= now.plus(deadtime.saturating_sub(keepalive * 2));
-        let verdict = self.failover.partner.hearing.verdict;
-        verdict.is_none_or(|(due, told)| in_time(due) || now.since(told) > deadtime / 2)
+        let Some(verdict) = self.failover.partner.hearing.verdict else { return true };
+        let latest = now.plus(deadtime.saturating_sub(keepalive * 2));
+        let counts = verdict.has_missed && now.since(verdict.told) <= keepalive * 2;
+        !counts || verdict.due.plus(LEASE_SLACK) >= latest
     }
 
     /// Whether no step of a hand-over counts: the other node does not hear us, or has yet to answer that it does.
@@ -92,9 +102,12 @@ impl Engine {
         }
         let now = self.now.tick;
         let left = self.verdict_in(message);
+        let (keepalive, deadtime) = self.judged_by();
+        let usual = deadtime.saturating_sub(keepalive + keepalive / 4);
+        let verdict = |left| Verdict { due: now.plus(left), told: now, has_missed: left < usual };
         let hearing = &mut self.failover.partner.hearing;
         let since = *hearing.since.get_or_insert(now);
-        hearing.verdict = left.map(|left| (now.plus(left), now));
+        hearing.verdict = left.map(verdict);
         let is_unheard = left.is_some_and(|left| left <= self.lead());
         if is_unheard == self.is_unheard() || !self.is_active() || self.failover.is_stopping() {
             return;
@@ -160,3 +173,5 @@ pub(crate) const NOT_HEARD: &str = "the other node does not hear this one";
 const FIELD: &str = "hb-hears";
 /// For so long a node that was silent, or has slept itself, may not have heard us yet.
 const KEEPALIVES_TO_LISTEN: u32 = 2;
+/// Half of what a lease ends before the dead time: a heartbeat is never on time to the microsecond.
+const LEASE_SLACK: Duration = Duration::from_millis(15);

@@ -209,3 +209,23 @@ fn who_becomes_active_gives_the_other_one_a_whole_dead_time() {
     let wrong = |event: &Event| matches!(event, Event::NodeDead { .. } | Event::WokeLate { .. });
     assert!(!lab.saw(B, wrong), "{}", lab.story());
 }
+
+#[test]
+fn a_node_that_falls_silent_takes_no_lease_away() {
+    for phase in 0..20 {
+        let mut lab = Lab::both_up(Failback::On);
+        // The heartbeats of the two are not at the same time.
+        lab.crash(B);
+        lab.pass(millis(500 + 10 * phase));
+        lab.start(B);
+        lab.until(5 * SECOND, |lab| lab.holds(A, &[0]) && lab.holds(B, &[1]) && lab.settled());
+        lab.pass(SECOND + millis(7 * phase));
+        lab.overlap_allowed = true;
+        lab.hosts[B].frozen = true;
+        for _ in 0..250 {
+            let engine = lab.hosts[A].engine.as_ref().unwrap();
+            assert!(engine.may_renew_lease(lab.now), "{phase}: {}", lab.story());
+            lab.pass(millis(5));
+        }
+    }
+}
