@@ -60,6 +60,8 @@ mod loss;
 #[cfg(test)]
 mod medium_down;
 #[cfg(test)]
+mod one_way;
+#[cfg(test)]
 mod partition;
 #[cfg(test)]
 mod refusal;
