@@ -44,6 +44,7 @@ impl Cluster {
         let span = |time: Interval| format!("from {} to {}", since(time.from_ns), since(time.to_ns));
         let mut text =
             "\nboth nodes answered, times since the measurement began and by the clock:\n".to_owned();
+        // Writing to a string cannot fail, here and below.
         for both in &sight.both {
             let _ = writeln!(text, "    {}", span(*both));
         }
