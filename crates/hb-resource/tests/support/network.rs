@@ -27,10 +27,17 @@ pub(crate) fn in_own_network(name: &str, test: impl FnOnce(&Network)) {
 
 /// Runs `bench`, which is all that this program does, in namespaces of its own.
 pub(crate) fn alone_in_own_network(bench: impl FnOnce(&Network)) {
+    each_in_own_network(&[""], |network, _| bench(network));
+}
+
+/// The same for each of these words, one after the other.
+pub(crate) fn each_in_own_network(words: &[&str], bench: impl FnOnce(&Network, &str)) {
     if std::env::var_os(INSIDE).is_some() {
-        return bench(&Network::new());
+        return bench(&Network::new(), &std::env::args().nth(1).unwrap_or_default());
     }
-    print!("{}", again("it", &[]));
+    for word in words {
+        print!("{}", again("it", &[word]));
+    }
 }
 
 fn again(name: &str, arguments: &[&str]) -> String {

@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hb_engine::{Action, GroupId};
 use hb_resource::lease::Answer;
+use hb_sys::alloc_count::{Counting, Counts, measure};
 
 use super::*;
 use crate::heart::lease::{State, Steps};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// What was asked of the kernel, and what it refuses.
 #[derive(Default)]
@@ -106,6 +110,43 @@ fn a_start_takes_both_steps_and_each_heartbeat_renews() {
     let failed = Outcome::Failed { reason: String::new(), residue: false };
     bench.heart.lease_job_ended(JobId(92), &failed);
     assert_eq!(kernel.asked(), ["release"]);
+}
+
+/// Grants everything and remembers nothing.
+struct Granting;
+
+impl Steps for Granting {
+    fn renew(&self) -> Answer {
+        Answer::Granted
+    }
+
+    fn arm(&self) -> Answer {
+        Answer::Granted
+    }
+
+    fn acquire(&self) -> Answer {
+        Answer::Granted
+    }
+
+    fn release(&self) -> Answer {
+        Answer::Granted
+    }
+
+    fn set_length(&self, _length: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_the_heart_does_for_a_renewal_allocates_nothing() {
+    let mut bench = bench();
+    bench.heart.tenure = Tenure::new(Some(Hands { steps: Box::new(Granting), length: LENGTH }));
+    bench.heart.lease_beat(clock::tick());
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    let ((), counts) = measure(|| bench.heart.lease_beat(clock::tick()));
+    assert_eq!(counts, Counts::default());
+    assert!(matches!(bench.heart.tenure.state, State::Living(_)));
+    assert_ne!(measure(|| vec![0]).1, Counts::default(), "the allocator counts");
 }
 
 #[test]
