@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod classic;
 #[cfg(test)]
+mod epochs;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod ipv6;
