@@ -58,7 +58,7 @@ pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, MemberCha
 pub(crate) use port::Port;
 #[cfg(test)]
 pub(crate) use watchdog::WatchdogState;
-pub(crate) use watchdog::{Open, opener};
+pub(crate) use watchdog::{Open, WatchdogChange, opener};
 
 use attention::Attention;
 use hooks::Hooks;

@@ -1,6 +1,6 @@
 //! What a node works by, and what of another reading of the files can be taken over while it runs.
 //!
-//! Times, failback, keys, logging, limits and environment of scripts, monitoring, media and groups can. The nodes, our own
+//! Times, failback, keys, logging, limits and environment of scripts, monitoring, media, the watchdog device and groups can. The nodes, our own
 //! name, scheduling, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
 //! node is started anew. Decides only; `front::reload` performs.
 
@@ -122,9 +122,6 @@ impl InForce {
         tell.needs_restart("realtime", &now.realtime.to_string(), &read.realtime.to_string());
         let priority = |checked: &Checked| checked.rtprio.map_or_else(String::new, |prio| prio.to_string());
         tell.needs_restart("rtprio", &priority(now), &priority(&read));
-        let device =
-            |checked: &Checked| checked.watchdog.as_deref().map_or_else(String::new, |it| path(Some(it)));
-        tell.needs_restart("watchdog", &device(now), &device(&read));
         let method = |checked: &Checked| format!("{:?}", checked.generation_method).to_lowercase();
         tell.needs_restart("hbgenmethod", &method(now), &method(&read));
         let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
@@ -144,7 +141,6 @@ impl InForce {
             ping_nodes: now.ping_nodes.clone(),
             realtime: now.realtime,
             rtprio: now.rtprio,
-            watchdog: now.watchdog.clone(),
             generation_method: now.generation_method,
             uuid_from: now.uuid_from,
             ..read
@@ -198,6 +194,7 @@ impl InForce {
             ("compression", packing.0.method.to_string(), packing.1.method.to_string()),
             ("compression_threshold", packing.0.threshold.to_string(), packing.1.threshold.to_string()),
             ("traditional_compression", packing.0.traditional.to_string(), packing.1.traditional.to_string()),
+            ("watchdog", path(now.watchdog.as_deref()), path(read.watchdog.as_deref())),
             ("logfile", path(before.logfile.as_deref()), path(after.logfile.as_deref())),
             ("debugfile", path(before.debugfile.as_deref()), path(after.debugfile.as_deref())),
             ("logfacility", facility(before).to_owned(), facility(after).to_owned()),

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::desk::Busy;
 use super::{Background, Office};
-use crate::heart::{Change, JobEnd};
+use crate::heart::{Change, JobEnd, WatchdogChange};
 use crate::in_force::{InForce, Plan};
 use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
@@ -107,8 +107,9 @@ impl Office {
             return Ok("Configuration unchanged.".to_owned());
         }
         let ports = self.open_media(&plan).await?;
+        let watchdog = self.open_watchdog(&plan).await?;
         let groups = snapshot.groups.len() + plan.groups.len();
-        self.take_over(plan, ports, groups).await
+        self.take_over(plan, (ports, watchdog), groups).await
     }
 
     /// The media that are new, opened where a slow one holds up nobody.
@@ -127,13 +128,28 @@ impl Office {
             };
             new.iter().map(open).collect::<Result<Vec<_>, _>>()
         });
-        opened.await?.map_err(|text| {
-            self.log.line(Level::Error, &text);
-            Refusal { cause: RefusalCause::Configuration, text }
-        })
+        opened.await?.map_err(|text| self.not_opened(text))
     }
 
-    async fn take_over(&self, plan: Plan, ports: Vec<Medium>, groups: usize) -> Result<String, Refusal> {
+    /// A new watchdog device, opened last: from then on somebody has to kick it.
+    async fn open_watchdog(&self, plan: &Plan) -> Result<WatchdogChange, Refusal> {
+        let before = self.reloader.in_force.borrow().checked.watchdog.clone();
+        let after = plan.next.checked.clone();
+        let opened = aside(move || WatchdogChange::between(before.as_deref(), &after));
+        opened.await?.map_err(|text| self.not_opened(format!("Cannot open watchdog device: {text}")))
+    }
+
+    fn not_opened(&self, text: String) -> Refusal {
+        self.log.line(Level::Error, &text);
+        Refusal { cause: RefusalCause::Configuration, text }
+    }
+
+    async fn take_over(
+        &self,
+        plan: Plan,
+        (ports, watchdog): (Vec<Medium>, WatchdogChange),
+        groups: usize,
+    ) -> Result<String, Refusal> {
         let Self { reloader, .. } = self;
         let engine = mapping::reconfiguration(&plan);
         let Plan { next, new_groups, lines, .. } = plan;
@@ -149,6 +165,7 @@ impl Office {
             packing: mapping::packing(checked),
             names: mapping::names(&next),
             log_refused: checked.log.log_badpack,
+            watchdog,
         })?;
         for (level, line) in &lines {
             self.log.line(*level, line);

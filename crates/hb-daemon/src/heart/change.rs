@@ -14,6 +14,7 @@ use hb_engine::{Event, Reconfiguration};
 use super::message::{FromHeart, MemberChange};
 use super::receive::Wire;
 use super::waiter::Ready;
+use super::watchdog::WatchdogChange;
 use super::{Heart, Port};
 use crate::clock;
 use crate::event_text::Names;
@@ -33,6 +34,8 @@ pub(crate) struct Change<P> {
     pub(crate) names: Names,
     /// Whether refused packets are logged.
     pub(crate) log_refused: bool,
+    /// The watchdog device.
+    pub(crate) watchdog: WatchdogChange,
 }
 
 /// What the heart does not need any more; to be dropped where nobody waits.
@@ -43,7 +46,7 @@ pub(crate) struct Discarded {
 impl<P: Port> Heart<P> {
     /// Takes everything over; says so in the log if the media could not be watched, and changes nothing then.
     pub(super) fn take_over(&mut self, change: Change<P>) {
-        let Change { mut engine, ports, keys, packing, names, log_refused } = change;
+        let Change { mut engine, ports, keys, packing, names, log_refused, watchdog } = change;
         let before: Vec<_> =
             engine.links.iter().map(|link| link.before.map(|before| usize::from(before.0))).collect();
         let known = |index: &usize| *index < self.wires.len();
@@ -67,6 +70,7 @@ impl<P: Port> Heart<P> {
         self.packing = packing;
         let names = Names { nodes: super::node_names(&self.engine), ..names };
         self.voice.exchange(names, log_refused);
+        self.change_watchdog(watchdog);
         engine.keepalive = self.renew_watchdog(engine.keepalive, engine.deadtime);
         let now = clock::now();
         self.engine.reconfigure(now, engine);

@@ -233,6 +233,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             packing: PACKING,
             names: names(),
             log_refused: true,
+            watchdog: super::WatchdogChange::Stays,
         };
         with(&mut change);
         self.inbox.post(ToHeart::Change(Box::new(change))).unwrap();

@@ -4,8 +4,9 @@
 //! kick. Stopped only when every group is released; 3.0.6 stops it before that, so a stop that hangs is not covered
 //! there (`failover.md` 8.1). A heart that fails or is killed leaves it running.
 
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hb_config::Checked;
@@ -70,6 +71,56 @@ pub(crate) fn opener(checked: &Checked) -> Option<Open> {
         Ok(watchdog) => Ok(Box::new(watchdog)),
         Err(error) => Err(chain(&error)),
     }))
+}
+
+/// What a change of the configuration means for the device.
+#[derive(Debug)]
+pub(crate) enum WatchdogChange {
+    /// It is the same, or there is none as before.
+    Stays,
+    /// `ha.cf` names none any more.
+    Gone,
+    /// `ha.cf` names another one, or one for the first time.
+    Another(Opened),
+}
+
+impl WatchdogChange {
+    /// From the configuration `before` to `after`; opens a new device, which starts its timer.
+    ///
+    /// # Errors
+    /// Why it cannot be opened; nothing has changed then.
+    pub(crate) fn between(before: Option<&Path>, after: &Checked) -> Result<Self, String> {
+        if before == after.watchdog.as_deref() {
+            return Ok(Self::Stays);
+        }
+        opener(after).map_or(Ok(Self::Gone), |open| Ok(Self::Another(Opened(Some(open()?)))))
+    }
+}
+
+/// A timer that runs already and that the heart does not kick yet. Dropped before the heart has taken it, it is stopped:
+/// nobody would kick it.
+pub(crate) struct Opened(Option<Box<dyn Timer>>);
+
+impl Opened {
+    #[cfg(test)]
+    pub(super) fn new(timer: Box<dyn Timer>) -> Self {
+        Self(Some(timer))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(timer) = self.0.take() {
+            // There is no other way to stop it.
+            let _ = timer.disarm();
+        }
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened")
+    }
 }
 
 /// How the watchdog is, for people.
@@ -161,23 +212,57 @@ impl<P: Port> Heart<P> {
     pub(super) fn open_watchdog(&mut self) {
         let Some(open) = self.keeping.open.take() else { return };
         match open() {
-            Ok(timer) => {
-                let (name, timeout) = (timer.name(), timer.timeout());
-                let text = format!(
-                    "Watchdog {name} is armed: it resets this machine {} after the heart's last beat.",
-                    after(timeout)
-                );
-                self.voice.say(Level::Info, &text);
-                for remark in timer.remarks() {
-                    self.voice.say(Level::Warn, &format!("Watchdog {name}: {remark}"));
-                }
-                self.keeping.state = WatchdogState::Armed { name, timeout };
-                self.keeping.kicked = Some(clock::tick());
-                self.keeping.timer = Some(timer);
-            }
+            Ok(timer) => self.adopt_watchdog(timer),
             Err(reason) => {
                 self.voice.say(Level::Error, &format!("Cannot open watchdog device: {reason}"));
                 self.keeping.state = WatchdogState::Off(reason);
+            }
+        }
+    }
+
+    /// Kicks this one from now on; it was kicked when it was opened.
+    fn adopt_watchdog(&mut self, timer: Box<dyn Timer>) {
+        let (name, timeout) = (timer.name(), timer.timeout());
+        let text = format!(
+            "Watchdog {name} is armed: it resets this machine {} after the heart's last beat.",
+            after(timeout)
+        );
+        self.voice.say(Level::Info, &text);
+        for remark in timer.remarks() {
+            self.voice.say(Level::Warn, &format!("Watchdog {name}: {remark}"));
+        }
+        self.keeping.state = WatchdogState::Armed { name, timeout };
+        self.keeping.kicked = Some(clock::tick());
+        self.keeping.timer = Some(timer);
+    }
+
+    /// Another device, or none. The new one runs before the old one is stopped, so that the machine is never without.
+    pub(super) fn change_watchdog(&mut self, change: WatchdogChange) {
+        let (another, why) = match change {
+            WatchdogChange::Stays => return,
+            WatchdogChange::Gone => (None, "ha.cf names none any more"),
+            WatchdogChange::Another(mut opened) => (opened.0.take(), "ha.cf names another one"),
+        };
+        let old = self.keeping.timer.take();
+        self.keeping.state = WatchdogState::NotWanted;
+        if let Some(timer) = another {
+            self.adopt_watchdog(timer);
+            // It counts from the next kick, which shall come with the next beat.
+            self.keeping.kicked = None;
+        }
+        if let Some(old) = old {
+            self.disarm_watchdog(old, why);
+        }
+    }
+
+    fn disarm_watchdog(&mut self, timer: Box<dyn Timer>, why: &str) {
+        let (name, after) = (timer.name(), after(timer.timeout()));
+        match timer.disarm() {
+            Ok(()) => self.voice.say(Level::Info, &format!("Watchdog {name} is disarmed: {why}.")),
+            Err(error) => {
+                let text =
+                    format!("Watchdog {name} cannot be disarmed, the machine resets in {after}: {error}");
+                self.voice.say(Level::Error, &text);
             }
         }
     }
@@ -254,8 +339,7 @@ impl<P: Port> Heart<P> {
     /// After the last turn of a run that ended in order: stops the timer, unless something of this node may still run.
     pub(super) fn retire_watchdog(&mut self) {
         let Some(timer) = self.keeping.timer.take() else { return };
-        let name = timer.name();
-        let after = after(timer.timeout());
+        let (name, after) = (timer.name(), after(timer.timeout()));
         let groups = self.engine.snapshot(clock::now()).groups;
         let unreleased: Vec<String> = groups
             .into_iter()
@@ -271,16 +355,7 @@ impl<P: Port> Heart<P> {
             self.keeping.state = WatchdogState::Off("the node stops".to_owned());
             return;
         }
-        match timer.disarm() {
-            Ok(()) => {
-                self.voice.say(Level::Info, &format!("Watchdog {name} is disarmed: everything is released."));
-            }
-            Err(error) => {
-                let text =
-                    format!("Watchdog {name} cannot be disarmed, the machine resets in {after}: {error}");
-                self.voice.say(Level::Error, &text);
-            }
-        }
+        self.disarm_watchdog(timer, "everything is released");
         self.keeping.state = WatchdogState::Off("the node stops".to_owned());
     }
 }

@@ -111,6 +111,11 @@ fn values_change_and_what_cannot_change_stays() {
         ("deadtime 1\n", "deadtime 2\n", "deadtime is 2s from now on, was 1s"),
         ("auto_failback legacy", "auto_failback on", "auto_failback is on from now on, was legacy"),
         ("logfile /var/log/ha-log\n", "", "logfile is none from now on, was /var/log/ha-log"),
+        (
+            "node cc1 cc2",
+            "watchdog /dev/watchdog\nnode cc1 cc2",
+            "watchdog is /dev/watchdog from now on, was none",
+        ),
         ("node cc1 cc2", "node cc1 cc2 cc3", "node needs a restart; until then cc1 cc2 stays in force"),
         ("node cc1", "rtprio 7\nnode cc1", "rtprio needs a restart; until then none stays in force"),
         (

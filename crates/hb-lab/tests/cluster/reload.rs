@@ -92,6 +92,45 @@ async fn another_method_for_the_same_key_is_in_force_at_once() {
     scene.ends().await;
 }
 
+/// `/dev/null` takes kicks like a device whose driver says nothing.
+#[tokio::test]
+async fn a_watchdog_comes_and_goes_by_reload() {
+    let case = Case::new("watchdog_by_reload", Pair::BothOurs, Failback::On);
+    let mut scene = Scene::build(case).await;
+    scene.start_both().await;
+    let before = files(case);
+    let with = |device: &str| format!("watchdog {device}\n{}", before.ha_cf);
+    let write = |scene: &Scene, text: &str| {
+        scene.host(Who::Alpha).write("/etc/ha.d/ha.cf", text, 0o644).unwrap();
+    };
+    write(&scene, &with("/dev/null"));
+    reload(&scene, "watchdog is /dev/null from now on, was none").await;
+    assert!(armed(&scene).await);
+    write(&scene, &with("/dev/missing"));
+    let log = reload(&scene, "Config errors: the old configuration stays in force.").await;
+    assert!(log.contains("Cannot open watchdog device: /dev/missing does not exist"), "{log}");
+    assert!(armed(&scene).await, "the old one stays");
+    write(&scene, &before.ha_cf);
+    let log = reload(&scene, "watchdog is none from now on, was /dev/null").await;
+    let disarmed = "is disarmed: ha.cf names none any more.";
+    let told = async |scene: &Scene| scene.node(Who::Alpha).log().contains(disarmed);
+    scene.until("the device is stopped", LIMIT, told).await;
+    assert!(!armed(&scene).await, "{log}");
+    scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+    assert!(!scene.node(Who::Beta).log().contains("is dead"));
+    scene.ends().await;
+}
+
+/// Whether alpha's status says that the device runs.
+async fn armed(scene: &Scene) -> bool {
+    scene
+        .status(Who::Alpha)
+        .await
+        .protection
+        .iter()
+        .any(|line| line.contains("watchdog /dev/null") && line.contains("is armed"))
+}
+
 async fn refused(scene: &Scene, who: Who) -> u64 {
     scene.status(who).await.media.iter().flat_map(|medium| medium.refused.values()).sum()
 }

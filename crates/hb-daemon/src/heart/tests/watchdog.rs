@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::heart::watchdog::{Timer, WatchdogState};
+use crate::heart::watchdog::{Opened, Timer, WatchdogChange, WatchdogState};
 
 /// What was done to the device, and what it refuses.
 #[derive(Default)]
@@ -146,6 +146,66 @@ fn beats_stay_as_close_as_a_driver_needs_that_cannot_have_the_time_out() {
     bench.turn();
     assert_eq!(bench.heart.engine.keepalive(), Duration::from_secs(8));
     assert!(bench.texts().iter().any(|text| text.contains("the heart beats every 8000 ms")));
+}
+
+fn opened(device: &Arc<Device>) -> WatchdogChange {
+    let timer = FakeTimer(Arc::clone(device), Duration::from_secs(11));
+    WatchdogChange::Another(Opened::new(Box::new(timer)))
+}
+
+#[test]
+fn a_reload_can_open_a_device_and_close_it() {
+    let device = Arc::new(Device::default());
+    let mut bench = bench();
+    bench.heart.keeping = Keeping::new(None);
+    bench.change(|change| change.watchdog = opened(&device));
+    bench.turn();
+    bench.heart.keeping.beat();
+    bench.heart.kick_watchdog();
+    assert!(device.done().contains(&"kick"), "the heart's own from now on");
+    assert!(matches!(bench.heart.keeping.state(), WatchdogState::Armed { .. }));
+    bench.change(|_| {});
+    bench.turn();
+    assert!(!device.done().contains(&"disarm"), "the same file changes nothing");
+    bench.change(|change| change.watchdog = WatchdogChange::Gone);
+    bench.turn();
+    assert!(device.done().ends_with(&["disarm", "close"]), "dropped alone it would run on");
+    assert_eq!(bench.heart.keeping.state(), WatchdogState::NotWanted);
+    let line = "Watchdog /dev/fake (a driver) is disarmed: ha.cf names none any more.".to_owned();
+    assert!(bench.texts().contains(&line));
+    bench.heart.keeping.beat();
+    bench.heart.kick_watchdog();
+    assert_eq!(device.done(), [] as [&str; 0]);
+}
+
+/// The machine is never without one in between.
+#[test]
+fn another_device_is_armed_before_the_old_one_is_stopped() {
+    let (old, new) = (Arc::new(Device::default()), Arc::new(Device::default()));
+    let mut bench = watched(&old);
+    old.done();
+    bench.change(|change| change.watchdog = opened(&new));
+    bench.turn();
+    assert!(old.done().ends_with(&["disarm", "close"]));
+    assert!(!new.done().contains(&"disarm"));
+    let texts = bench.texts();
+    let last = |start: &str| texts.iter().rposition(|text| text.contains(start)).unwrap();
+    assert!(last("is armed") < last("is disarmed: ha.cf names another one."), "{texts:#?}");
+}
+
+#[test]
+fn a_timer_that_the_heart_does_not_get_is_stopped() {
+    let device = Arc::new(Device::default());
+    drop(opened(&device));
+    assert_eq!(device.done(), ["disarm", "close"]);
+    let mut bench = bench();
+    bench.change(|change| {
+        change.watchdog = opened(&device);
+        // Does not fit: a medium without its socket.
+        change.engine.links.iter_mut().for_each(|link| link.before = None);
+    });
+    bench.turn();
+    assert_eq!(device.done(), ["disarm", "close"]);
 }
 
 #[test]
