@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use hb_config::{LoadOptions, RealHost, datadisk, fencing_in_words, protection};
+use hb_config::{LoadOptions, RealHost, datadisk, fencing_in_words, protection, services_in_words};
 
 use crate::Done;
 use crate::arguments::{Check, Format};
@@ -16,7 +16,8 @@ pub(crate) fn check(arguments: &Check) -> Done {
         Format::Text => {
             print(&loaded.render(std::io::stdout().is_terminal()))?;
             if let Some(config) = &loaded.config {
-                for line in fencing_in_words(config).into_iter().chain(protection(config)) {
+                let words = fencing_in_words(config).into_iter().chain(services_in_words(config));
+                for line in words.chain(protection(config)) {
                     print(&format!("protection: {line}\n"))?;
                 }
             }

@@ -253,6 +253,8 @@ pub struct AgentLimits {
     /// Program, by its absolute path, and arguments that are run when a group cannot be stopped; default none, but for
     /// [`StopFailed::Reboot`] a reboot.
     pub stop_failed_command: Vec<String>,
+    /// Whether the guard ends a heart that hangs, so that what it runs is stopped. Default yes.
+    pub end_hung_heart: bool,
 }
 
 /// How groups are looked at while they run.
@@ -307,6 +309,7 @@ impl Default for AgentLimits {
             stop_pause: seconds(1),
             stop_failed: StopFailed::Retry,
             stop_failed_command: Vec::new(),
+            end_hung_heart: true,
         }
     }
 }

@@ -262,6 +262,7 @@ impl Reading<'_> {
                 stop_pause: agents.stop_pause.map_or(default.stop_pause, |time| time.0),
                 stop_failed: agents.stop_failed.map_or(default.stop_failed, |policy| policy.into_inner().0),
                 stop_failed_command: agents.stop_failed_command.map_or_else(Vec::new, |command| command.0),
+                end_hung_heart: agents.end_hung_heart.unwrap_or(default.end_hung_heart),
             },
             native_addresses: raw.addresses.native.unwrap_or(true),
             fencing: fence_settings(fencing),

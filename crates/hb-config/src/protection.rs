@@ -47,6 +47,22 @@ pub fn fencing_in_words(checked: &Checked) -> Option<String> {
     })
 }
 
+/// What becomes of the services of a heart that hangs; nothing for a node alone, or without groups.
+#[must_use]
+pub fn services_in_words(checked: &Checked) -> Option<String> {
+    if checked.nodes.len() < 2 || checked.groups.is_empty() {
+        return None;
+    }
+    let words = if checked.agents.end_hung_heart {
+        "services of a heart that hangs or is killed are stopped by its guard before the dead time ends; not covered: a stop that \
+         takes longer than two keepalives, heart and guard that hang together (only fencing covers that)"
+    } else {
+        "services of a heart that hangs run on beside those of the other node (`end-hung-heart` is false) until a watchdog or \
+         fencing ends them"
+    };
+    Some(words.to_owned())
+}
+
 /// The lease that these files ask for, what it does not cover, and for which groups it is another one; a line each.
 /// Nothing for a node alone, or without groups.
 #[must_use]
@@ -87,8 +103,8 @@ pub fn lease_covers(by: LeaseBy) -> String {
         LeaseBy::Lifetime => "a whole process that stood still in the very moment of a renewal",
     };
     format!(
-        "a heart that hangs or is killed loses its addresses before the other node takes them; not covered: services of a \
-         heart that hangs (they run on until a watchdog or fencing ends it), cut links, a paused virtual machine, {besides}"
+        "a heart that hangs or is killed loses its addresses before the other node takes them; not covered: services, cut \
+         links, a paused virtual machine, {besides}"
     )
 }
 

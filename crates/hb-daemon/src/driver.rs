@@ -33,8 +33,8 @@ use std::time::Duration;
 
 use hb_config::Checked;
 use hb_engine::{Action, Engine, JobId};
-use hb_resource::{Actuator, Hook, Job, JobAction};
-use hb_sys::process::{Notifier, Side, daemonise, detach_output, detach_stdio, set_umask};
+use hb_resource::{Actuator, Beating, Hook, Job, JobAction};
+use hb_sys::process::{Notifier, Side, daemonise, detach_errors, detach_stdio, set_umask};
 use tokio::runtime::Runtime;
 
 use hands::Hands;
@@ -84,7 +84,7 @@ pub fn run(options: Options) -> Exit {
 /// open for whose end those who started the daemon may wait.
 #[must_use]
 pub fn guard_main(background: bool) -> Exit {
-    if background && let Err(error) = detach_output() {
+    if background && let Err(error) = detach_errors() {
         say_early(&format!("guard: cannot leave the terminal behind: {error}"));
     }
     match hb_resource::guard::run(|words, level, text| log::afterwards::write(words, level_of(level), text)) {
@@ -171,7 +171,7 @@ impl Node {
         lease: Option<heart::Hands>,
         log: &Log,
     ) -> Result<Self, StartFailure> {
-        let Hands { actuator, leasing, inbox, job_ends, failfast, priority } = hands;
+        let Hands { actuator, leasing, beat, inbox, job_ends, failfast, priority } = hands;
         let _inside = runtime.enter();
         let notify = Notify::from_environment();
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
@@ -202,6 +202,7 @@ impl Node {
             reset: reset_by(Arc::clone(&actuator)),
             leave: leave_with(Arc::clone(&actuator)),
             lease,
+            beating: beat.map(Beating::new),
             job_ends: Arc::clone(&job_ends),
             inbox: Arc::clone(&inbox),
             outbox: Arc::clone(&outbox),

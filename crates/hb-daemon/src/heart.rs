@@ -37,6 +37,7 @@ use std::time::Duration;
 use hb_auth::KeyRing;
 use hb_compress::{Budget, Packing};
 use hb_engine::{Action, Engine, GroupId, Input, JobId, Now, Tick, without_own_fields};
+use hb_resource::Beating;
 use hb_transport::Pinger;
 use hb_wire::Message;
 
@@ -113,6 +114,8 @@ pub(crate) struct Parts<P> {
     pub(crate) leave: Leave,
     /// The lease of the addresses, where there is one.
     pub(crate) lease: Option<Hands>,
+    /// Where the guard feels that it beats.
+    pub(crate) beating: Option<Beating>,
     /// Ends of jobs come here; see [`JobEnd::room`].
     pub(crate) job_ends: Arc<Mailbox<JobEnd>>,
     /// What others ask of the heart.
@@ -146,6 +149,7 @@ pub(crate) struct Heart<P> {
     reset: Reset,
     leave: Leave,
     tenure: Tenure,
+    beating: Option<Beating>,
     /// The number at which the next farewell is due.
     farewell_at: u64,
     job_ends: Arc<Mailbox<JobEnd>>,
@@ -204,6 +208,7 @@ impl<P: Port> Heart<P> {
             reset: parts.reset,
             leave: parts.leave,
             tenure: Tenure::new(parts.lease),
+            beating: parts.beating,
             farewell_at: 0,
             job_ends: parts.job_ends,
             inbox: parts.inbox,

@@ -11,7 +11,9 @@ use hb_engine::{
     AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, MonitorPolicy,
     NodeConfig, NodeId, PingConfig, Reconfiguration,
 };
-use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, FenceSpec, GroupSpec, OcfSpec, ResourceSpec};
+use hb_resource::{
+    ActuatorConfig, AddressSpec, ClientSpec, FenceSpec, GroupSpec, OcfSpec, ResourceSpec, lease,
+};
 use hb_transport::{MediumSpec, PingSpec};
 
 use crate::event_text::Names;
@@ -310,12 +312,19 @@ pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
         config.monitor_interval = monitor.interval;
     }
     config.kill_grace = agents.kill_grace;
+    config.hangs_after = agents.end_hung_heart.then(|| hangs_after(checked.keepalive, checked.deadtime));
     config.stop_retries = agents.stop_retries;
     config.stop_pause = agents.stop_pause;
     config.stop_failed.clone_from(&agents.stop_failed_command);
     if agents.stop_failed == StopFailed::Reboot && config.stop_failed.is_empty() {
         config.stop_failed = REBOOT.map(str::to_owned).into();
     }
+}
+
+/// Silence of the heart after which the guard ends it: its lease has run out then. Without room for one: a keepalive before
+/// the other nodes declare it dead.
+fn hangs_after(keepalive: Duration, deadtime: Duration) -> Duration {
+    lease::length(keepalive, deadtime).unwrap_or_else(|_| deadtime.saturating_sub(keepalive))
 }
 
 /// Where log lines go. There is no logging daemon to hand them to: `use_logd` becomes its default, the syslog
@@ -341,6 +350,7 @@ const MEATWARE: Duration = Duration::from_secs(660);
 /// What stands between this cluster and two owners of one group, and what does not, in words.
 pub(crate) fn protection(checked: &Checked, links: &[String]) -> Vec<String> {
     let mut words = Vec::from_iter(hb_config::fencing_in_words(checked));
+    words.extend(hb_config::services_in_words(checked));
     if checked.nodes.len() > 1 && links.len() == 1 {
         words.push("one medium only: when it fails, the other node looks dead".to_owned());
     }

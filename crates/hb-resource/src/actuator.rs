@@ -296,7 +296,8 @@ fn prepare(mut config: ActuatorConfig, report: Reporter) -> Result<Prepared, Sta
     let (guard, keeper) = if config.guard_command.is_empty() {
         (None, None)
     } else {
-        let (guard, keeper) = GuardClient::start(config.guard_command.clone(), report.clone());
+        let (guard, keeper) =
+            GuardClient::start(config.guard_command.clone(), config.beat.clone(), report.clone());
         (Some(guard), Some(keeper))
     };
     let config = Rc::new(config);

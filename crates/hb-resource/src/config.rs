@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Operation;
+use crate::beat::Beat;
 use crate::fence::FenceSpec;
 use crate::lease::{Lifetimes, Stage};
 use crate::spec::GroupSpec;
@@ -69,6 +70,12 @@ pub struct ActuatorConfig {
     pub left_behind: BTreeSet<String>,
     /// Given to the guard's own reports (see [`crate::guard::run`]) as it is: where they go, say.
     pub guard_log: String,
+    /// Where the heart's beats go, from its first one to its end ([`Beating`](crate::Beating)). `None`: nobody feels them.
+    #[serde(skip)]
+    pub beat: Option<Beat>,
+    /// Silence of the beats after which the guard ends this process, and then does as after any death of it. `None`: it never
+    /// does.
+    pub hangs_after: Option<Duration>,
     /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
     /// takeover. `None`: ordinary scheduling. Scripts and the guard always have that.
     pub realtime_priority: Option<i32>,
@@ -131,6 +138,8 @@ impl ActuatorConfig {
             guard_lock: None,
             left_behind: BTreeSet::new(),
             guard_log: String::new(),
+            beat: None,
+            hangs_after: None,
             realtime_priority: None,
             media: BTreeSet::new(),
             lifetimes: None,

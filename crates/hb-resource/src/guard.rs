@@ -6,6 +6,8 @@
 //!
 //! Programs that run beside the node as long as that does (`respawn`) are kept running here, too (`clients`).
 //!
+//! The heart beats where the guard feels it (`pulse`). One that hangs is ended.
+//!
 //! When the heart dies, the socket ends. The guard then executes its will (`will`): the addresses go at once, what jobs
 //! have run comes to its end or limit, all groups are stopped, and the other nodes are told. Hooks and checks, which are no
 //! jobs, are killed (`runs`), then and in an orderly stop.
@@ -18,20 +20,24 @@ pub(crate) mod execute;
 pub(crate) mod farewell;
 mod lock;
 pub(crate) mod protocol;
+mod pulse;
 pub(crate) mod runs;
 pub(crate) mod will;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
+use std::pin::pin;
 use std::rc::Rc;
 
+use hb_sys::process::Pidfd;
 use hb_sys::{process, sched};
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 use clients::Clients;
@@ -72,7 +78,8 @@ pub enum GuardError {
 /// # Errors
 /// See [`GuardError`].
 pub fn run(tell: impl Fn(&str, Level, &str) + Send + 'static) -> Result<(), GuardError> {
-    let socket = become_guard()?;
+    let (socket, pulse) = become_guard()?;
+    let patient = pulse.zip(heart_of(&socket));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -82,12 +89,19 @@ pub fn run(tell: impl Fn(&str, Level, &str) + Send + 'static) -> Result<(), Guar
             catch_signals().map_err(|source| GuardError::Setup { what: "catch signals", source })?;
         let socket = UnixStream::from_std(socket)
             .map_err(|source| GuardError::Setup { what: "watch the socket", source })?;
-        serve(socket, Box::new(tell)).await
+        serve(socket, patient, Box::new(tell)).await
     })
 }
 
-/// Takes orders until the socket ends, then executes the will.
-pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardError> {
+/// The heart, as the guard feels it: where its beats are, and its process.
+pub(crate) type Patient = (OwnedFd, Pidfd);
+
+/// Takes orders until the socket ends or the heart hangs, then executes the will.
+pub(crate) async fn serve(
+    socket: UnixStream,
+    patient: Option<Patient>,
+    tell: Tell,
+) -> Result<(), GuardError> {
     // Open before it is needed: then there may be no descriptor left.
     let addresses = Netlink::open().map(|netlink| Rc::new(Addresses::new(netlink)));
     let mut will = Will::default();
@@ -98,8 +112,20 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     let mut orders = Lines::new(readable);
     let mut runs = Runs::new();
     let clients = Clients::new(answers.clone());
+    let (limit, limits) = watch::channel(None);
+    let mut hangs = pin!(pulse::hangs(patient, limits));
+    let mut hung = false;
     let end = loop {
-        match orders.next::<Order>().await {
+        let order = tokio::select! {
+            biased;
+            order = orders.next::<Order>() => order,
+            // What was read of an order does not matter any more.
+            () = &mut hangs => {
+                hung = true;
+                break Ok(());
+            }
+        };
+        match order {
             Ok(Some(Order::Run(run))) => runs.begin(run, answers.clone()),
             Ok(Some(Order::Will(bequest))) => {
                 let concerns_clients = bequest.concerns_clients();
@@ -116,6 +142,8 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
                 if concerns_clients {
                     clients.want(will.clients());
                 }
+                let hangs_after = will.config.as_ref().and_then(|config| config.hangs_after);
+                limit.send_if_modified(|limit| std::mem::replace(limit, hangs_after) != hangs_after);
             }
             Ok(None) | Err(ProtocolError::Cut) => break Ok(()),
             Err(error) => {
@@ -128,6 +156,12 @@ pub(crate) async fn serve(socket: UnixStream, tell: Tell) -> Result<(), GuardErr
     };
     runs.cut();
     let report = reporter(&will, tell);
+    if hung {
+        report.note(
+            Level::Critical,
+            "The heart hangs: it was ended, so that nothing of it runs beside another node",
+        );
+    }
     if !will.is_empty() {
         report.note(Level::Critical, "The heart has died: what it held is released now");
         if let Ok(addresses) = &addresses {
@@ -177,7 +211,15 @@ async fn write_answers(socket: OwnedWriteHalf, mut outbox: mpsc::Receiver<Answer
     }
 }
 
-fn become_guard() -> Result<StdUnixStream, GuardError> {
+/// Who holds the other end of the socket, as long as that is who started this process.
+fn heart_of(socket: &StdUnixStream) -> Option<Pidfd> {
+    let heart = rustix::net::sockopt::socket_peercred(socket).ok()?.pid;
+    let handle = Pidfd::open(heart.as_raw_nonzero().get().try_into().ok()?).ok()?;
+    // It was alive after its number was looked up: nobody else can have got it.
+    (rustix::process::getppid() == Some(heart)).then_some(handle)
+}
+
+fn become_guard() -> Result<(StdUnixStream, Option<OwnedFd>), GuardError> {
     let step = |what, result: io::Result<()>| result.map_err(|source| GuardError::Setup { what, source });
     step("name the process", process::set_name("hb-guard"))?;
     step("leave the real-time class", sched::set_other())?;
@@ -189,11 +231,13 @@ fn become_guard() -> Result<StdUnixStream, GuardError> {
     step("change to /", std::env::set_current_dir("/"))?;
     let socket =
         process::take_stdin().map_err(|source| GuardError::Setup { what: "take the socket", source })?;
-    // Standard output and error stay, for complaints of our own; scripts get pipes.
+    // Closed, or no place for beats, if somebody else has started us.
+    let pulse = process::take_stdout().ok();
+    // Standard error stays, for complaints of our own; scripts get pipes.
     step("keep descriptors from scripts", process::close_on_exec_from(3))?;
     let socket = StdUnixStream::from(socket);
     step("watch the socket", socket.set_nonblocking(true))?;
-    Ok(socket)
+    Ok((socket, pulse))
 }
 
 /// What shields the heart from being killed when memory runs out would pass to all services: then nothing could be killed

@@ -15,6 +15,7 @@ mod address;
 mod agent;
 mod announce;
 mod arp;
+mod beat;
 mod cleanup;
 mod config;
 mod fence;
@@ -38,6 +39,7 @@ pub mod watchdog;
 
 pub use actuator::{Actuator, Change, Job, JobAction, QUEUE, StartError, SubmitError};
 pub use announce::REPEAT_AFTER;
+pub use beat::{Beat, Beating};
 pub use cleanup::{CleanupError, cleanup};
 pub use config::{
     ActuatorConfig, ClientSpec, KILL_GRACE, OCF_ROOT, START_TIMEOUT, STATUS_TIMEOUT, STOP_PAUSE,

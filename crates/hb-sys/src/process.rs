@@ -103,25 +103,36 @@ pub fn take_stdin() -> io::Result<OwnedFd> {
     Ok(taken)
 }
 
+/// Takes the descriptor that this process got as standard output and puts `/dev/null` in its place.
+///
+/// # Errors
+/// `EBADF` when standard output is closed; whatever opening `/dev/null` fails with.
+pub fn take_stdout() -> io::Result<OwnedFd> {
+    let taken = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
+    let null = OpenOptions::new().write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(null)?;
+    Ok(taken)
+}
+
 /// Puts `/dev/null` in the place of standard input, output and error.
 ///
 /// # Errors
 /// Whatever opening `/dev/null` fails with.
 pub fn detach_stdio() -> io::Result<()> {
-    detach_output()?;
-    let null = OpenOptions::new().read(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(null)?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
     Ok(())
 }
 
-/// Puts `/dev/null` in the place of standard output and error.
+/// Puts `/dev/null` in the place of standard error.
 ///
 /// # Errors
 /// Whatever opening `/dev/null` fails with.
-pub fn detach_output() -> io::Result<()> {
+pub fn detach_errors() -> io::Result<()> {
     let null = OpenOptions::new().write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
+    rustix::stdio::dup2_stderr(null)?;
     Ok(())
 }
 

@@ -53,7 +53,7 @@ const TABLES: [Table; 5] = [
 ];
 
 /// All keys, in the order of the manual page.
-pub(super) const KEYS: [Key; 25] = [
+pub(super) const KEYS: [Key; 26] = [
     Key {
         table: "agents",
         name: "start-timeout",
@@ -109,6 +109,13 @@ pub(super) const KEYS: [Key; 25] = [
         takes: "a list of a program with its whole path and its arguments, such as [\"/sbin/reboot\", \"-nf\"]",
         default: "[]",
         about: "What is run each time when a group could not be stopped, with the group's name as `HB_GROUP`, for as long as a `stop` may take. With an empty list nothing is, but `/sbin/reboot -nf` if `stop-failed` is \"reboot\".",
+    },
+    Key {
+        table: "agents",
+        name: "end-hung-heart",
+        takes: "true or false",
+        default: "true",
+        about: "What follows when the heart, the process that decides, hangs or is stopped for as long as its lease lasts (without one: the dead time less a keepalive). With true the guard kills it and stops what it runs, so that nothing runs on two nodes for longer than that stop takes; the node is down then until somebody starts it, as after any death of the heart. With false scripts, agents and units run on beside those of the node that took over; only the addresses are taken away, by the lease.",
     },
     Key {
         table: "addresses",

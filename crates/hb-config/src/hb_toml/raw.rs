@@ -34,6 +34,7 @@ pub(super) struct Agents {
     pub(super) stop_pause: Option<AgentTime>,
     pub(super) stop_failed: Option<toml::Spanned<Policy>>,
     pub(super) stop_failed_command: Option<CommandLine>,
+    pub(super) end_hung_heart: Option<bool>,
 }
 
 /// `[addresses]`

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hb_engine::{JobId, Outcome};
-use hb_resource::{Actuator, ActuatorConfig, Report};
+use hb_resource::{Actuator, ActuatorConfig, Beat, Report};
 use hb_sys::process::Signal;
 use hb_transport::Medium;
 use rustix::process::{getpid, kill_process};
@@ -25,6 +25,8 @@ use crate::{mapping, realtime};
 pub(super) struct Hands {
     pub(super) actuator: Arc<Actuator>,
     pub(super) leasing: Leasing,
+    /// Where the heart shall beat for the guard.
+    pub(super) beat: Option<Beat>,
     pub(super) inbox: Arc<Mailbox<ToHeart>>,
     pub(super) job_ends: Arc<Mailbox<JobEnd>>,
     pub(super) failfast: Arc<Failfast>,
@@ -49,13 +51,19 @@ impl Hands {
         for line in leasing.staged_words(&start.checked.lease.staged) {
             log.line(if leasing.stage().is_some() { Level::Info } else { Level::Warn }, &line);
         }
+        let beat = Beat::new()
+            .inspect_err(|error| {
+                log.line(Level::Warn, &format!("The guard does not feel the heart: {error}"));
+            })
+            .ok();
         let config = ActuatorConfig {
+            beat: beat.clone(),
             lifetimes: leasing.lifetimes(),
             stage: leasing.stage(),
             ..scripts_of(options, start, priority)
         };
         let actuator = Actuator::start(config, report).inspect_err(|_| leasing.finish())?;
-        Ok((Self { actuator: Arc::new(actuator), leasing, inbox, job_ends, failfast, priority }, lease))
+        Ok((Self { actuator: Arc::new(actuator), leasing, beat, inbox, job_ends, failfast, priority }, lease))
     }
 }
 

@@ -94,6 +94,9 @@ impl<P: Port> Heart<P> {
         if is_heartbeat(message) {
             self.lease_beat(sent);
             self.keeping.beat();
+            if let Some(beating) = &self.beating {
+                beating.beat();
+            }
             self.ask_pings(now, message);
         }
     }

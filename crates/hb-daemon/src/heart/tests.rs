@@ -166,6 +166,7 @@ fn bench_of(config: Config) -> Bench<impl Fn() -> Vec<(Level, String)>> {
         log,
         leave: Box::new(move |farewell| farewells.send(farewell).unwrap_or_default()),
         lease: None,
+        beating: None,
         reset: Box::new(|_, _| Err("no device".to_owned())),
         submit: Box::new(move |job, order| match order {
             Order::Do(action, _) => submit.send((job, action)).map_err(|error| error.to_string()),

@@ -9,6 +9,7 @@ pub(super) fn tell_changes(now: &Checked, read: &Checked, tell: &mut Tell) {
     let limits = |checked: &Checked| AgentLimits {
         stop_failed: StopFailed::Retry,
         stop_failed_command: Vec::new(),
+        end_hung_heart: true,
         ..checked.agents.clone()
     };
     if limits(now) != limits(read) {
@@ -18,6 +19,8 @@ pub(super) fn tell_changes(now: &Checked, read: &Checked, tell: &mut Tell) {
     if now.agents.stop_failed_command != read.agents.stop_failed_command {
         tell.info("stop-failed-command changed: in force from the next failed stop on".to_owned());
     }
+    let word = |checked: &Checked| if checked.agents.end_hung_heart { "true" } else { "false" };
+    tell.change("end-hung-heart", word(now), word(read));
     match (&now.monitor, &read.monitor) {
         (None, Some(monitor)) => {
             let pause = seconds(monitor.interval);

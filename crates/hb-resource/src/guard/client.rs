@@ -20,6 +20,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::beat::Beat;
 use crate::guard::abandon::Abandoned;
 use crate::guard::protocol::{self, Answer, Captured, ClientNews, Ending, Lines, Order, Run, line};
 use crate::guard::will::{Bequest, Will};
@@ -71,15 +72,20 @@ struct Request {
 }
 
 impl GuardClient {
-    /// Keeps a guard running with this command from now on, until the last clone is dropped. Returns the task that
-    /// does it, too; it ends when the guard has ended.
-    pub(crate) fn start(command: Vec<OsString>, report: Reporter) -> (Self, tokio::task::JoinHandle<()>) {
-        Self::start_impatient(command, report, HANG_LIMIT)
+    /// Keeps a guard running with this command from now on, until the last clone is dropped. It feels what beats there.
+    /// Returns the task that does it, too; it ends when the guard has ended.
+    pub(crate) fn start(
+        command: Vec<OsString>,
+        beat: Option<Beat>,
+        report: Reporter,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
+        Self::start_impatient(command, beat, report, HANG_LIMIT)
     }
 
     /// The same with another limit for a guard that does not answer.
     fn start_impatient(
         command: Vec<OsString>,
+        beat: Option<Beat>,
         report: Reporter,
         hang_limit: Duration,
     ) -> (Self, tokio::task::JoinHandle<()>) {
@@ -87,6 +93,7 @@ impl GuardClient {
         let estate = Rc::new(RefCell::new(Estate::default()));
         let keeper = Keeper {
             command,
+            beat,
             report,
             inbox,
             pending: HashMap::new(),
@@ -166,6 +173,7 @@ impl GuardClient {
 /// The task that owns the guard process.
 struct Keeper {
     command: Vec<OsString>,
+    beat: Option<Beat>,
     report: Reporter,
     inbox: mpsc::Receiver<Request>,
     pending: HashMap<u64, Pending>,
@@ -206,7 +214,7 @@ impl Keeper {
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();
-            match Guard::start(&self.command) {
+            match Guard::start(&self.command, self.beat.as_ref()) {
                 Ok(mut guard) => match self.serve(&mut guard).await {
                     End::Unneeded => {
                         self.estate.take();
@@ -350,12 +358,13 @@ impl Keeper {
 
 impl Guard {
     /// Starts a guard and the two tasks that carry its traffic.
-    fn start(command: &[OsString]) -> io::Result<Self> {
+    fn start(command: &[OsString], beat: Option<&Beat>) -> io::Result<Self> {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
+        let pulse = beat.map_or_else(|| Ok(Stdio::null()), |beat| beat.for_child().map(Stdio::from))?;
         let mut guard = Command::new(program);
         if program == OWN_PROGRAM {
             guard.arg0("hb-node");
@@ -363,7 +372,7 @@ impl Guard {
         let mut child = guard
             .args(arguments)
             .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
+            .stdout(pulse)
             // A group of its own, so that Ctrl-C in a terminal does not reach it.
             .process_group(0)
             .spawn()?;

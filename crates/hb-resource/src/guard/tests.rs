@@ -29,7 +29,7 @@ fn with_guard(heart: impl AsyncFnOnce(UnixStream)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let guard = tokio::task::spawn_local(serve(theirs, Box::new(|_, _, _| {})));
+        let guard = tokio::task::spawn_local(serve(theirs, None, Box::new(|_, _, _| {})));
         heart(ours).await;
         guard.await.unwrap().unwrap();
     });

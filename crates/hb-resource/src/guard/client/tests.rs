@@ -28,7 +28,8 @@ fn outcome(command: &[&str]) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let report = Reporter::new(Box::new(|_| {}));
-        let (client, keeper) = GuardClient::start_impatient(command, report, Duration::from_millis(300));
+        let (client, keeper) =
+            GuardClient::start_impatient(command, None, report, Duration::from_millis(300));
         let outcome = tokio::time::timeout(Duration::from_secs(20), client.run(run(), None)).await;
         drop(client);
         tokio::time::timeout(Duration::from_secs(20), keeper).await.expect("the keeper ends").unwrap();
@@ -68,7 +69,7 @@ fn what_was_given_up_and_does_not_end_is_waited_for_a_moment_only() {
     LocalSet::new().block_on(&runtime, async {
         let report = Reporter::new(Box::new(|_| {}));
         let command = vec![OsString::from("cat")];
-        let (client, keeper) = GuardClient::start_impatient(command, report, Duration::from_secs(60));
+        let (client, keeper) = GuardClient::start_impatient(command, None, report, Duration::from_secs(60));
         let abandoned = Abandoned::default();
         // The first of the two has handed its run over when the second one begins.
         let both =

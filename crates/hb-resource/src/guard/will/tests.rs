@@ -62,7 +62,7 @@ fn guard_hears(will: Will, bytes: &[u8], heart: HeartAfterwards, tell: Tell) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let guard = tokio::task::spawn_local(serve(theirs, tell));
+        let guard = tokio::task::spawn_local(serve(theirs, None, tell));
         let (readable, writable) = ours.into_split();
         protocol::write(&writable, &line(&Order::Will(Bequest::All(Box::new(will)))).unwrap()).await.unwrap();
         protocol::write(&writable, bytes).await.unwrap();
