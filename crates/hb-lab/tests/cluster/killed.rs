@@ -1,13 +1,22 @@
-//! The heart of a node of ours is killed, and nothing else: its guard releases everything, says so, and ends.
+//! The heart of a node of ours is killed, or stands still, and nothing else: its guard releases everything, says so, and ends.
 
-use hb_lab::Account;
+use hb_lab::{Account, Fault};
 
 use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene};
 
-stories_of_ours_off![heart_killed];
+stories_of_ours_off![heart_killed, heart_hung];
 
 async fn heart_killed(case: Case) {
+    loses_its_heart(case, Fault::Kill9).await;
+}
+
+/// Its addresses and its services are gone when the other node takes them.
+async fn heart_hung(case: Case) {
+    loses_its_heart(case, Fault::HangHeart).await;
+}
+
+async fn loses_its_heart(case: Case, fault: Fault) {
     let mut scene = Scene::build(case).await;
     scene.start_both().await;
     let epochs = async |scene: &Scene, who: Who| {
@@ -20,8 +29,13 @@ async fn heart_killed(case: Case) {
     for befalls in ["stop", "death", "farewell"] {
         scene.befalls(befalls);
     }
-    scene.holdings.act(format!("kill the heart of {}", who.name()));
-    scene.node(who).kill_heart().await.unwrap();
+    if fault == Fault::HangHeart {
+        scene.holdings.act(format!("stop the heart of {}", who.name()));
+        scene.node(who).hang_heart().await.unwrap();
+    } else {
+        scene.holdings.act(format!("kill the heart of {}", who.name()));
+        scene.node(who).kill_heart().await.unwrap();
+    }
     scene.reaches_for("the take-over", who, Holds::Off, Holds::All).await;
     if case.pair == Pair::BothOurs {
         let after = epochs(&scene, who.other()).await;
@@ -32,8 +46,9 @@ async fn heart_killed(case: Case) {
     let since_notice = log.rfind("Received shutdown notice").and_then(|at| log.get(at..)).unwrap_or_default();
     let (taken, dead) = (since_notice.find("Acquiring"), since_notice.find(": is dead"));
     assert!(taken.is_some() && dead.is_none_or(|dead| taken < Some(dead)), "{case}: {log}");
-    let told = "The heart has died: what it held is released now";
-    assert!(scene.node(who).log().contains(told), "{case}: {}", scene.node(who).log());
+    let log = scene.node(who).log();
+    assert!(log.contains("The heart has died: what it held is released now"), "{case}: {log}");
+    assert_eq!(log.contains("The heart hangs: it was ended"), fault == Fault::HangHeart, "{case}: {log}");
     scene.node(who).stopped(LIMIT).await.unwrap();
     scene.start(who).await;
     scene.returns(who).await;
