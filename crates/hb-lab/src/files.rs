@@ -76,6 +76,12 @@ impl ClusterFiles {
         Self { hb_toml: format!("[lease]\nstaged = {keys:?}\n"), ..self }
     }
 
+    /// With guards that let a heart hang, so that only its lease protects from it.
+    #[must_use]
+    pub fn with_hung_hearts(self) -> Self {
+        Self { hb_toml: format!("{}[agents]\nend-hung-heart = false\n", self.hb_toml), ..self }
+    }
+
     /// Without the groups whose home is not alpha.
     #[must_use]
     pub fn of_alpha(mut self) -> Self {

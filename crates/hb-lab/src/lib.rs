@@ -58,7 +58,7 @@ pub use internal::internal;
 pub use lab::Lab;
 pub use measure::{Measurement, measure, measure_series};
 pub use node::{Account, Node, NodeProgram};
-pub use options::{LabOptions, Peers, lab};
+pub use options::{HungHearts, LabOptions, Peers, lab};
 pub use overlap::Overlap;
 pub use probe::{Beat, ECHO_PORT, Interval, Probe, ProbeSpec, Sight, Spell, start_bound_echo, start_echo};
 pub use process::Process;

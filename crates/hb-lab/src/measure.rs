@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::fault::{self, Fault};
-use crate::options::{LabOptions, Peers};
+use crate::options::{HungHearts, LabOptions, Peers};
 use crate::overlap::Overlap;
 use crate::{Agent, LabError};
 
@@ -116,6 +116,7 @@ async fn build(options: &LabOptions, agent: Agent, fault: Fault) -> Result<Clust
     let files = if options.ipv6 && options.peers != Peers::Ours { files.of_alpha() } else { files };
     // The last change: it names the groups that there are.
     let files = if options.staged { files.staged() } else { files };
+    let files = if options.hung_hearts == HungHearts::Kept { files.with_hung_hearts() } else { files };
     let cluster = Cluster::build(agent, options.programs()?, files).await?;
     if let Some(point) = fault.stop_point() {
         cluster.beta().stop_at(point);

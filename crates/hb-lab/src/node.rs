@@ -266,6 +266,14 @@ impl Node {
         self.expect(stopped > 0, || "no daemon runs".to_owned())
     }
 
+    /// Whether a process of the daemon is there, also one that is stopped.
+    ///
+    /// # Errors
+    /// When its host has no power.
+    pub async fn runs(&self) -> Result<bool, LabError> {
+        Ok(!self.host.processes(&self.executable()?).await?.is_empty())
+    }
+
     /// Lets a hung daemon go on.
     ///
     /// # Errors

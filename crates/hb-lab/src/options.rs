@@ -40,6 +40,16 @@ impl FromStr for Peers {
     }
 }
 
+/// What becomes of a heart that hangs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HungHearts {
+    /// Its guard ends it.
+    #[default]
+    Ended,
+    /// It hangs on: only its lease protects from it.
+    Kept,
+}
+
 /// What `hb-ctl lab` is told.
 #[derive(Clone, Debug)]
 pub struct LabOptions {
@@ -63,6 +73,8 @@ pub struct LabOptions {
     pub ipv6: bool,
     /// The addresses are staged: on both nodes, behind a gate on the one that does not hold them.
     pub staged: bool,
+    /// What guards of ours do.
+    pub hung_hearts: HungHearts,
 }
 
 impl Default for LabOptions {
@@ -78,6 +90,7 @@ impl Default for LabOptions {
             files: None,
             ipv6: false,
             staged: false,
+            hung_hearts: HungHearts::Ended,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use hb_lab::{Fault, Measurement, Peers};
 
-use crate::programs::{DEADTIME, peers_for, runs, series};
+use crate::programs::{DEADTIME, peers_for, runs, series, series_of_hung_hearts};
 
 /// What the machine may add to an outage while the tests of others run beside this one; the promise for a quiet one is 10 ms.
 pub(crate) const BUSY_MS: f64 = 40.0;
@@ -45,6 +45,14 @@ within_the_dead_time! {
     frozen: Fault::Freeze;
     hung_and_deaf: Fault::HangDeaf;
     hung_after_a_flush: Fault::FlushHang;
+}
+
+/// What the lease does without the guard.
+#[tokio::test]
+async fn heart_or_thread_hung_and_nobody_ends_it() {
+    for fault in [Fault::HangHeart, Fault::HangThread] {
+        judge(&series_of_hung_hearts(fault, runs()).await, Peers::Ours, deadtime_ms() + BUSY_MS);
+    }
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 
 use std::process::Command;
 
-use hb_lab::{Fault, Peers};
+use hb_lab::Fault;
 
-use crate::programs::series;
+use crate::programs::series_of_hung_hearts;
 
 const MUTANT: &str = "HB_MUTANT";
 
@@ -20,10 +20,10 @@ fn with_mutant(name: &str, mutant: &str) {
     assert!(status.success(), "{mutant}: {status}");
 }
 
-/// How long two nodes answered in one run: both faults leave a mutant no luck.
+/// How long two nodes answered in one run: both faults leave a mutant no luck, and no guard ends it before.
 fn both_answer_ms(fault: Fault) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let all = runtime.block_on(series(fault, Peers::Ours, 1));
+    let all = runtime.block_on(series_of_hung_hearts(fault, 1));
     all.iter().map(|one| one.both_answer_ms).fold(0.0, f64::max)
 }
 

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hb_lab::{Agent, Fault, LabOptions, Measurement, Peers, measure, measure_series};
+use hb_lab::{Agent, Fault, HungHearts, LabOptions, Measurement, Peers, measure, measure_series};
 
 /// Time between two heartbeats.
 pub(crate) const KEEPALIVE: Duration = Duration::from_millis(200);
@@ -27,6 +27,14 @@ pub(crate) fn runs() -> u32 {
 pub(crate) async fn series(fault: Fault, peers: Peers, runs: u32) -> Vec<Measurement> {
     let faults: Vec<_> = (0..runs).map(|_| fault).collect();
     series_of(family(), &faults, peers_for(peers)).await
+}
+
+/// The same between two of ours whose guards let a heart hang: only the lease protects from it.
+pub(crate) async fn series_of_hung_hearts(fault: Fault, runs: u32) -> Vec<Measurement> {
+    let faults: Vec<_> = (0..runs).map(|_| fault).collect();
+    let options =
+        LabOptions { ipv6: family() == Family::Ipv6, hung_hearts: HungHearts::Kept, ..LabOptions::default() };
+    series_by(options, &faults).await
 }
 
 /// `HB_LEASE_FAMILY=6` plays the same faults for a floating IPv6 address.
