@@ -33,14 +33,14 @@ fn found(text: &str) -> Vec<(String, usize, usize, String)> {
 #[test]
 fn every_key_is_read() {
     let text = "[agents]\nstart-timeout = \"2min\"\nstop-timeout = \"90s\"\nstatus-timeout = \"500ms\"\nkill-grace = \"1.5s\"\n\
-                stop-retries = \"unlimited\"\nstop-pause = \"2 s\"\nstop-failed = \"keep\"\nstop-failed-command = [\"/x\", \"y\"]\n[addresses]\nnative = false\n";
+                stop-retries = \"unlimited\"\nstop-pause = \"2 s\"\nstop-failed = \"keep\"\nstop-failed-command = [\"/x\", \"y\"]\nend-hung-heart = false\n[addresses]\nnative = false\n";
     let (read, diagnostics) = read_text(text);
     assert_eq!(diagnostics, []);
     let shown = format!("{:?}", read.agents);
     assert_eq!(
         shown,
         "AgentLimits { start_timeout: 120s, stop_timeout: 90s, status_timeout: 500ms, kill_grace: 1.5s, stop_retries: None, \
-         stop_pause: 2s, stop_failed: Keep, stop_failed_command: [\"/x\", \"y\"] }"
+         stop_pause: 2s, stop_failed: Keep, stop_failed_command: [\"/x\", \"y\"], end_hung_heart: false }"
     );
     assert!(!read.native_addresses);
     assert_eq!(read.stop_retries.map(|mark| mark.line), Some(6));

@@ -178,6 +178,7 @@ fn scripts_are_limited_as_configured() {
     let default = ActuatorConfig::new(Vec::new());
     let mut config = ActuatorConfig::new(Vec::new());
     limit_agents(&mut config, &checked);
+    assert!(config.hangs_after.take().is_some_and(|after| after < checked.deadtime));
     assert_eq!(format!("{config:?}"), format!("{default:?}"));
     let seconds = Duration::from_secs;
     checked.agents = hb_config::AgentLimits {
@@ -189,8 +190,10 @@ fn scripts_are_limited_as_configured() {
         stop_pause: seconds(7),
         stop_failed: StopFailed::Reboot,
         stop_failed_command: vec!["/bin/fence".into()],
+        end_hung_heart: false,
     };
     limit_agents(&mut config, &checked);
+    assert_eq!(config.hangs_after, None);
     let times = [config.start_timeout, config.stop_timeout, config.status_timeout, config.kill_grace];
     assert_eq!(times, [2, 3, 4, 6].map(seconds));
     assert_eq!((config.stop_retries, config.stop_pause), (None, seconds(7)));
