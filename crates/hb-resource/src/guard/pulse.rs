@@ -137,7 +137,7 @@ mod tests {
             assert!(!pulse.look(now, PAUSE, Felt::Nothing));
         }
         pulse.count_anew();
-        for _ in 0..=LOOKS - 1 {
+        for _ in 0..LOOKS {
             now += PAUSE;
             assert!(!pulse.look(now, PAUSE, Felt::Nothing));
         }
