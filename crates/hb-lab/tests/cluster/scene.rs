@@ -283,6 +283,9 @@ impl Scene {
     /// Looks for a while whether the end stays: no address moves, and both nodes still say the same.
     pub(crate) async fn stays(&self, time: Duration, alpha: Holds, beta: Holds) {
         let before = self.holdings.changes().len();
+        if self.is_at(alpha, beta).await.is_ok() {
+            self.note_stable();
+        }
         sleep(time).await;
         let is_at = self.is_at(alpha, beta).await;
         if let Err(reason) = is_at {
