@@ -72,8 +72,8 @@ struct Request {
 }
 
 impl GuardClient {
-    /// Keeps a guard running with this command from now on, until the last clone is dropped. It feels what beats there.
-    /// Returns the task that does it, too; it ends when the guard has ended.
+    /// Keeps a guard running with this command from now on, until the last clone is dropped; it feels these beats. Returns
+    /// the task that does it, too; it ends when the guard has ended.
     pub(crate) fn start(
         command: Vec<OsString>,
         beat: Option<Beat>,
@@ -484,7 +484,6 @@ const WILL_LIMIT: Duration = Duration::from_millis(100);
 
 /// What a guard may take on top of time limit and grace of a script before it counts as hanging.
 const HANG_LIMIT: Duration = Duration::from_secs(10);
-
 /// How long to wait for processes that were told to end.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
