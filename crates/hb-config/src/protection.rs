@@ -53,7 +53,10 @@ pub fn services_in_words(checked: &Checked) -> Option<String> {
     if checked.nodes.len() < 2 || checked.groups.is_empty() {
         return None;
     }
-    let words = if checked.agents.end_hung_heart {
+    let words = if checked.watchdog.is_some() {
+        "services of a heart that hangs run on until the watchdog resets this machine, those of one that is killed are stopped by \
+         its guard"
+    } else if checked.agents.end_hung_heart {
         "services of a heart that hangs or is killed are stopped by its guard before the dead time ends; not covered: a stop that \
          takes longer than two keepalives, heart and guard that hang together (only fencing covers that)"
     } else {

@@ -312,7 +312,8 @@ pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
         config.monitor_interval = monitor.interval;
     }
     config.kill_grace = agents.kill_grace;
-    config.hangs_after = agents.end_hung_heart.then(|| hangs_after(checked.keepalive, checked.deadtime));
+    let ends = agents.end_hung_heart && checked.watchdog.is_none();
+    config.hangs_after = ends.then(|| hangs_after(checked.keepalive, checked.deadtime));
     config.stop_retries = agents.stop_retries;
     config.stop_pause = agents.stop_pause;
     config.stop_failed.clone_from(&agents.stop_failed_command);
@@ -321,8 +322,8 @@ pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
     }
 }
 
-/// Silence of the heart after which the guard ends it: its lease has run out then. Without room for one: a keepalive before
-/// the other nodes declare it dead.
+/// Silence of the heart after which the guard ends it, unless a watchdog resets the machine: its lease has run out then. Without
+/// room for one: a keepalive before the other nodes declare it dead.
 fn hangs_after(keepalive: Duration, deadtime: Duration) -> Duration {
     lease::length(keepalive, deadtime).unwrap_or_else(|_| deadtime.saturating_sub(keepalive))
 }

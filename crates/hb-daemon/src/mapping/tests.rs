@@ -180,6 +180,10 @@ fn scripts_are_limited_as_configured() {
     limit_agents(&mut config, &checked);
     assert!(config.hangs_after.take().is_some_and(|after| after < checked.deadtime));
     assert_eq!(format!("{config:?}"), format!("{default:?}"));
+    checked.watchdog = Some("/dev/watchdog".into());
+    limit_agents(&mut config, &checked);
+    assert_eq!(config.hangs_after, None, "that resets the machine");
+    checked.watchdog = None;
     let seconds = Duration::from_secs;
     checked.agents = hb_config::AgentLimits {
         start_timeout: seconds(2),

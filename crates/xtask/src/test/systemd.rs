@@ -82,6 +82,7 @@ impl Play {
         self.heart_dies()?;
         self.both_die()?;
         self.heart_hangs()?;
+        self.heart_hangs_on()?;
         self.stop()
     }
 
@@ -127,13 +128,27 @@ impl Play {
         Ok(())
     }
 
+    /// Long before systemd would.
     fn heart_hangs(&mut self) -> Result<(), Failure> {
         let heart = self.heart()?;
         self.succeeds(&format!("kill -STOP {heart}"))?;
-        self.is_restarted("watchdog")?;
+        self.is_restarted("signal")?;
         self.scripts_were("start stop start stop")?;
         self.serves()?;
-        self.good("the heart hangs: systemd ends it, all is released, in order");
+        self.good("the heart hangs: its guard ends it, all is released, in order");
+        Ok(())
+    }
+
+    /// With a guard that lets it hang.
+    fn heart_hangs_on(&mut self) -> Result<(), Failure> {
+        self.succeeds("printf '[agents]\\nend-hung-heart = false\\n' > /etc/ha.d/hb.toml")?;
+        self.succeeds("systemctl reload hb-node")?;
+        let heart = self.heart()?;
+        self.succeeds(&format!("kill -STOP {heart}"))?;
+        self.is_restarted("watchdog")?;
+        self.scripts_were("start stop start stop start stop")?;
+        self.serves()?;
+        self.good("the heart hangs on: systemd ends it, all is released, in order");
         Ok(())
     }
 
@@ -144,7 +159,7 @@ impl Play {
             return Err(self.container.failure(format!("after a stop: {state}")));
         }
         self.is_clean()?;
-        self.scripts_were("start stop start stop start stop")?;
+        self.scripts_were("start stop start stop start stop start stop")?;
         let groups = self.container.run("ls /sys/fs/cgroup/system.slice")?;
         if groups.contains("hb-node") {
             return Err(self.container.failure("a process is left after a stop".to_owned()));
