@@ -35,6 +35,7 @@ use hb_config::Checked;
 use hb_engine::{Action, Engine, JobId};
 use hb_resource::{Actuator, Beating, Hook, Job, JobAction};
 use hb_sys::process::{Notifier, Side, daemonise, detach_errors, detach_stdio, set_umask};
+use hb_sys::sched::Crew;
 use tokio::runtime::Runtime;
 
 use hands::Hands;
@@ -171,7 +172,7 @@ impl Node {
         lease: Option<heart::Hands>,
         log: &Log,
     ) -> Result<Self, StartFailure> {
-        let Hands { actuator, leasing, beat, inbox, job_ends, failfast, priority } = hands;
+        let Hands { actuator, leasing, beat, inbox, job_ends, failfast, crew } = hands;
         let _inside = runtime.enter();
         let notify = Notify::from_environment();
         let outbox = Arc::new(Mailbox::new(MAILBOX)?);
@@ -214,13 +215,14 @@ impl Node {
         let (keep, written) = keep_in(options, log)?;
         let desk =
             Desk::new(inbox, Arc::clone(&outbox), epochs, keep, errands_of(Arc::clone(&actuator), log))?;
-        let scheduling = start_heart(heart, outbox, priority, observer, log)?;
+        start_heart(heart, outbox, crew.clone(), observer, log)?;
+        let scheduling = Scheduling::default().change(&crew, realtime::priority(&start.checked));
         if let Some(problem) = &scheduling.problem {
             log.line(Level::Warn, problem);
         }
         let background = Background::new(scheduling, &in_force, leasing.clone());
         let exchange = exchange_with(Arc::clone(&actuator), leasing.clone());
-        let reloader = Reloader::new(options.clone(), in_force, exchange, job_ends, start.keeper);
+        let reloader = Reloader::new(options.clone(), in_force, exchange, job_ends, (start.keeper, crew));
         let front = Front {
             desk,
             control,
@@ -371,27 +373,28 @@ fn submit_to(actuator: Arc<Actuator>) -> Submit {
     })
 }
 
-/// Starts the heart's thread and waits until it is as real-time as it gets; then who watches it.
+/// Starts the heart's thread and waits until it is as real-time as it gets without locked memory; then who watches it.
 fn start_heart(
     heart: Heart<hb_transport::Medium>,
     outbox: Arc<Mailbox<FromHeart>>,
-    priority: Option<i32>,
+    crew: Crew,
     observer: Observer,
     log: &Log,
-) -> io::Result<Scheduling> {
+) -> io::Result<()> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::Builder::new().name("hb-heart".to_owned()).stack_size(crate::HEART_STACK).spawn(move || {
+        realtime::take_no_signals();
+        let _member = crew.join();
         // Nobody listens only if the start was given up.
-        let _ = sender.send((realtime::enter(priority), rustix::thread::gettid()));
+        let _ = sender.send(rustix::thread::gettid());
         let mut last = FromHeart::Ended(heart.run());
         while let Err(again) = outbox.post(last) {
             last = again;
             thread::sleep(Duration::from_millis(10));
         }
     })?;
-    let (scheduling, thread) = receiver.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
-    observer.start(thread, log.clone())?;
-    Ok(scheduling)
+    let thread = receiver.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
+    observer.start(thread, log.clone())
 }
 
 const fn level_of(level: hb_resource::Level) -> Level {

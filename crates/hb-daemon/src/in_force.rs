@@ -1,7 +1,7 @@
 //! What a node works by, and what of another reading of the files can be taken over while it runs.
 //!
-//! Times, failback, keys, logging, limits and environment of scripts, monitoring, media, the watchdog device and groups can. The nodes, our own
-//! name, scheduling, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
+//! Times, failback, keys, logging, limits and environment of scripts, monitoring, media, the watchdog device, scheduling and groups can. The nodes,
+//! our own name, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
 //! node is started anew. Decides only; `front::reload` performs.
 
 mod groups;
@@ -119,9 +119,6 @@ impl InForce {
             specs.collect::<Vec<_>>().join(", ")
         };
         tell.needs_restart("ping", &pings(now), &pings(&read));
-        tell.needs_restart("realtime", &now.realtime.to_string(), &read.realtime.to_string());
-        let priority = |checked: &Checked| checked.rtprio.map_or_else(String::new, |prio| prio.to_string());
-        tell.needs_restart("rtprio", &priority(now), &priority(&read));
         let method = |checked: &Checked| format!("{:?}", checked.generation_method).to_lowercase();
         tell.needs_restart("hbgenmethod", &method(now), &method(&read));
         let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
@@ -139,8 +136,6 @@ impl InForce {
             nodes: now.nodes.clone(),
             autojoin: now.autojoin,
             ping_nodes: now.ping_nodes.clone(),
-            realtime: now.realtime,
-            rtprio: now.rtprio,
             generation_method: now.generation_method,
             uuid_from: now.uuid_from,
             ..read
@@ -185,11 +180,15 @@ impl InForce {
         }
         let (before, after) = (&now.log, &read.log);
         let packing = (&now.compression, &read.compression);
+        let priority =
+            |checked: &Checked| checked.rtprio.map_or_else(|| "none".to_owned(), |it| it.to_string());
         let facility = |log: &hb_config::LogConfig| log.facility.map_or("none", |facility| facility.name());
         for (name, before, after) in [
             ("the rule of ipfail", now.ipfail.to_string(), read.ipfail.to_string()),
             ("hopfudge", now.hopfudge.to_string(), read.hopfudge.to_string()),
             ("auto_failback", word(now.failback).to_owned(), word(read.failback).to_owned()),
+            ("realtime", now.realtime.to_string(), read.realtime.to_string()),
+            ("rtprio", priority(now), priority(read)),
             ("msgfmt", format(now).to_owned(), format(read).to_owned()),
             ("compression", packing.0.method.to_string(), packing.1.method.to_string()),
             ("compression_threshold", packing.0.threshold.to_string(), packing.1.threshold.to_string()),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use hb_config::{Checked, GenerationMethod, UuidFrom};
 use hb_engine::{MemberRecord, Membership};
 use hb_resource::GroupSpec;
+use hb_sys::sched::Crew;
 use hb_transport::{Happening, Keeper, Medium, Notice, OpenError, Pinger};
 
 use crate::configuration;
@@ -50,6 +51,8 @@ pub(crate) struct Start {
     pub(crate) pingers: Vec<Pinger>,
     /// Opens the media again that the network takes away.
     pub(crate) keeper: Keeper,
+    /// The threads that are real-time if that is wanted.
+    pub(crate) crew: Crew,
 }
 
 /// Puts everything in place; what went wrong is in the log. `asked_to_stop` waits so long for the wish that it ends.
@@ -103,7 +106,8 @@ pub(crate) fn prepare(
     let epochs = epoch::begin(&options.state_dir, clock::wall_seconds())
         .map_err(|error| failed(log, "cannot keep the epoch", &error))?;
     let membership = recall_members(options, &checked, log)?;
-    let keeper = keep_media(&checked, log)?;
+    let crew = Crew::new(realtime::priority(&checked));
+    let keeper = keep_media(&checked, crew.clone(), log)?;
     let media = open_media(&checked, &keeper, log)?;
     let pingers = open_pingers(&checked, log)?;
     Ok(Start {
@@ -118,6 +122,7 @@ pub(crate) fn prepare(
         media,
         pingers,
         keeper,
+        crew,
     })
 }
 
@@ -311,8 +316,7 @@ fn open_pingers(checked: &Checked, log: &Log) -> Result<Vec<Pinger>, Exit> {
 }
 
 /// Opens media again that the network took away, and tells the log.
-fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
-    let priority = checked.realtime.then(|| checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
+fn keep_media(checked: &Checked, crew: Crew, log: &Log) -> Result<Keeper, Exit> {
     let (told, hints) = (log.clone(), Mutex::new(LimitedLog::new(log.clone())));
     let report = move |notice: Notice| {
         let level = match notice.what {
@@ -339,7 +343,7 @@ fn keep_media(checked: &Checked, log: &Log) -> Result<Keeper, Exit> {
         let mut hints = hints.lock().unwrap_or_else(PoisonError::into_inner);
         hints.limited(clock::tick(), cause, HINTS, level, || notice.to_string());
     };
-    let keeper = Keeper::start(Arc::new(report), priority);
+    let keeper = Keeper::start(Arc::new(report), crew);
     let keeper = keeper.inspect(|keeper| {
         keeper.set_patience(mapping::line_patience(checked));
         keeper.set_pace(checked.keepalive);

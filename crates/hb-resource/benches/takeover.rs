@@ -43,7 +43,7 @@ fn measure(network: &Network) {
     let listener = network.listen("p0");
     let mut config = ActuatorConfig::new(vec![group("10.79.0.100/24/e0"), group("10.79.0.101")]);
     // Refused in a user namespace; with `unshare --net` alone, as root, this measures what the daemon does.
-    config.realtime_priority = Some(1);
+    config.crew = hb_sys::sched::Crew::new(Some(1));
     let mut node = Recorder::start(config);
     for (group, form) in [(0, "interface given"), (1, "interface found by route")] {
         let (mut bare, mut announced, mut done) = (Vec::new(), Vec::new(), Vec::new());

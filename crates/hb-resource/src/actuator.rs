@@ -15,7 +15,6 @@ use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hb_sys::sched;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
@@ -72,7 +71,7 @@ impl JobAction {
 #[derive(Clone, Debug)]
 pub struct Change {
     /// Limits, directories and environment of scripts from the next run on, and which addresses are staged. Its groups,
-    /// guard and priority are not looked at.
+    /// guard and crew are not looked at.
     pub config: ActuatorConfig,
     /// New groups by the index under which jobs will name them. Who uses the index of an earlier group again has
     /// stopped that one.
@@ -133,7 +132,7 @@ impl Actuator {
     /// [`Report::Done`].
     ///
     /// # Errors
-    /// See [`StartError`]. That the real-time class is refused is a note, not an error.
+    /// See [`StartError`]. That the real-time class is refused is not one: [`Crew::set`](hb_sys::sched::Crew::set) tells.
     pub fn start(config: ActuatorConfig, report: Box<dyn Fn(Report) + Send>) -> Result<Self, StartError> {
         let has_script = |group: &GroupSpec| {
             group.resources.iter().any(|resource| matches!(resource.means(), Means::Agent(_)))
@@ -247,11 +246,7 @@ fn thread_main(
     ready: &std_mpsc::SyncSender<Result<(), StartError>>,
 ) {
     let report = Reporter::new(report);
-    if let Some(priority) = config.realtime_priority
-        && let Err(error) = sched::set_fifo(priority)
-    {
-        report.note(Level::Warning, format!("Resources are worked on without real-time priority: {error}"));
-    }
+    let _member = config.crew.join();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {

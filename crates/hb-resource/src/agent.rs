@@ -100,7 +100,7 @@ impl Agents {
             groups: before.groups.clone(),
             guard_command: before.guard_command.clone(),
             guard_lock: before.guard_lock.clone(),
-            realtime_priority: before.realtime_priority,
+            crew: before.crew.clone(),
             ..config
         };
         self.bequeath(Bequest::Config(Box::new(config.clone())));

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hb_sys::sched::Crew;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Operation;
@@ -76,9 +77,10 @@ pub struct ActuatorConfig {
     /// Silence of the beats after which the guard ends this process, and then does as after any death of it. `None`: it never
     /// does.
     pub hangs_after: Option<Duration>,
-    /// Real-time priority (`SCHED_FIFO`) of the actuator's thread, so that a loaded machine does not delay a
-    /// takeover. `None`: ordinary scheduling. Scripts and the guard always have that.
-    pub realtime_priority: Option<i32>,
+    /// What the actuator's thread joins: with a real-time priority a loaded machine does not delay a takeover. Scripts and
+    /// the guard are always ordinary.
+    #[serde(skip)]
+    pub crew: Crew,
     /// The interfaces that heartbeats go over. One that is down is not switched on for an address, as others are.
     pub media: BTreeSet<String>,
     /// Which addresses have a lifetime. `None`: none. Not known to the guard, which only takes addresses away.
@@ -140,7 +142,7 @@ impl ActuatorConfig {
             guard_log: String::new(),
             beat: None,
             hangs_after: None,
-            realtime_priority: None,
+            crew: Crew::default(),
             media: BTreeSet::new(),
             lifetimes: None,
             stage: None,

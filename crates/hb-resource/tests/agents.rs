@@ -376,7 +376,7 @@ fn scripts_run_in_plain_surroundings_whatever_those_of_the_actuator_are() {
     let inherited = std::fs::File::open("/dev/null").unwrap();
     rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).unwrap();
     let mut config = config(&scripts, &[&["www"]]);
-    config.realtime_priority = Some(1);
+    config.crew = hb_sys::sched::Crew::new(Some(1));
     let mut node = Recorder::start(config);
     // What the guard survives, the next job shows.
     for _ in 0..2 {

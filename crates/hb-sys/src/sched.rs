@@ -2,12 +2,16 @@
 //!
 //! Wraps `sched_setscheduler(2)`. The real-time class is always set with `SCHED_RESET_ON_FORK`, so neither a thread
 //! nor a process that a real-time thread creates inherits it. Which thread deserves the class, and what to do
-//! where the kernel refuses it, is decided by the caller.
+//! where the kernel refuses it, is decided by the caller. [`Crew`] is for threads whose class changes while they run.
+
+mod crew;
 
 use std::io;
 use std::ops::RangeInclusive;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+
+pub use crew::{Crew, Membership};
 
 /// The scheduling class of a thread, as far as hb tells classes apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +44,7 @@ pub fn priority_range() -> RangeInclusive<i32> {
 /// `EINVAL` outside of [`priority_range`]; `EPERM` without `CAP_SYS_NICE` and a sufficient `RLIMIT_RTPRIO`, or in
 /// a control group without real-time budget.
 pub fn set_fifo(priority: i32) -> io::Result<()> {
-    set(libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, priority)
+    set(CALLER, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, priority)
 }
 
 /// Puts the calling thread back into the class `SCHED_OTHER`.
@@ -49,7 +53,7 @@ pub fn set_fifo(priority: i32) -> io::Result<()> {
 /// `EPERM` only where a sandbox forbids the call.
 pub fn set_other() -> io::Result<()> {
     // Once set, the flag must stay: clearing it needs a privilege, keeping it does not.
-    set(libc::SCHED_OTHER | reset_flag()?, 0)
+    set(CALLER, libc::SCHED_OTHER | reset_flag(CALLER)?, 0)
 }
 
 /// The class of the calling thread.
@@ -57,7 +61,7 @@ pub fn set_other() -> io::Result<()> {
 /// # Errors
 /// Only where a sandbox forbids the call.
 pub fn current() -> io::Result<Class> {
-    let class = policy()? & !libc::SCHED_RESET_ON_FORK;
+    let class = policy(CALLER)? & !libc::SCHED_RESET_ON_FORK;
     match class {
         libc::SCHED_OTHER => Ok(Class::Other),
         libc::SCHED_FIFO => {
@@ -81,28 +85,31 @@ pub fn reset_before_exec(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(set_other) }
 }
 
-/// `sched_setscheduler` for the calling thread. The raw call, because musl's wrapper only returns `ENOSYS`.
-fn set(policy: i32, priority: i32) -> io::Result<()> {
+/// `sched_setscheduler` for a thread by its number. The raw call, because musl's wrapper only returns `ENOSYS`.
+fn set(thread: i32, policy: i32, priority: i32) -> io::Result<()> {
     let param = libc::sched_param { sched_priority: priority };
     // SAFETY: the kernel reads one `sched_param` from `param`, which outlives the call.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const param) };
+    let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, thread, policy, &raw const param) };
     check(result)
 }
 
-fn policy() -> io::Result<i32> {
+fn policy(thread: i32) -> io::Result<i32> {
     // SAFETY: the call takes a plain number and touches no memory of ours.
-    let result = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_sched_getscheduler, thread) };
     check(result)?;
     i32::try_from(result).map_err(io::Error::other)
 }
 
-fn reset_flag() -> io::Result<i32> {
-    Ok(policy()? & libc::SCHED_RESET_ON_FORK)
+fn reset_flag(thread: i32) -> io::Result<i32> {
+    Ok(policy(thread)? & libc::SCHED_RESET_ON_FORK)
 }
 
 fn check(result: libc::c_long) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+/// The number that stands for the calling thread.
+const CALLER: i32 = 0;
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +156,7 @@ mod tests {
     #[test]
     fn a_command_is_reset_even_when_the_class_would_be_inherited() {
         let worker = std::thread::spawn(|| {
-            if set(libc::SCHED_FIFO, 5).is_err() {
+            if set(CALLER, libc::SCHED_FIFO, 5).is_err() {
                 assert_eq!(current().unwrap(), Class::Other);
                 return;
             }

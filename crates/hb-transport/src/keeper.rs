@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use hb_sys::sched::Crew;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use charge::{Charge, State, open};
@@ -100,7 +101,7 @@ impl fmt::Display for Notice {
 pub struct Keeper {
     shared: Arc<Shared>,
     report: Reporter,
-    priority: Option<i32>,
+    crew: Crew,
     doorbells: bool,
     patience: Patience,
 }
@@ -134,12 +135,12 @@ struct Kept {
 pub type Report = Arc<dyn Fn(Notice) + Send + Sync>;
 
 impl Keeper {
-    /// Starts the thread. It watches the network namespace that the caller is in. `priority` is the real-time
-    /// priority of those threads that carry heartbeats, if they shall have one.
+    /// Starts the thread. It watches the network namespace that the caller is in. Threads that
+    /// carry heartbeats join `crew`.
     ///
     /// # Errors
     /// When the thread cannot be started. Without word from the kernel (netlink may be forbidden) it looks once a second.
-    pub fn start(report: Report, priority: Option<i32>) -> io::Result<Self> {
+    pub fn start(report: Report, crew: Crew) -> io::Result<Self> {
         let (ringer, bell) = UnixStream::pair()?;
         ringer.set_nonblocking(true)?;
         bell.set_nonblocking(true)?;
@@ -159,13 +160,7 @@ impl Keeper {
             report: Reporter(Report::clone(&report)),
         };
         thread::Builder::new().name("hb-media".to_owned()).stack_size(STACK).spawn(move || round.run())?;
-        Ok(Self {
-            shared,
-            report: Reporter(report),
-            priority,
-            doorbells: false,
-            patience: Patience::default(),
-        })
+        Ok(Self { shared, report: Reporter(report), crew, doorbells: false, patience: Patience::default() })
     }
 
     /// Media that are opened from now on have a doorbell, where that is possible ([`Medium::doorbell`]).
@@ -193,7 +188,8 @@ impl Keeper {
     /// When there are no more descriptors or threads.
     pub fn open(&self, spec: &MediumSpec) -> io::Result<(Medium, Option<OpenError>)> {
         if spec.is_line() {
-            let (line, error) = serial::start(spec, self.priority, self.patience.clone(), &self.report.0)?;
+            let (line, error) =
+                serial::start(spec, self.crew.clone(), self.patience.clone(), &self.report.0)?;
             return Ok((Medium::new(spec, Ends::Line(line), None), error));
         }
         let facts = Facts::of(spec);

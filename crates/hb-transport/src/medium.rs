@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hb_sys::sched::Crew;
 use hb_sys::stamped;
 use rustix::net::{SendFlags, send};
 use socket2::Socket;
@@ -52,7 +53,7 @@ impl Medium {
         if spec.is_line() {
             let silent: Report = Arc::new(|_| ());
             let failed = |source| OpenError::Other { action: "serve a serial line".to_owned(), source };
-            return match serial::start(spec, None, Patience::default(), &silent).map_err(failed)? {
+            return match serial::start(spec, Crew::default(), Patience::default(), &silent).map_err(failed)? {
                 (_, Some(error)) => Err(error),
                 (line, None) => Ok(Self::new(spec, Ends::Line(line), None)),
             };

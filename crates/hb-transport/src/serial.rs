@@ -20,6 +20,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::thread;
 
+use hb_sys::sched::Crew;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::error::OpenError;
@@ -39,7 +40,7 @@ use worker::Worker;
 /// When there are no more descriptors or threads.
 pub(crate) fn start(
     spec: &MediumSpec,
-    priority: Option<i32>,
+    crew: Crew,
     patience: Patience,
     report: &Report,
 ) -> io::Result<(OwnedFd, Option<OpenError>)> {
@@ -66,10 +67,7 @@ pub(crate) fn start(
     let tell = move |what: Happening| report(Notice { spec: spec.clone(), what });
     let worker = Worker::new(worker, device, line, talk, Box::new(tell));
     let run = move || {
-        if let Some(priority) = priority {
-            // Where that is not permitted, the owner has been told already.
-            let _ = hb_sys::sched::set_fifo(priority);
-        }
+        let _member = crew.join();
         worker.run();
     };
     thread::Builder::new().name("hb-serial".to_owned()).stack_size(STACK).spawn(run)?;

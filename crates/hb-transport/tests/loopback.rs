@@ -114,7 +114,7 @@ fn what_is_missing_is_told() {
 /// What hears for it that nobody has the port (ICMP) is a socket of its own, which the keeper holds.
 #[test]
 fn nothing_stays_open_of_a_medium_that_is_dropped() {
-    let keeper = Keeper::start(Arc::new(|_| ()), None).unwrap();
+    let keeper = Keeper::start(Arc::new(|_| ()), hb_sys::sched::Crew::default()).unwrap();
     let (medium, error) = keeper.open(&ucast("lo", 26_956)).unwrap();
     assert!(error.is_none());
     // Its far end, as the kernel lists it.

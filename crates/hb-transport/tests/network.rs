@@ -33,7 +33,11 @@ mod inside {
         let index = pair(handle).await;
         address(handle, index, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
         let (sender, notices) = mpsc::channel();
-        let keeper = Keeper::start(Arc::new(move |notice| sender.send(notice).unwrap()), None).unwrap();
+        let keeper = Keeper::start(
+            Arc::new(move |notice| sender.send(notice).unwrap()),
+            hb_sys::sched::Crew::default(),
+        )
+        .unwrap();
         let group = Ipv4Addr::new(239, 0, 0, 43);
         let interface = "hb0".to_owned();
         let mcast = MediumSpec::Mcast { interface, group, port: 694, ttl: 1, loopback: true };
@@ -176,7 +180,8 @@ mod inside {
         address(handle, index, [10, 99, 0, 1], 24, Some([10, 99, 0, 255])).await;
         ipv6_works();
         up(handle, "lo").await;
-        let keeper = Keeper::start(Arc::new(|_| ()), None).unwrap().with_doorbells();
+        let keeper =
+            Keeper::start(Arc::new(|_| ()), hb_sys::sched::Crew::default()).unwrap().with_doorbells();
         let interface = || "hb0".to_owned();
         let (group, group6) = (Ipv4Addr::new(239, 0, 0, 43), "ff12::43:1".parse().unwrap());
         for spec in [
@@ -261,7 +266,7 @@ mod inside {
                 sender.send(notice).unwrap();
             }
         };
-        let keeper = Keeper::start(Arc::new(report), None).unwrap();
+        let keeper = Keeper::start(Arc::new(report), hb_sys::sched::Crew::default()).unwrap();
         let (mut medium, error) = keeper.open(&spec()).unwrap();
         assert!(matches!(error, Some(OpenError::NoInterface { .. })), "{error:?}");
         assert_eq!(medium.try_send(b"lost").unwrap_err().raw_os_error(), Some(19), "ENODEV");

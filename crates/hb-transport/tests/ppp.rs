@@ -175,7 +175,7 @@ fn cut_and_pulled_out_is_told_once_and_comes_back() {
     let mut line = Line::new("pulled");
     let (sender, notices) = mpsc::channel::<Notice>();
     let report = Arc::new(move |notice| sender.send(notice).unwrap());
-    let keeper = Keeper::start(report, None).unwrap();
+    let keeper = Keeper::start(report, hb_sys::sched::Crew::default()).unwrap();
     let next = || notices.recv_timeout(LIMIT).unwrap();
     let (one, error) = keeper.open(&line.spec(0)).unwrap();
     assert!(error.is_some());

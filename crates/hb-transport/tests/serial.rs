@@ -118,7 +118,7 @@ fn a_message_of_more_than_a_second_goes_behind_a_status_and_one_of_too_many_is_t
     let master = socket.plug();
     let (sender, notices) = mpsc::channel::<Notice>();
     let report = Arc::new(move |notice| sender.send(notice).unwrap());
-    let keeper = Keeper::start(report, None).unwrap();
+    let keeper = Keeper::start(report, hb_sys::sched::Crew::default()).unwrap();
     keeper.set_patience(Duration::from_millis(1200));
     // 46 080 bytes a second.
     let (medium, error) = keeper.open(&socket.spec()).unwrap();
@@ -152,7 +152,7 @@ fn a_device_that_was_pulled_out_is_used_again_when_it_is_back() {
     let socket = Socket::new("pulled");
     let (sender, notices) = mpsc::channel::<Notice>();
     let report = Arc::new(move |notice| sender.send(notice).unwrap());
-    let keeper = Keeper::start(report, None).unwrap();
+    let keeper = Keeper::start(report, hb_sys::sched::Crew::default()).unwrap();
     let (medium, error) = keeper.open(&socket.spec()).unwrap();
     assert!(error.is_some());
     medium.try_send(b">>>\nt=status\nlost\n<<<\n").unwrap();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hb_engine::{JobId, Outcome};
 use hb_resource::{Actuator, ActuatorConfig, Beat, Report};
 use hb_sys::process::Signal;
+use hb_sys::sched::Crew;
 use hb_transport::Medium;
 use rustix::process::{getpid, kill_process};
 
@@ -16,9 +17,9 @@ use crate::heart::{self, JobEnd, ToHeart};
 use crate::leasing::Leasing;
 use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
+use crate::mapping;
 use crate::options::Options;
 use crate::start::Start;
-use crate::{mapping, realtime};
 
 /// What works on the resources, and the ways to it; clones share it.
 #[derive(Clone)]
@@ -30,8 +31,8 @@ pub(super) struct Hands {
     pub(super) inbox: Arc<Mailbox<ToHeart>>,
     pub(super) job_ends: Arc<Mailbox<JobEnd>>,
     pub(super) failfast: Arc<Failfast>,
-    /// Of the heart and the actuator, if real time is wanted.
-    pub(super) priority: Option<i32>,
+    /// The threads that are real-time if that is wanted.
+    pub(super) crew: Crew,
 }
 
 impl Hands {
@@ -41,8 +42,6 @@ impl Hands {
         start: &Start,
         log: &Log,
     ) -> Result<(Self, Option<heart::Hands>), StartFailure> {
-        let priority =
-            start.checked.realtime.then(|| start.checked.rtprio.unwrap_or(realtime::DEFAULT_PRIORITY));
         let inbox = Arc::new(Mailbox::new(MAILBOX)?);
         let job_ends = Arc::new(Mailbox::new(JobEnd::room(start.groups.len()))?);
         let failfast = Arc::new(Failfast::default());
@@ -60,21 +59,32 @@ impl Hands {
             beat: beat.clone(),
             lifetimes: leasing.lifetimes(),
             stage: leasing.stage(),
-            ..scripts_of(options, start, priority)
+            ..scripts_of(options, start)
         };
         let actuator = Actuator::start(config, report).inspect_err(|_| leasing.finish())?;
-        Ok((Self { actuator: Arc::new(actuator), leasing, beat, inbox, job_ends, failfast, priority }, lease))
+        Ok((
+            Self {
+                actuator: Arc::new(actuator),
+                leasing,
+                beat,
+                inbox,
+                job_ends,
+                failfast,
+                crew: start.crew.clone(),
+            },
+            lease,
+        ))
     }
 }
 
-fn scripts_of(options: &Options, start: &Start, priority: Option<i32>) -> ActuatorConfig {
+fn scripts_of(options: &Options, start: &Start) -> ActuatorConfig {
     let media = start.media.iter().map(Medium::spec);
     let mut config = mapping::scripts(options, &start.checked, media);
     config.groups.clone_from(&start.groups);
     config.left_behind.clone_from(&start.left_behind);
     config.guard_command.clone_from(&options.guard_command);
     config.guard_command.extend((!options.foreground).then(|| GUARD_IN_BACKGROUND.into()));
-    config.realtime_priority = priority.filter(|priority| realtime::is_permitted(*priority));
+    config.crew = start.crew.clone();
     config
 }
 

@@ -12,6 +12,7 @@ use std::thread;
 use hb_client::RefusalCause;
 use hb_config::Checked;
 use hb_resource::Change as ActuatorChange;
+use hb_sys::sched::Crew;
 use hb_transport::{Keeper, Medium, MediumSpec};
 use tokio::sync::oneshot;
 
@@ -23,7 +24,7 @@ use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
 use crate::options::Options;
 use crate::start::{chain, give_away};
-use crate::{configuration, mapping};
+use crate::{configuration, mapping, realtime};
 
 /// Gives the actuator another configuration, or says why it takes none.
 pub(crate) type Exchange = Box<dyn Fn(ActuatorChange) -> Result<(), String>>;
@@ -35,6 +36,7 @@ pub(crate) struct Reloader {
     exchange: Exchange,
     job_ends: Arc<Mailbox<JobEnd>>,
     keeper: Arc<Keeper>,
+    crew: Crew,
     running: Cell<bool>,
     /// Asked for while one was running: the files may have changed after they were read.
     again: Cell<bool>,
@@ -53,11 +55,11 @@ impl Reloader {
         in_force: InForce,
         exchange: Exchange,
         job_ends: Arc<Mailbox<JobEnd>>,
-        keeper: Keeper,
+        (keeper, crew): (Keeper, Crew),
     ) -> Self {
         let (running, again) = (Cell::new(false), Cell::new(false));
         let (in_force, keeper) = (RefCell::new(in_force), Arc::new(keeper));
-        Self { options, in_force, exchange, job_ends, keeper, running, again }
+        Self { options, in_force, exchange, job_ends, keeper, crew, running, again }
     }
 }
 
@@ -172,13 +174,31 @@ impl Office {
         }
         let before = reloader.in_force.replace(next);
         self.exchange_log(&before.checked);
+        let problem = self.reschedule(&before.checked).await?;
         self.renew_background();
         // It answers after it has taken everything over.
         self.desk.status().await?;
         reloader.keeper.set_patience(patience);
         reloader.keeper.set_pace(keepalive);
-        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).chain(problem).collect();
         Ok(lines.join("\n"))
+    }
+
+    /// Another scheduling class or priority; what could not be had, which is in the log too.
+    async fn reschedule(&self, before: &Checked) -> io::Result<Option<String>> {
+        let priority = realtime::priority(&self.reloader.in_force.borrow().checked);
+        if priority == realtime::priority(before) {
+            return Ok(None);
+        }
+        let (crew, now) = (self.reloader.crew.clone(), self.background.borrow().scheduling.clone());
+        // To lock memory means to wait for all that touches it.
+        let scheduling = aside(move || now.change(&crew, priority)).await?;
+        let problem = scheduling.problem.clone();
+        if let Some(problem) = &problem {
+            self.log.line(Level::Warn, problem);
+        }
+        self.background.borrow_mut().scheduling = scheduling;
+        Ok(problem)
     }
 
     /// What the status says beside the heart's report.

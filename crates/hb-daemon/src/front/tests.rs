@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hb_client::{Client, ClientError, RefusalCause, ResourceSet};
 use hb_engine::{Command, FencingSnapshot, HoldSet, NodeId, NodeSnapshot, Snapshot};
+use hb_sys::sched::Crew;
 
 use super::reload::Exchange;
 use super::*;
@@ -131,7 +132,7 @@ fn with_actuator(
                 in_force,
                 actuator,
                 job_ends,
-                hb_transport::Keeper::start(Arc::new(|_| ()), None).unwrap(),
+                (hb_transport::Keeper::start(Arc::new(|_| ()), Crew::default()).unwrap(), Crew::default()),
             ),
             log,
             notify: Notify::default(),

@@ -117,7 +117,8 @@ fn values_change_and_what_cannot_change_stays() {
             "watchdog is /dev/watchdog from now on, was none",
         ),
         ("node cc1 cc2", "node cc1 cc2 cc3", "node needs a restart; until then cc1 cc2 stays in force"),
-        ("node cc1", "rtprio 7\nnode cc1", "rtprio needs a restart; until then none stays in force"),
+        ("node cc1", "rtprio 7\nnode cc1", "rtprio is 7 from now on, was none"),
+        ("node cc1", "realtime off\nnode cc1", "realtime is false from now on, was true"),
         (
             "node cc1",
             "uuidfrom nodename\nnode cc1",

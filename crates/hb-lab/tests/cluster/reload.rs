@@ -121,6 +121,91 @@ async fn a_watchdog_comes_and_goes_by_reload() {
     scene.ends().await;
 }
 
+/// The real-time class and locked memory go and come at once, with another priority too; what is started stays ordinary.
+#[tokio::test]
+async fn realtime_goes_and_comes_by_reload() {
+    let case = Case::new("realtime_by_reload", Pair::BothOurs, Failback::On);
+    let mut scene = Scene::build(case).await;
+    scene.start_both().await;
+    let good = files(case);
+    let status = scene.status(Who::Alpha).await;
+    assert_eq!(status.scheduling.realtime, is_fifo(&surroundings(&scene).await), "{status:?}");
+    if !status.scheduling.realtime {
+        let problem = status.scheduling.problem.expect("why not");
+        assert!(problem.contains("no real-time class"), "{problem}");
+        println!("real time is refused here ({problem}): only that a reload survives that is tried");
+    }
+    let is_granted = status.scheduling.realtime;
+    let write = |scene: &Scene, more: &str| {
+        scene.host(Who::Alpha).write("/etc/ha.d/ha.cf", &format!("{more}{}", good.ha_cf), 0o644).unwrap();
+    };
+    for (more, told, priority) in [
+        ("realtime off\n", "realtime is false from now on, was true", None),
+        ("rtprio 7\n", "rtprio is 7 from now on, was none", Some(7)),
+        ("rtprio 9\n", "rtprio is 9 from now on, was 7", Some(9)),
+        ("", "rtprio is none from now on, was 9", Some(1)),
+        ("realtime off\n", "realtime is false from now on, was true", None),
+    ] {
+        write(&scene, more);
+        reload(&scene, told).await;
+        let status = scene.status(Who::Alpha).await;
+        let wanted = priority.filter(|_| is_granted);
+        assert_eq!(status.scheduling.realtime, wanted.is_some(), "{told}: {status:?}");
+        assert_eq!(
+            status.scheduling.problem.is_some(),
+            priority.is_some() && !is_complete(&status),
+            "{told}"
+        );
+        let threads = surroundings(&scene).await;
+        let of = |name: &str| {
+            threads.iter().find(|thread| thread.0 == name).map(|(_, policy, priority)| (*policy, *priority))
+        };
+        // `SCHED_FIFO`, or `SCHED_OTHER`.
+        let class = wanted.map_or((0, 0), |priority| (1, priority));
+        let ordinary = Some((0, 0));
+        assert_eq!((of("hb-heart"), of("hb-actuator")), (Some(class), Some(class)), "{told}: {threads:?}");
+        assert_eq!((of("hb-guard"), of("hb-media")), (ordinary, ordinary), "{told}: {threads:?}");
+        assert_eq!(locked_kib(&scene).await > 0, status.scheduling.memory_locked, "{told}");
+        assert!(priority.is_some() || !status.scheduling.memory_locked, "{told}");
+    }
+    scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+    assert!(!scene.node(Who::Beta).log().contains("is dead"));
+    scene.ends().await;
+}
+
+/// All that was asked for.
+fn is_complete(status: &hb_client::Status) -> bool {
+    status.scheduling.realtime && status.scheduling.memory_locked
+}
+
+fn is_fifo(threads: &[(String, u32, u32)]) -> bool {
+    threads.contains(&("hb-heart".to_owned(), 1, 1))
+}
+
+/// Name, policy and real-time priority of each thread of alpha's processes: fields 2, 41 and 40 of `stat` (`proc(5)`).
+async fn surroundings(scene: &Scene) -> Vec<(String, u32, u32)> {
+    let text = shown(scene, "cat /proc/[0-9]*/task/*/stat").await;
+    let thread = |line: &str| {
+        let (name, rest) = line.split_once('(')?.1.rsplit_once(") ")?;
+        let mut fields = rest.split(' ').skip(37).map_while(|field| field.parse().ok());
+        let (priority, policy) = (fields.next()?, fields.next()?);
+        Some((name.to_owned(), policy, priority))
+    };
+    text.lines().filter_map(thread).collect()
+}
+
+/// `VmLck` of alpha's daemon.
+async fn locked_kib(scene: &Scene) -> u64 {
+    let pid = scene.status(Who::Alpha).await.pid;
+    let text = shown(scene, &format!("grep ^VmLck: /proc/{pid}/status")).await;
+    text.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+async fn shown(scene: &Scene, script: &str) -> String {
+    // Threads come and go meanwhile: what it says counts, not whether all could be read.
+    scene.host(Who::Alpha).run(&["/bin/sh", "-c", script], LIMIT).await.unwrap().stdout
+}
+
 /// Whether alpha's status says that the device runs.
 async fn armed(scene: &Scene) -> bool {
     scene
