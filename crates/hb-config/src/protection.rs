@@ -56,14 +56,26 @@ pub fn services_in_words(checked: &Checked) -> Option<String> {
     let words = if checked.watchdog.is_some() {
         "services of a heart that hangs run on until the watchdog resets this machine, those of one that is killed are stopped by \
          its guard"
+            .to_owned()
     } else if checked.agents.end_hung_heart {
-        "services of a heart that hangs or is killed are stopped by its guard before the dead time ends; not covered: a stop that \
-         takes longer than two keepalives, heart and guard that hang together (only fencing covers that)"
+        let left = left_to_stop(checked).as_millis();
+        format!(
+            "services of a heart that hangs or is killed are stopped by its guard, {left} ms before the dead time ends or earlier; \
+             not covered: a stop that takes longer than that, heart and guard that hang together (only fencing covers that)"
+        )
     } else {
         "services of a heart that hangs run on beside those of the other node (`end-hung-heart` is false) until a watchdog or \
          fencing ends them"
+            .to_owned()
     };
-    Some(words.to_owned())
+    Some(words)
+}
+
+/// From when the guard ends a heart that hangs to the end of the dead time: what a lease leaves, or a keepalive where none fits.
+fn left_to_stop(checked: &Checked) -> Duration {
+    let beside = checked.keepalive.saturating_mul(2).saturating_add(Duration::from_millis(LEASE_MARGIN));
+    let fits = checked.deadtime.saturating_sub(beside) >= checked.keepalive.saturating_mul(2);
+    if fits { beside } else { checked.keepalive }
 }
 
 /// The lease that these files ask for, what it does not cover, and for which groups it is another one; a line each.

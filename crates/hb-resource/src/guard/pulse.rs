@@ -1,11 +1,12 @@
 //! Whether the heart hangs: felt by the guard, which ends such a heart so that what it runs can be stopped.
 //!
 //! ```text
-//! beat   |              (a look each eighth of the limit)                     | silent for the limit: it hangs
-//! looks  x     .     .     .     .     .     .     .     .
+//! beat   |                                     (32 looks within the limit)                              silent for the limit
+//! looks    .  b  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  .  x  |
+//!             felt here, at most a look after it was                         ended before the limit is over
 //! ```
-//! Who looks late has slept itself, with the whole machine perhaps, and counts anew: only so many looks in time, one after the
-//! other, say that the heart alone stands still. A heart that has not beaten yet is still being started.
+//! Who looks late has slept itself, with the whole machine perhaps, and counts anew: only a silence through which the guard
+//! itself was awake says that the heart alone stands still. A heart that has not beaten yet is still being started.
 
 use std::time::Duration;
 
@@ -19,40 +20,44 @@ use crate::beat::{Felt, feel};
 /// What is counted between two looks.
 #[derive(Debug, Default)]
 struct Pulse {
-    /// When it was looked last, and how many looks in time before that one, and with it, felt nothing.
-    last: Option<(Instant, u32)>,
+    /// When it was looked last.
+    last: Option<Instant>,
+    /// The first look of the silence that lasts: nothing was felt at any after it, and each came in time.
+    since: Option<Instant>,
     has_beaten: bool,
 }
 
 impl Pulse {
-    /// Whether the heart hangs, at that look; they are to be `pause` apart.
-    fn look(&mut self, now: Instant, pause: Duration, felt: Felt) -> bool {
-        let silent = match (felt, self.last) {
-            (Felt::Nothing, Some((last, silent))) if now - last <= pause * 2 => silent + 1,
-            _ => 0,
-        };
+    /// Whether the heart hangs, at that look.
+    fn look(&mut self, now: Instant, limit: Duration, felt: Felt) -> bool {
+        let in_time = self.last.replace(now).is_some_and(|last| now - last <= limit / 4);
         match felt {
             Felt::Beats => self.has_beaten = true,
             Felt::Farewell => self.has_beaten = false,
             Felt::Nothing => {}
         }
-        self.last = Some((now, silent));
-        self.has_beaten && silent >= LOOKS
+        if felt != Felt::Nothing || !in_time {
+            self.since = Some(now);
+        }
+        let silent = self.since.map_or(Duration::ZERO, |since| now - since);
+        // The beat may have been a pause before it was felt, and the next look is a pause away.
+        self.has_beaten && silent >= limit.saturating_sub(pause(limit) * 2)
     }
 
     /// What was counted does not count any more.
     fn count_anew(&mut self) {
-        self.last = None;
+        (self.last, self.since) = (None, None);
     }
 }
 
-/// Ends a heart that hangs, and returns then: one that has beaten, and then not for as long as the limit says at the time. Nothing
-/// of it runs from then on, also if the kernel does not let go of it yet. Without a limit, and for nobody, it never returns.
+/// Ends a heart that hangs, and returns then: one that has beaten, and then not for nearly as long as the limit says at the time,
+/// and not longer unless the guard itself came late. Nothing of it runs from then on, also if the kernel does not let go of it yet.
+/// Without a limit, and for nobody, it never returns.
 pub(super) async fn hangs(patient: Option<Patient>, mut limit: watch::Receiver<Option<Duration>>) {
     let Some((place, heart)) = patient else { return std::future::pending().await };
     let mut pulse = Pulse::default();
     loop {
-        let pause = limit.borrow_and_update().map(|limit| (limit / LOOKS).max(SHORTEST_PAUSE));
+        let silence = *limit.borrow_and_update();
         tokio::select! {
             changed = limit.changed() => {
                 if changed.is_err() {
@@ -60,8 +65,8 @@ pub(super) async fn hangs(patient: Option<Patient>, mut limit: watch::Receiver<O
                 }
                 pulse.count_anew();
             }
-            pause = pause_of(pause) => {
-                if pulse.look(Instant::now(), pause, feel(&place)) {
+            silence = next_look(silence) => {
+                if pulse.look(Instant::now(), silence, feel(&place)) {
                     // If it fails, the heart has just died by itself.
                     let _ = heart.signal(Signal::KILL);
                     return;
@@ -71,76 +76,94 @@ pub(super) async fn hangs(patient: Option<Patient>, mut limit: watch::Receiver<O
     }
 }
 
-async fn pause_of(pause: Option<Duration>) -> Duration {
-    match pause {
-        Some(pause) => {
-            sleep(pause).await;
-            pause
+async fn next_look(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            sleep(pause(limit)).await;
+            limit
         }
         None => std::future::pending().await,
     }
 }
 
-/// So many looks in time without a beat, which is at least the limit.
-const LOOKS: u32 = 8;
-/// Between two looks: at ordinary priority less is often late.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+/// From one look to the next. A sleep below 10 ms is often late.
+fn pause(limit: Duration) -> Duration {
+    (limit / 32).max(Duration::from_millis(10))
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMIT: Duration = Duration::from_millis(3200);
     const PAUSE: Duration = Duration::from_millis(100);
 
-    /// Looks at these times, in pauses since the begin; `b` beats before a look, `e` ends, anything else is silence.
-    fn looks(felt: &str, late_by: &[(usize, u32)]) -> Option<usize> {
+    /// Looks each pause; the first one feels the last beat, which was `before` it. One comes late by so many pauses. When after that beat
+    /// the heart is found to hang.
+    fn looks(limit: Duration, before: Duration, late: Option<(u32, u32)>) -> Duration {
         let mut pulse = Pulse::default();
-        let mut now = Instant::now();
-        for (number, felt) in felt.chars().enumerate() {
-            let late = late_by.iter().find(|(look, _)| *look == number).map_or(0, |(_, by)| *by);
-            now += PAUSE * (1 + late);
-            let felt = match felt {
-                'b' => Felt::Beats,
-                'e' => Felt::Farewell,
-                _ => Felt::Nothing,
-            };
-            if pulse.look(now, PAUSE, felt) {
-                return Some(number);
-            }
+        let begin = Instant::now();
+        let (mut now, mut number) = (begin + before, 0);
+        let mut felt = Felt::Beats;
+        while !pulse.look(now, limit, felt) {
+            assert!(number < 1000, "it is never found");
+            number += 1;
+            felt = Felt::Nothing;
+            now += pause(limit) * (1 + late.filter(|(look, _)| *look == number).map_or(0, |(_, by)| by));
         }
-        None
+        now - begin
     }
 
     #[test]
-    fn eight_silent_looks_in_a_row_say_that_it_hangs() {
-        assert_eq!(looks("bb........", &[]), Some(9));
-        assert_eq!(looks("bb.......b.......", &[]), None, "a beat in time");
-        assert_eq!(looks("....................", &[]), None, "it has not beaten yet");
-        assert_eq!(looks("bbe....................", &[]), None, "it has ended in order");
+    fn a_silence_is_found_before_the_limit_is_over_and_hardly_earlier() {
+        for limit in [150, 570, 3200, 27_970].map(Duration::from_millis) {
+            for before in [Duration::ZERO, pause(limit) / 3, pause(limit)] {
+                let found = looks(limit, before, None);
+                let hardly_earlier = found + pause(limit) * 2 >= limit;
+                assert!(found <= limit && hardly_earlier, "{found:?} of {limit:?}, felt after {before:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_beats_in_time_who_has_not_begun_and_who_has_ended_do_not_hang() {
+        let silence = [Felt::Nothing; 100];
+        let each_third = [Felt::Beats, Felt::Nothing, Felt::Nothing].repeat(40);
+        let ended = [&[Felt::Beats, Felt::Nothing, Felt::Farewell], &silence[..]].concat();
+        for all in [&silence[..], &each_third, &ended] {
+            let mut pulse = Pulse::default();
+            let mut now = Instant::now();
+            for felt in all {
+                now += PAUSE;
+                assert!(!pulse.look(now, LIMIT, *felt));
+            }
+        }
     }
 
     #[test]
     fn who_looks_late_has_slept_itself_and_counts_anew() {
-        // The sixth silent look comes two pauses late; the machine stood still, perhaps.
-        assert_eq!(looks("b.............", &[(6, 2)]), None);
-        assert_eq!(looks("b..............", &[(6, 2)]), Some(14));
-        assert_eq!(looks("b........", &[(6, 1)]), Some(8), "a little late is in time");
+        let found = |late| looks(LIMIT, Duration::ZERO, late);
+        let in_time = found(None);
+        // The sixth look comes more than a quarter of the limit after the one before it: the machine stood still, perhaps.
+        assert_eq!(found(Some((6, 8))), in_time + PAUSE * (6 + 8));
+        assert_eq!(found(Some((6, 7))), in_time, "a little late is in time");
+        assert_eq!(found(Some((30, 5))), in_time + PAUSE * 5, "so is the last one");
     }
 
     #[test]
     fn another_limit_counts_anew() {
         let mut pulse = Pulse::default();
         let mut now = Instant::now();
-        pulse.look(now, PAUSE, Felt::Beats);
-        for _ in 0..LOOKS - 1 {
+        pulse.look(now, LIMIT, Felt::Beats);
+        for _ in 0..29 {
             now += PAUSE;
-            assert!(!pulse.look(now, PAUSE, Felt::Nothing));
+            assert!(!pulse.look(now, LIMIT, Felt::Nothing));
         }
         pulse.count_anew();
-        for _ in 0..LOOKS {
+        for _ in 0..30 {
             now += PAUSE;
-            assert!(!pulse.look(now, PAUSE, Felt::Nothing));
+            assert!(!pulse.look(now, LIMIT, Felt::Nothing));
         }
-        assert!(pulse.look(now + PAUSE, PAUSE, Felt::Nothing));
+        assert!(pulse.look(now + PAUSE, LIMIT, Felt::Nothing));
     }
 }
