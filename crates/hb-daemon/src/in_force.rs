@@ -1,16 +1,17 @@
 //! What a node works by, and what of another reading of the files can be taken over while it runs.
 //!
-//! Times, failback, keys, logging, limits and environment of scripts, monitoring, media, the watchdog device, scheduling and groups can. The nodes,
-//! our own name, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
+//! Times, failback, keys, logging, limits and environment of scripts, monitoring, nodes, media, the watchdog device, scheduling and groups can.
+//! Our own name, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
 //! node is started anew. Decides only; `front::reload` performs.
 
 mod groups;
 mod hb_toml;
 mod links;
+mod nodes;
 mod tell;
 
 use hb_config::{Checked, Failback, FenceSettings, Group, Medium, Notice};
-use hb_engine::{GroupId, GroupPlan, LinkPlan, Snapshot};
+use hb_engine::{GroupId, GroupPlan, LinkPlan, NodesPlan, Snapshot};
 use hb_resource::GroupSpec;
 use hb_transport::MediumSpec;
 
@@ -41,6 +42,8 @@ pub(crate) struct InForce {
 pub(crate) struct Plan {
     /// What the node will work by.
     pub(crate) next: InForce,
+    /// The nodes.
+    pub(crate) nodes: NodesPlan,
     /// The media; those without a number are new, and to be opened first.
     pub(crate) links: Vec<LinkPlan>,
     /// The groups.
@@ -82,10 +85,11 @@ impl InForce {
         let digest = files_digest::of(&read);
         let mut tell = Tell::default();
         let new_groups = read.groups.clone();
-        let checked = self.merged(read, &mut tell);
+        let nodes = nodes::plan(self, &read, snapshot, &mut tell);
+        let checked = Checked { nodes: nodes.named.clone(), ..self.merged(read, &mut tell) };
         self.tell_fencing(&checked, snapshot, &mut tell);
         let (media, links) = links::plan(&self.media, media, snapshot, &mut tell);
-        let groups = groups::plan(self, &checked, new_groups, snapshot, &mut tell);
+        let groups = groups::plan(self, (&checked, &nodes.numbers), new_groups, snapshot, &mut tell);
         let mut checked = checked;
         let aside = |checked: &Checked| (checked.parameters.clone(), messages(&checked.not_in_force));
         if tell.lines.is_empty() {
@@ -103,17 +107,13 @@ impl InForce {
         checked.groups = groups.list.iter().map(|(_, group)| group.clone()).collect();
         let Tell { lines, waiting } = tell;
         let next = Self { checked, media, groups: groups.list, group_names: groups.names, digest, waiting };
-        Plan { next, links, groups: groups.plan, new_groups: groups.new, lines }
+        Plan { next, nodes: nodes.plan, links, groups: groups.plan, new_groups: groups.new, lines }
     }
 
     /// The reading, with what cannot change in a run as it is in force.
     fn merged(&self, read: Checked, tell: &mut Tell) -> Checked {
         let now = &self.checked;
-        let words = |words: &[String]| words.join(" ");
         tell.needs_restart("node name", &now.node_name, &read.node_name);
-        let joining = |checked: &Checked| format!("{:?}", checked.autojoin).to_lowercase();
-        tell.needs_restart("autojoin", &joining(now), &joining(&read));
-        tell.needs_restart("node", &words(&now.nodes), &words(&read.nodes));
         let pings = |checked: &Checked| {
             let specs = mapping::pings(checked).into_iter().map(|spec| spec.to_string());
             specs.collect::<Vec<_>>().join(", ")
@@ -133,8 +133,6 @@ impl InForce {
             media,
             lease,
             node_name: now.node_name.clone(),
-            nodes: now.nodes.clone(),
-            autojoin: now.autojoin,
             ping_nodes: now.ping_nodes.clone(),
             generation_method: now.generation_method,
             uuid_from: now.uuid_from,
@@ -186,6 +184,7 @@ impl InForce {
         for (name, before, after) in [
             ("the rule of ipfail", now.ipfail.to_string(), read.ipfail.to_string()),
             ("hopfudge", now.hopfudge.to_string(), read.hopfudge.to_string()),
+            ("autojoin", joining(now), joining(read)),
             ("auto_failback", word(now.failback).to_owned(), word(read.failback).to_owned()),
             ("realtime", now.realtime.to_string(), read.realtime.to_string()),
             ("rtprio", priority(now), priority(read)),
@@ -257,6 +256,10 @@ const fn word(failback: Failback) -> &'static str {
         Failback::Off => "off",
         Failback::Legacy => "legacy",
     }
+}
+
+fn joining(checked: &Checked) -> String {
+    format!("{:?}", checked.autojoin).to_lowercase()
 }
 
 const fn format(checked: &Checked) -> &'static str {

@@ -109,7 +109,11 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
             hb_config::Failback::Off => Failback::Off,
             hb_config::Failback::Legacy => Failback::Legacy,
         },
-        groups: checked.groups.iter().map(|group| group_config(checked, group)).collect(),
+        groups: checked
+            .groups
+            .iter()
+            .map(|group| group_config(group, node_id(checked, &group.node)))
+            .collect(),
         files_digest: files_digest::of(checked),
         first_epoch: None,
         membership: Membership::default(),
@@ -120,13 +124,15 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
 /// What the engine is told while it runs.
 pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
     let config = engine(&plan.next.checked, &[], [0; 16], 0);
+    let pings = u32::try_from(plan.next.checked.ping_nodes.len()).unwrap_or(u32::MAX);
     Reconfiguration {
         keepalive: config.keepalive,
         deadtime: config.deadtime,
         warntime: config.warntime,
         initdead: config.initdead,
         max_rexmit_delay: config.max_rexmit_delay,
-        ttl: config.ttl,
+        nodes: plan.nodes.clone(),
+        hops: u32::from(plan.next.checked.hopfudge).saturating_add(pings),
         deadping: config.pings.deadtime,
         ipfail: config.pings.ipfail,
         failback: config.failback,
@@ -160,8 +166,8 @@ fn monitor_policy(monitor: &hb_config::MonitorSettings) -> MonitorPolicy {
 }
 
 /// A group for the engine.
-pub(crate) fn group_config(checked: &Checked, group: &hb_config::Group) -> GroupConfig {
-    GroupConfig { key: key(group), home: node_id(checked, &group.node) }
+pub(crate) fn group_config(group: &hb_config::Group, home: Option<NodeId>) -> GroupConfig {
+    GroupConfig { key: key(group), home }
 }
 
 /// Names for log lines.

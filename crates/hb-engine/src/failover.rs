@@ -174,6 +174,8 @@ pub(crate) struct Partner {
     pub(crate) newest: u64,
     /// Whether it hears us.
     pub(crate) hearing: Hearing,
+    /// The files named it when everything was here already: until it is heard it has nothing.
+    pub(crate) is_new: bool,
 }
 
 /// Everything this layer remembers.

@@ -35,7 +35,9 @@ pub use engine::Engine;
 pub use event::Event;
 pub use id::{GroupId, HoldSet, JobId, LinkId, NodeId, PingId};
 pub use io::{Action, Command, Input, Outcome, Output};
-pub use membership::{DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership, MembershipError};
+pub use membership::{
+    DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership, MembershipError, NodesPlan,
+};
 pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
 pub use say::{OwnType, is_own_type, is_packed, without_own_fields};
 pub use snapshot::{

@@ -2,9 +2,12 @@
 //! `delnode`, and by the lists that nodes give each other.
 //!
 //! Only where the nodes own no resource groups: groups have two nodes, which their files name, and who dropped one of them
-//! could serve its groups beside it. A node that was deleted stays out until `addnode` names it.
+//! could serve its groups beside it. A node that was deleted stays out until `addnode` names it. What the node's own files say
+//! while it runs is in `files`.
 //!
 //! A number once given to a node is given to another only after that node was deleted.
+
+mod files;
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -20,8 +23,12 @@ use crate::liveness::node::{Node, Number, STATUS_ACTIVE, STATUS_INIT, STATUS_UP}
 use crate::number;
 use crate::time::Now;
 
+pub use files::NodesPlan;
+
 /// Most nodes of a cluster (`wire.md` 1.4).
 pub const MAX_NODES: usize = 100;
+/// Most nodes that can come by a reload where there are groups (`failover.md` 11.32).
+pub(crate) const MAX_GROUP_NODES: usize = 2;
 /// Longest name of a node, in bytes.
 pub const MAX_NODE_NAME: usize = 99;
 /// Weight of a node of which nothing else is known.
@@ -80,6 +87,8 @@ pub enum MembershipError {
     Own,
     /// A node that is neither up nor dead would not hear of it.
     NotAllUp,
+    /// It waits for its reset.
+    Fencing,
     /// There are [`MAX_NODES`] nodes already.
     Full,
 }
@@ -95,6 +104,7 @@ impl fmt::Display for MembershipError {
             Self::NotDead => "the node is not dead",
             Self::Own => "a node cannot delete itself",
             Self::NotAllUp => "not every other node is up",
+            Self::Fencing => "the node waits for its reset",
             Self::Full => "the cluster is full",
         })
     }
@@ -292,6 +302,10 @@ impl Engine {
         if !self.has_changing_members() {
             return Err(MembershipError::HasGroups);
         }
+        self.can_be_added(name)
+    }
+
+    fn can_be_added(&self, name: &str) -> Result<(), MembershipError> {
         if !is_name(name) {
             return Err(MembershipError::BadName);
         }
@@ -346,15 +360,20 @@ impl Engine {
 
     fn apply_delete(&mut self, ids: &[NodeId]) {
         for id in ids {
-            let record = self.record(*id);
-            self.remove(*id);
-            self.forget_deletion(&record.name);
-            self.config.membership.deleted.push(record);
+            self.delete(*id);
         }
-        self.bound_deleted();
         if !ids.is_empty() {
             self.report(Event::MembersChanged);
         }
+    }
+
+    /// Removes a node for good: it stays out.
+    fn delete(&mut self, id: NodeId) {
+        let record = self.record(id);
+        self.remove(id);
+        self.forget_deletion(&record.name);
+        self.config.membership.deleted.push(record);
+        self.bound_deleted();
     }
 
     fn add(&mut self, name: &str) {

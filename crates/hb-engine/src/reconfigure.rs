@@ -1,7 +1,6 @@
-//! A new configuration for a node that runs: times, failback, media, groups, and whether peers have the same files.
+//! A new configuration for a node that runs: times, failback, nodes, media, groups, and whether peers have the same files.
 //!
-//! What is the same before and after is not touched. What cannot change in a run (nodes, our own name, UUID,
-//! generation) is not here, and whether files are good was decided before.
+//! What is the same before and after is not touched. What cannot change in a run (our own name, UUID, generation) is not here, and whether files are good was decided before.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -14,6 +13,7 @@ use crate::config::{AgentPolicy, Failback, GroupConfig, LinkConfig};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{GroupId, LinkId, NodeId};
+use crate::membership::NodesPlan;
 use crate::time::{Now, Tick};
 
 /// The field of a status that carries [`crate::Config::files_digest`] (`docs/adr/0003`).
@@ -34,8 +34,10 @@ pub struct Reconfiguration {
     pub initdead: Duration,
     /// Longest pause before a missing message is asked for.
     pub max_rexmit_delay: Duration,
-    /// The field `ttl`: hopfudge + number of nodes in the files, ping nodes included.
-    pub ttl: u32,
+    /// The nodes that come and go.
+    pub nodes: NodesPlan,
+    /// The field `ttl` without the nodes: hopfudge + number of ping nodes.
+    pub hops: u32,
     /// Dead time of ping members. Which there are cannot change in a run.
     pub deadping: Duration,
     /// Whether the rule of `ipfail` is in force.
@@ -102,7 +104,8 @@ impl Engine {
         let looked_otherwise = self.config.agents.monitor != new.agents.monitor;
         let stops_otherwise = self.config.agents.failed_stop != new.agents.failed_stop;
         self.config.agents = new.agents;
-        self.config.ttl = self.ttl_with_members(new.ttl);
+        self.exchange_nodes(new.nodes, !new.groups.is_empty());
+        self.config.ttl = self.ttl_with_nodes(new.hops);
         self.config.pings.deadtime = new.deadping;
         self.set_fencing(new.fencing);
         let was_on = self.ipfail_is_on();
@@ -133,11 +136,9 @@ impl Engine {
         }
     }
 
-    /// The files count their own nodes; others have come, or some of those were deleted.
-    fn ttl_with_members(&self, of_files: u32) -> u32 {
-        let count = |nodes: usize| u32::try_from(nodes).unwrap_or(u32::MAX);
-        let (now, at_start) = (count(self.node_ids().count()), count(self.config.nodes.len()));
-        of_files.saturating_add(now).saturating_sub(at_start)
+    /// Those count too that joined or were added by others.
+    fn ttl_with_nodes(&self, hops: u32) -> u32 {
+        hops.saturating_add(u32::try_from(self.node_ids().count()).unwrap_or(u32::MAX))
     }
 
     /// The time from this heartbeat to the next.

@@ -11,6 +11,7 @@ use std::thread;
 
 use hb_client::RefusalCause;
 use hb_config::Checked;
+use hb_engine::Membership;
 use hb_resource::Change as ActuatorChange;
 use hb_sys::sched::Crew;
 use hb_transport::{Keeper, Medium, MediumSpec};
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 use super::desk::Busy;
 use super::{Background, Office};
 use crate::heart::{Change, JobEnd, WatchdogChange};
+use crate::identity::hosts;
 use crate::in_force::{InForce, Plan};
 use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
@@ -101,9 +103,12 @@ impl Office {
     async fn read_and_take_over(&self) -> Result<String, Refusal> {
         let (options, log) = (self.reloader.options.clone(), self.log.clone());
         let read = aside(move || read(&options, &log)).await?;
-        let (checked, media) = read.map_err(|text| Refusal { cause: RefusalCause::Configuration, text })?;
+        let Read { checked, media, known } =
+            read.map_err(|text| Refusal { cause: RefusalCause::Configuration, text })?;
         let snapshot = self.desk.status().await?.snapshot;
-        let plan = self.reloader.in_force.borrow().plan(checked, media, &snapshot);
+        let mut plan = self.reloader.in_force.borrow().plan(checked, media, &snapshot);
+        plan.nodes.membership.members = known.members;
+        plan.nodes.membership.deleted = known.deleted;
         if plan.is_empty() {
             self.log.line(Level::Info, "Configuration unchanged.");
             return Ok("Configuration unchanged.".to_owned());
@@ -154,7 +159,7 @@ impl Office {
     ) -> Result<String, Refusal> {
         let Self { reloader, .. } = self;
         let engine = mapping::reconfiguration(&plan);
-        let Plan { next, new_groups, lines, .. } = plan;
+        let Plan { next, nodes, new_groups, mut lines, .. } = plan;
         let checked = &next.checked;
         let config = mapping::scripts(&reloader.options, checked, next.media.iter());
         let (patience, keepalive) = (mapping::line_patience(checked), checked.keepalive);
@@ -177,7 +182,12 @@ impl Office {
         let problem = self.reschedule(&before.checked).await?;
         self.renew_background();
         // It answers after it has taken everything over.
-        self.desk.status().await?;
+        let snapshot = self.desk.status().await?.snapshot;
+        for line in reloader.in_force.borrow_mut().note_nodes(&nodes, &snapshot) {
+            self.log.line(Level::Warn, &line);
+            lines.push((Level::Warn, line));
+        }
+        self.renew_background();
         reloader.keeper.set_patience(patience);
         reloader.keeper.set_pace(keepalive);
         let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).chain(problem).collect();
@@ -253,8 +263,17 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     receiver.await.map_err(|_| io::ErrorKind::BrokenPipe.into())
 }
 
+/// What a reading comes to.
+struct Read {
+    checked: Checked,
+    /// Those that can be used.
+    media: Vec<MediumSpec>,
+    /// Of the host cache, where nodes may join.
+    known: Membership,
+}
+
 /// The files without errors and the media that they name; else all that is wrong with them.
-fn read(options: &Options, log: &Log) -> Result<(Checked, Vec<MediumSpec>), String> {
+fn read(options: &Options, log: &Log) -> Result<Read, String> {
     let Some(loaded) = configuration::load_at_rest(options) else {
         return Err("the files are being changed all the time".to_owned());
     };
@@ -268,5 +287,8 @@ fn read(options: &Options, log: &Log) -> Result<(Checked, Vec<MediumSpec>), Stri
         }
     }
     let media = mapping::media(&checked);
-    Ok((checked, media))
+    let known =
+        if checked.autojoin.is_open() { hosts::read(&options.state_dir) } else { Ok(Membership::default()) };
+    let known = known.map_err(|error| format!("cannot read the host cache: {error}"))?;
+    Ok(Read { checked, media, known })
 }

@@ -265,14 +265,16 @@ fn a_reload_tells_and_hands_over_what_changed() {
         write(
             dir,
             "ha.cf",
-            &HA_CF.replace("node cc1 cc2", "node cc1 cc3").replace("bcast lo", "udpport 7001\nbcast lo"),
+            &HA_CF
+                .replace("node cc1", "uuidfrom nodename\nnode cc1")
+                .replace("bcast lo", "udpport 7001\nbcast lo"),
         );
         // The heart of this test hears nobody, so no medium has to stay.
         let told =
-            "node needs a restart; until then cc1 cc2 stays in force\nkeepalive is 1s from now on, was 2s\n";
+            "uuidfrom needs a restart; until then file stays in force\nkeepalive is 1s from now on, was 2s\n";
         let told = format!("{told}medium bcast lo port 694 closed\nmedium bcast lo port 7001 opened");
         assert_eq!(client.reload().unwrap(), told);
-        let told = "node needs a restart; until then cc1 cc2 stays in force";
+        let told = "uuidfrom needs a restart; until then file stays in force";
         assert_eq!(client.reload().unwrap(), told);
         assert_eq!(client.status().unwrap().not_in_force.last().unwrap(), told);
         write(dir, "ha.cf", HA_CF);

@@ -64,9 +64,6 @@ impl<P: Port> Heart<P> {
             return;
         }
         self.keys = keys;
-        if let Some(index) = self.signature.renew(&self.keys) {
-            self.voice.signs_with(clock::tick(), index);
-        }
         self.packing = packing;
         let names = Names { nodes: super::node_names(&self.engine), ..names };
         self.voice.exchange(names, log_refused);
@@ -74,6 +71,10 @@ impl<P: Port> Heart<P> {
         engine.keepalive = self.renew_watchdog(engine.keepalive, engine.deadtime);
         let now = clock::now();
         self.engine.reconfigure(now, engine);
+        self.signature.count_nodes(self.engine.membership().members.len());
+        if let Some(index) = self.signature.renew(&self.keys) {
+            self.voice.signs_with(now.tick, index);
+        }
         self.form_ring();
         self.perform_outputs(now);
         self.deadline = self.engine.next_deadline();

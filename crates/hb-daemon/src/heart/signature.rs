@@ -23,6 +23,14 @@ impl Signature {
         Self { two_nodes: nodes == 2, peer: None, ring: None }
     }
 
+    /// There are so many nodes from now on.
+    pub(super) fn count_nodes(&mut self, nodes: usize) {
+        self.two_nodes = nodes == 2;
+        if !self.two_nodes {
+            self.peer = None;
+        }
+    }
+
     /// The ring to sign with; `keys` is that of the file.
     pub(super) fn ring<'a>(&'a self, keys: &'a KeyRing) -> &'a KeyRing {
         self.ring.as_ref().unwrap_or(keys)

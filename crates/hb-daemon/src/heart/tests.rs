@@ -207,8 +207,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
 
     /// Asks for another configuration than that of [`bench`].
     fn change(&self, with: impl FnOnce(&mut Change<TestPort>)) {
-        let Config { keepalive, deadtime, warntime, initdead, max_rexmit_delay, ttl, failback, .. } =
-            config();
+        let Config { keepalive, deadtime, warntime, initdead, max_rexmit_delay, failback, .. } = config();
         let links = config().links.into_iter().map(|config| LinkPlan { config, before: Some(LinkId(0)) });
         let groups = config().groups.into_iter().map(|config| GroupPlan { id: GroupId(0), config });
         let engine = Reconfiguration {
@@ -218,7 +217,8 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             warntime,
             initdead,
             max_rexmit_delay,
-            ttl,
+            nodes: hb_engine::NodesPlan::default(),
+            hops: 1,
             deadping: deadtime,
             ipfail: false,
             failback,

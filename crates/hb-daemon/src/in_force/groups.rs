@@ -1,14 +1,17 @@
 //! Which groups stay untouched, which come, which go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hb_config::{Checked, Group};
-use hb_engine::{GroupId, GroupPlan, Snapshot};
+use hb_engine::{GroupId, GroupPlan, NodeId, Snapshot};
 use hb_resource::GroupSpec;
 
 use super::InForce;
 use super::tell::Tell;
 use crate::mapping;
+
+/// Numbers of all nodes that there will be.
+type Numbers = BTreeMap<String, NodeId>;
 
 /// The groups from now on.
 pub(super) struct Groups {
@@ -22,7 +25,7 @@ pub(super) struct Groups {
 /// a group of the file nor one that is still being stopped has.
 pub(super) fn plan(
     in_force: &InForce,
-    checked: &Checked,
+    (checked, nodes): (&Checked, &Numbers),
     read: Vec<Group>,
     snapshot: &Snapshot,
     tell: &mut Tell,
@@ -47,16 +50,16 @@ pub(super) fn plan(
         if let Some((id, known)) = known {
             let key = mapping::key(&group);
             tell.needs_restart(&format!("group {key}: another preferred node"), &known.node, &group.node);
-            groups.keep(id, known, checked);
+            groups.keep(id, known, nodes);
         } else if !checked.nodes.contains(&group.node) {
             let key = mapping::key(&group);
             tell.waits(format!("group {key} needs a restart: until then {} is no node", group.node));
-        } else if has_other_nodes(checked, snapshot) {
+        } else if has_other_nodes(checked, nodes) {
             let key = mapping::key(&group);
             tell.waits(format!("group {key} needs a restart: until then the nodes are not those of ha.cf"));
         } else if let Some(id) = (0..u16::MAX).find(|id| used.insert(*id)) {
             added.push(mapping::key(&group));
-            groups.add(id, group, checked);
+            groups.add(id, group, nodes);
         }
     }
     for (_, group) in left {
@@ -75,18 +78,19 @@ pub(super) fn plan(
 }
 
 /// Whether nodes have joined or were deleted, or still may join: groups have two nodes, those that the files name.
-fn has_other_nodes(checked: &Checked, snapshot: &Snapshot) -> bool {
-    let known: BTreeSet<&str> = snapshot.nodes.iter().map(|node| node.name.as_str()).collect();
+fn has_other_nodes(checked: &Checked, nodes: &Numbers) -> bool {
+    let known: BTreeSet<&str> = nodes.keys().map(String::as_str).collect();
     checked.autojoin.is_open() || known != checked.nodes.iter().map(String::as_str).collect()
 }
 
 impl Groups {
-    fn keep(&mut self, id: GroupId, group: Group, checked: &Checked) {
-        self.plan.push(GroupPlan { id, config: mapping::group_config(checked, &group) });
+    fn keep(&mut self, id: GroupId, group: Group, nodes: &Numbers) {
+        let home = nodes.get(&group.node).copied();
+        self.plan.push(GroupPlan { id, config: mapping::group_config(&group, home) });
         self.list.push((id, group));
     }
 
-    fn add(&mut self, id: u16, group: Group, checked: &Checked) {
+    fn add(&mut self, id: u16, group: Group, nodes: &Numbers) {
         let index = usize::from(id);
         if self.names.len() <= index {
             self.names.resize(index + 1, String::new());
@@ -95,6 +99,6 @@ impl Groups {
             *name = mapping::key(&group);
         }
         self.new.push((index, mapping::group_spec(&group)));
-        self.keep(GroupId(id), group, checked);
+        self.keep(GroupId(id), group, nodes);
     }
 }

@@ -116,7 +116,11 @@ fn values_change_and_what_cannot_change_stays() {
             "watchdog /dev/watchdog\nnode cc1 cc2",
             "watchdog is /dev/watchdog from now on, was none",
         ),
-        ("node cc1 cc2", "node cc1 cc2 cc3", "node needs a restart; until then cc1 cc2 stays in force"),
+        (
+            "node cc1 cc2",
+            "node cc1 cc2 cc3",
+            "node cc3 needs a restart: haresources serves two nodes; until then cc1 cc2 stays in force",
+        ),
         ("node cc1", "rtprio 7\nnode cc1", "rtprio is 7 from now on, was none"),
         ("node cc1", "realtime off\nnode cc1", "realtime is false from now on, was true"),
         (
@@ -353,9 +357,76 @@ fn groups_wait_for_a_restart_where_the_nodes_are_not_those_of_the_file() {
     }
     let good = plan(&start(HA_CF), HA_CF, "cc1 10.0.0.1\n", &as_in_file);
     assert_eq!(lines(&good), ["group 10.0.0.1 added"]);
+    // A group can come with the end of autojoin, if nobody has joined.
     let open = start(&format!("autojoin other\n{HA_CF}"));
-    let plan = plan(&open, HA_CF, "cc1 10.0.0.1\n", &as_in_file);
-    assert!(lines(&plan).contains(&wait[0]) && plan.groups.is_empty(), "{plan:?}");
+    let closed = plan(&open, HA_CF, "cc1 10.0.0.1\n", &as_in_file);
+    assert_eq!(lines(&closed), ["autojoin is none from now on, was other", "group 10.0.0.1 added"]);
+    let joined = plan(&open, HA_CF, "cc1 10.0.0.1\n", &renamed);
+    assert!(lines(&joined).contains(&wait[0]) && joined.groups.is_empty(), "{joined:?}");
+}
+
+#[test]
+fn a_node_comes_and_goes_where_there_are_no_groups() {
+    let checked_in = checked(HA_CF, "");
+    let media = mapping::media(&checked_in);
+    let in_force = InForce::at_start(checked_in, media);
+    let snapshot = snapshot(&[], &[true, true]);
+    let three = HA_CF.replace("node cc1 cc2", "node cc3 cc1 cc2");
+    let added = plan(&in_force, &three, "", &snapshot);
+    assert_eq!((lines(&added), added.nodes.added.clone()), (vec!["node cc3 added"], vec!["cc3".to_owned()]));
+    assert_eq!(added.next.checked.nodes, ["cc1", "cc2", "cc3"]);
+    assert!(added.next.waiting.is_empty());
+    assert_ne!(added.next.digest, in_force.digest);
+    assert!(plan(&added.next, &three, "", &snapshot).is_empty(), "told once");
+    // It was in no file, and is a node already.
+    let mut joined = snapshot.clone();
+    joined.nodes.push(NodeSnapshot { node: NodeId(5), name: "cc3".to_owned(), ..snapshot.nodes[1].clone() });
+    let named = plan(&in_force, &three, "", &joined);
+    assert_eq!((lines(&named), named.nodes.added.len()), (vec!["node cc3 added"], 0));
+    // Nobody else is touched.
+    assert!(plan(&in_force, HA_CF, "", &joined).is_empty());
+    let stays = "node cc3 is not deleted: it is not dead. Stop it, wait until it counts as dead, then reload again; until \
+                 then it stays in force";
+    let kept = plan(&added.next, HA_CF, "", &joined);
+    assert_eq!(
+        (lines(&kept), kept.nodes.removed.len(), kept.next.waiting.clone()),
+        (vec![stays], 0, vec![stays.to_owned()])
+    );
+    assert_eq!(kept.next.checked.nodes.len(), 3);
+    joined.nodes[2].status = "dead".to_owned();
+    let gone = plan(&kept.next, HA_CF, "", &joined);
+    assert_eq!(
+        (lines(&gone), gone.nodes.removed.clone()),
+        (vec!["node cc3 deleted"], vec!["cc3".to_owned()])
+    );
+    assert!(gone.next.waiting.is_empty());
+    // It has come back between the look and the change.
+    let mut next = gone.next;
+    joined.nodes[2].status = "active".to_owned();
+    assert_eq!(
+        (next.note_nodes(&gone.nodes, &joined), next.waiting.clone()),
+        (vec![stays.to_owned()], vec![stays.to_owned()])
+    );
+    assert_eq!(lines(&plan(&next, HA_CF, "", &joined)), [stays]);
+}
+
+#[test]
+fn the_dead_node_of_two_is_replaced_with_its_groups() {
+    let in_force = in_force();
+    let mut snapshot = snapshot(&[0, 1, 2], &[false, false]);
+    let (ha_cf, haresources) = (HA_CF.replace("cc2", "cc3"), HARESOURCES.replace("cc2", "cc3"));
+    let why = |snapshot: &Snapshot| lines(&plan(&in_force, &ha_cf, &haresources, snapshot))[0].to_owned();
+    assert!(why(&snapshot).starts_with("node cc2 is not deleted: it is not dead. Stop it"));
+    snapshot.nodes[1].status = "dead".to_owned();
+    snapshot.fencing = Some(FencingSnapshot { node: NodeId(1), failures: 1 });
+    assert!(why(&snapshot).starts_with("node cc2 is not deleted: it waits for its reset"));
+    snapshot.fencing = None;
+    snapshot.nodes[0].status = "up".to_owned();
+    assert!(why(&snapshot).starts_with("node cc2 is not deleted: this node has only begun"));
+    snapshot.nodes[0].status = "active".to_owned();
+    let plan = plan(&in_force, &ha_cf, &haresources, &snapshot);
+    assert_eq!(lines(&plan)[..2], ["node cc2 deleted", "node cc3 added"]);
+    assert_eq!((plan.nodes.removed, plan.nodes.added), (vec!["cc2".to_owned()], vec!["cc3".to_owned()]));
 }
 
 #[test]

@@ -34,13 +34,15 @@ impl Engine {
         self.forget_reach();
         let lent_nothing = !self.failover.groups.has_loans();
         let known = self.failover.partner.hold;
-        let had_nothing = self.node(node).heard && known == Some(HoldSet::NONE) && lent_nothing;
+        let was_heard = self.node(node).heard;
+        let was_never_there = self.failover.partner.is_new && !was_heard;
+        let had_nothing = was_never_there || (was_heard && known == Some(HoldSet::NONE) && lent_nothing);
         // In legacy mode nothing is announced, and a group that we have released may run there before we have released all.
         let is_unknown = self.partner_is_legacy() && !self.failover.partner.leaving;
         // Whoever was taking what we have released has it perhaps ...
         let may_have = !had_nothing || is_unknown || self.failover.standby == Standby::Given;
         // ... and so has whoever was deciding: what it said of it may be lost.
-        let settled = self.failover.partner.stable && self.failover.hold == HoldSet::ALL;
+        let settled = was_never_there || (self.failover.partner.stable && self.failover.hold == HoldSet::ALL);
         let fences = (may_have || !settled) && self.failover.fencing.is_on() && !self.failover.is_stopping();
         if !fences {
             self.end_loans();

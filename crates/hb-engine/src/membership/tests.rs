@@ -106,7 +106,7 @@ fn a_reload_counts_those_who_joined_in_ttl() {
     let mut engine = engine(true, &[]);
     give(&mut engine, 100, from("c", "status", 1, &[("st", "up")]));
     assert_eq!(engine.config.ttl, 4);
-    let again = |engine: &mut Engine, ttl| {
+    let again = |engine: &mut Engine, hops| {
         let new = Reconfiguration {
             fencing: None,
             keepalive: engine.config.keepalive,
@@ -114,7 +114,8 @@ fn a_reload_counts_those_who_joined_in_ttl() {
             warntime: engine.config.warntime,
             initdead: engine.config.initdead,
             max_rexmit_delay: engine.config.max_rexmit_delay,
-            ttl,
+            nodes: NodesPlan::default(),
+            hops,
             deadping: engine.config.pings.deadtime,
             ipfail: false,
             failback: Failback::On,
@@ -126,10 +127,10 @@ fn a_reload_counts_those_who_joined_in_ttl() {
         engine.reconfigure(at(150), new);
         engine.config.ttl
     };
-    assert_eq!(again(&mut engine, 3), 4);
-    assert_eq!(again(&mut engine, 5), 6, "hopfudge has grown by two");
+    assert_eq!(again(&mut engine, 1), 4);
+    assert_eq!(again(&mut engine, 3), 6, "hopfudge has grown by two");
     give(&mut engine, 100_000, from("b", "delnode", 1, &[("nodelist", "c")]));
-    assert_eq!(again(&mut engine, 3), u32::try_from(engine.node_ids().count()).unwrap() + 1);
+    assert_eq!(again(&mut engine, 1), u32::try_from(engine.node_ids().count()).unwrap() + 1);
 }
 
 #[test]

@@ -105,7 +105,11 @@ impl Bench {
             warntime: config.warntime,
             initdead: config.initdead,
             max_rexmit_delay: config.max_rexmit_delay,
-            ttl: config.ttl,
+            nodes: NodesPlan {
+                membership: Membership { autojoin: config.membership.autojoin, ..Membership::default() },
+                ..NodesPlan::default()
+            },
+            hops: config.ttl - u32::try_from(config.nodes.len()).unwrap(),
             deadping: config.pings.deadtime,
             ipfail: config.pings.ipfail,
             failback: config.failback,
