@@ -49,6 +49,21 @@ pub(super) fn plan(
         };
         if let Some((id, known)) = known {
             let key = mapping::key(&group);
+            let is_ours = |group: &Group| group.node == checked.node_name;
+            if !checked.nodes.contains(&group.node) {
+                let (before, after) = (&known.node, &group.node);
+                tell.waits(format!(
+                    "group {key}: {after} is no node; until it is, {before} stays its preferred node"
+                ));
+                groups.keep(id, known, nodes);
+                continue;
+            }
+            if is_ours(&known) == is_ours(&group) {
+                // It belongs to the same node as before, or to the one that has taken the other one's place.
+                tell.change(&format!("group {key}: preferred node"), &known.node, &group.node);
+                groups.keep(id, group, nodes);
+                continue;
+            }
             tell.needs_restart(&format!("group {key}: another preferred node"), &known.node, &group.node);
             groups.keep(id, known, nodes);
         } else if !checked.nodes.contains(&group.node) {

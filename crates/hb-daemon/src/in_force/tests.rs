@@ -425,7 +425,12 @@ fn the_dead_node_of_two_is_replaced_with_its_groups() {
     assert!(why(&snapshot).starts_with("node cc2 is not deleted: this node has only begun"));
     snapshot.nodes[0].status = "active".to_owned();
     let plan = plan(&in_force, &ha_cf, &haresources, &snapshot);
-    assert_eq!(lines(&plan)[..2], ["node cc2 deleted", "node cc3 added"]);
+    let told =
+        ["node cc2 deleted", "node cc3 added", "group 10.0.0.2: preferred node is cc3 from now on, was cc2"];
+    assert_eq!(lines(&plan), told);
+    assert_eq!(numbers(&plan), [0, 1, 2]);
+    assert_eq!(plan.groups[1].config.home, Some(NodeId(1)), "the number of the old one");
+    assert!(plan.next.waiting.is_empty());
     assert_eq!((plan.nodes.removed, plan.nodes.added), (vec!["cc2".to_owned()], vec!["cc3".to_owned()]));
 }
 

@@ -70,6 +70,8 @@ mod reload;
 #[cfg(test)]
 mod reload_groups;
 #[cfg(test)]
+mod reload_nodes;
+#[cfg(test)]
 mod reload_often;
 #[cfg(test)]
 mod rolling;

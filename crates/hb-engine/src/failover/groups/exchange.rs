@@ -30,7 +30,9 @@ impl Engine {
         for GroupPlan { id, config } in plan {
             let known = before.iter().position(|(group, _)| group.id == id && !group.is_removed());
             if let Some(index) = known {
-                after.push(before.remove(index));
+                let (group, known) = before.remove(index);
+                let home = if set_of(&config, local) == group.set { config.home } else { known.home };
+                after.push((group, GroupConfig { home, ..known }));
                 continue;
             }
             let set = set_of(&config, local);
