@@ -96,7 +96,7 @@ fn hindrance(node: &NodeSnapshot, has_groups: bool, snapshot: &Snapshot) -> Opti
     if snapshot.fencing.is_some_and(|fencing| fencing.node == node.node) {
         return Some("it waits for its reset. See to that");
     }
-    if has_groups && !own.is_some_and(|own| own.status == "active") {
+    if has_groups && own.is_none_or(|own| own.status != "active") {
         return Some("this node has only begun. Wait until it is active");
     }
     if was_never_heard {
