@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::bound::Bound;
 use crate::holdings::Holdings;
-use crate::pair::{Case, Failback, Pair, Who, agent, lost_by_306, program};
+use crate::pair::{Case, Failback, Pair, Who, agent, lost_by_306, open_for_an_hour, program};
 use crate::warnings;
 
 /// Two nodes on one network, and everything seen of them so far.
@@ -240,6 +240,7 @@ impl Scene {
                 return begun.elapsed();
             };
             if begun.elapsed() > LIMIT {
+                self.note_open_hand_over().await;
                 let wanted = format!("{what}: not alpha {alpha:?} and beta {beta:?} within {LIMIT:?}");
                 panic!("{}: {wanted}: {reason}\n{}", self.case, self.describe().await);
             }
@@ -272,6 +273,17 @@ impl Scene {
         self.reaches(what, alpha, beta).await;
     }
 
+    /// An end that only two real ones come to, where messages come late or are lost (`failover.md` 3.7 and 11.13).
+    async fn note_open_hand_over(&self) {
+        let is_open = |account| matches!(account, Account::Heartbeat { hold, .. } if hold == "transition");
+        let accounts = [self.node(Who::Alpha).account().await, self.node(Who::Beta).account().await];
+        let may_be = self.case.pair == Pair::Both306 && self.befell.contains(&"loss");
+        if may_be && accounts.into_iter().any(is_open) {
+            self.write_line("stable: in an hour (F06)");
+            open_for_an_hour(|open| open.set(true));
+        }
+    }
+
     /// As [`Scene::reaches`], the owner of `who`'s end first.
     pub(crate) async fn reaches_for(&self, what: &str, who: Who, holds: Holds, other: Holds) -> Duration {
         match who {
@@ -289,6 +301,7 @@ impl Scene {
         sleep(time).await;
         let is_at = self.is_at(alpha, beta).await;
         if let Err(reason) = is_at {
+            self.note_open_hand_over().await;
             panic!("{}: it did not stay: {reason}\n{}", self.case, self.describe().await);
         }
         let moved = self.holdings.changes().len() - before;
@@ -337,7 +350,8 @@ impl Scene {
             panic!("{}: both had {address}\n{}", self.case, self.describe().await);
         }
         let (took, bound) = self.becomes_stable().await;
-        self.write_line(took, bound);
+        let (took, bound) = (took.as_secs_f64(), bound.as_secs_f64());
+        self.write_line(&format!("stable: {took:.2} of {bound:.1}"));
         for who in Who::BOTH {
             if self.case.runs_306(who) {
                 warnings::judge(self.case, who, &self.node(who).log(), &self.befell);
@@ -369,7 +383,8 @@ impl Scene {
         }
     }
 
-    async fn is_at(&self, alpha: Holds, beta: Holds) -> Result<(), String> {
+    /// Whether it is, or why not.
+    pub(crate) async fn is_at(&self, alpha: Holds, beta: Holds) -> Result<(), String> {
         let wanted = [alpha, beta];
         for who in Who::BOTH {
             for address in Who::BOTH {
@@ -442,12 +457,12 @@ impl Scene {
         text
     }
 
-    /// One line of the matrix: who had what when, and how long it took to be stable after what was done last, and might have taken.
-    fn write_line(&self, took: Duration, bound: Duration) {
+    /// One line of the matrix: who had what when, and its end: how long it took to be stable after what was done last, and might have
+    /// taken.
+    fn write_line(&self, end: &str) {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster").join("matrix");
         let line = self.holdings.line(&self.floating.map(IpAddr::V4));
-        let (took, bound) = (took.as_secs_f64(), bound.as_secs_f64());
-        let line = format!("{}: {line} | stable: {took:.2} of {bound:.1}\n", self.case);
+        let line = format!("{}: {line} | {end}\n", self.case);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(self.case.to_string()), line).unwrap();
     }
