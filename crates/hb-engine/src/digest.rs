@@ -55,6 +55,7 @@ impl crate::failover::Failover {
         // How long it has been listened to matters only at the begin.
         (ago(since).map(|ago| ago.min(LISTENED)), ahead(verdict)).hash(hasher);
         (partner.takeover.set, partner.takeover.reported.is_some()).hash(hasher);
+        (partner.unended.takes.map(|(set, ..)| set), partner.unended.gives).hash(hasher);
         // Only whether a number that is still to come will be above matters; what is far below is all the same.
         last.wrapping_sub(partner.newest).min(64).hash(hasher);
         last.wrapping_sub(self.floor).min(64).hash(hasher);
@@ -73,6 +74,8 @@ impl crate::failover::Failover {
             self.offer_due,
             self.orphans_again,
             partner.waits.map(|(_, until)| until),
+            partner.unended.takes.map(|(_, until, _)| until),
+            partner.unended.takes.map(|(.., look)| look),
             self.requests.verdict,
             self.requests.again,
             self.requests.sort_out.map(|(at, _)| at),

@@ -235,6 +235,7 @@ impl Engine {
         self.ask_what_was_too_much();
         self.start_again();
         self.orphans_wait_over();
+        self.end_what_is_unended();
         self.offer_what_failed();
         self.watch_rules();
         if self.failover.failback_retry.is_some_and(|due| due <= self.now.tick) {

@@ -20,6 +20,7 @@ mod stuck;
 mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unended;
 mod unheard;
 
 use alloc::vec::Vec;
@@ -37,6 +38,7 @@ pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
 pub(crate) use loans::{Loans, Place};
 pub(crate) use takeover::Takeover;
+pub(crate) use unended::Unended;
 pub(crate) use unheard::Hearing;
 
 /// How long we wait for a peer that never calls itself stable (`failover.md` 3.1 `local_deadline`).
@@ -170,6 +172,8 @@ pub(crate) struct Partner {
     pub(crate) claims: Claims,
     /// A 3.0.6 that declared us dead: its scripts.
     pub(crate) takeover: Takeover,
+    /// A 3.0.6: what it goes on with though we have dropped it.
+    pub(crate) unended: Unended,
     /// The number of the newest announcement of its run: what is older and comes later is void.
     pub(crate) newest: u64,
     /// Whether it hears us.
@@ -306,6 +310,7 @@ impl Failover {
             self.failback_retry,
             self.conflict_until,
             self.partner.takeover.until,
+            self.partner.unended.takes.map(|(.., look)| look),
             self.start_again,
             self.ask_later,
             self.orphans_again,

@@ -22,7 +22,7 @@ pub struct Violation {
 pub enum ClassicDefect {
     /// It waits up to an hour for the next step of a hand-over, and the run of the other node that was to make it has
     /// ended, or the two lost sight of each other meanwhile (`failover.md` 3.7 and 11.13). Nothing that it is sent ends
-    /// that wait without a risk, and nothing that it says shows it.
+    /// that wait without a risk unless its answer was heard, and nothing else that it says shows it.
     WaitsAnHour,
     /// It runs what it says that it does not hold: a start that it no longer wanted ran after the release
     /// (`failover.md` 11.7). Nobody can know.

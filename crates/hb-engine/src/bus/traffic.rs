@@ -241,6 +241,8 @@ impl Engine {
             } else {
                 self.act(node, kind, seq, message);
             }
+        } else if act && kind == "ask_resources" {
+            self.agrees_too_late(node, message);
         }
         acknowledge
     }

@@ -88,8 +88,8 @@ impl Engine {
         let hold = if full { self.with_its_scripts(seq, hold, info == Some("shutdown")) } else { hold };
         let before = self.failover.partner.hold.replace(hold);
         if before.is_some_and(|before| !hold.minus(before).is_empty()) {
-            // It has taken something, so it waits for nothing.
-            self.failover.partner.waits = None;
+            // It has taken something, so it waits for nothing, unless it agreed after it had.
+            self.is_not_given();
         }
         self.failover.partner.taken =
             message.text("hb-taken").map(|text| HoldSet::parse(text).unwrap_or_default().intersection(hold));
@@ -227,7 +227,7 @@ impl Engine {
     /// Both are stable and nobody has some groups: 3.0.6 only logs that. A peer of ours has removed at its start what an
     /// earlier run left behind, so each node takes its own.
     pub(super) fn adopt_orphans(&mut self) {
-        if self.failover.is_stopping() || self.is_unheard() {
+        if self.failover.is_stopping() {
             return;
         }
         let Some(peer_hold) = self.failover.partner.hold else { return };
@@ -237,9 +237,9 @@ impl Engine {
             self.failover.orphans_again = None;
             return;
         }
-        if !self.failover.is_stable() {
+        if !self.failover.is_stable() || self.is_unheard() {
             let is_due = self.failover.orphans_again.is_none_or(|due| due <= self.now.tick);
-            if is_due && self.partner_is_classic() && self.partner_lives() {
+            if is_due && self.partner_lives() {
                 // Nothing that is still to come need bring us back.
                 self.failover.orphans_again = Some(self.now.tick.plus(ORPHANS_FIRST));
             }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use hb_wire::Message;
 
 use super::unheard::NOT_HEARD;
-use super::{ANSWER_WAIT, DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RELEASE_SIGN_WAIT, Standby};
+use super::{ANSWER_WAIT, DONE_AGAIN, Goal, HANDOVER_WAIT, Phase, RELEASE_SIGN_WAIT, Standby, Unended};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
@@ -29,6 +29,7 @@ impl Engine {
             return self.report(Event::StandbyRefused { why: "no other node is there to take over" });
         }
         self.raise_floor();
+        self.failover.partner.unended = Unended::default();
         self.report(Event::StandbyBegins { giver: self.config.local, set });
         if self.failover.partner.waits.is_some_and(|(waiting, until)| waiting == set && self.now.tick < until)
         {
@@ -100,6 +101,7 @@ impl Engine {
             return self.report(Event::StandbyRefused { why: LEGACY }); // Row 25.
         }
         if seq <= self.failover.floor {
+            self.agrees_too_late(node, message);
             return self.report(Event::StandbyRefused { why: "a step of an earlier hand-over" });
         }
         let set =
@@ -141,6 +143,7 @@ impl Engine {
             return self.report(Event::StandbyRefused { why });
         }
         self.failover.floor = seq;
+        self.failover.partner.unended = Unended::default();
         self.failover.partner.giving = false;
         self.failover.partner.waits = None;
         self.failover.standby = Standby::Waiting;
@@ -160,6 +163,7 @@ impl Engine {
             // We had given up waiting; the peer waits for our `done` and would do so for an hour.
             self.report(Event::StandbyBegins { giver: self.config.local, set });
         } else if !self.has_asked() {
+            self.goes_on_taking(set);
             return self.report(Event::StandbyRefused { why: "an answer that nobody waits for" });
         } else if !classic && set != self.failover.standby_set {
             // To a question of an earlier hand-over; a peer of ours answers this one as well.
@@ -205,6 +209,11 @@ impl Engine {
     /// Rows 35, 38 and 39.
     fn peer_is_done(&mut self, node: NodeId, seq: u64, set: HoldSet) {
         let newer = self.failover.partner.newest > seq;
+        let unended = self.failover.partner.unended.gives.take_if(|gives| *gives == set && !newer);
+        if let Some((hold, set)) = self.failover.partner.hold.zip(unended) {
+            // Its scripts may have reported it since it said what it holds.
+            self.partner_holds(seq, hold.minus(set));
+        }
         let known = self.failover.partner.hold.unwrap_or_default();
         let gives = match self.failover.standby {
             Standby::Waiting => self.failover.standby_set,
@@ -286,6 +295,7 @@ impl Engine {
         let waiting = self.failover.standby == Standby::Waiting && seq > self.failover.floor;
         if waiting && had_begun && !now.intersection(set).is_empty() {
             self.forget_standby();
+            self.failover.partner.unended.gives = self.partner_is_classic().then_some(set);
             self.report(Event::StandbyRefused { why: "the other node took it back" });
         }
     }
@@ -352,7 +362,7 @@ impl Engine {
             self.raise_floor();
         }
         self.failover.standby_deadline = None;
-        self.failover.partner.waits = None;
+        self.is_not_given();
         for (goal, _) in &mut self.failover.goals {
             match goal {
                 Goal::Give => *goal = Goal::Yield,

@@ -381,3 +381,67 @@ fn scripts_that_never_report_are_not_waited_for_without_end() {
     let steps = pass(&mut engine, 1000, 90_000, false);
     assert!(steps.iter().any(|step| step.contains("takeover")), "{steps:?}");
 }
+
+/// It froze, we asked it to take our group, and when it goes on it declares us dead, agrees, and claims everything.
+#[test]
+fn a_classic_peer_that_agreed_for_nothing_is_told_so() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    happen(&mut engine, "own standby");
+    give(&mut engine, 100, 50, asks("local", "other"));
+    give(&mut engine, 101, 51, resource("all", "1", None));
+    drain(&mut engine);
+    assert_eq!(engine.failover.hold, HoldSet::LOCAL, "it is being released");
+    let waiting = pass(&mut engine, 500, 3000, false).join(", ");
+    assert!(!waiting.contains("done"), "{waiting}");
+    job_done(&mut engine, 3100);
+    let released = pass(&mut engine, 3500, 6000, false).join(", ");
+    assert_eq!(engine.failover.hold, HoldSet::NONE);
+    assert_eq!(released.matches("ask local done").count(), 1, "{released}");
+}
+
+#[test]
+fn a_peer_that_is_dead_and_agrees_is_told_when_it_is_back() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    happen(&mut engine, "own standby");
+    happen(&mut engine, "dead");
+    drain(&mut engine);
+    give(&mut engine, 4000, 50, asks("local", "other"));
+    assert_eq!(result(&mut engine), "-");
+    assert_eq!(engine.failover.partner.unended.takes.map(|(set, ..)| set), Some(HoldSet::LOCAL));
+}
+
+#[test]
+fn what_a_classic_peer_claimed_again_and_gives_nevertheless_is_taken() {
+    let mut engine = taken_by_a_classic_peer();
+    give(&mut engine, 120, 51, report());
+    give(&mut engine, 130, 52, resource("local", "1", None));
+    drain(&mut engine);
+    give(&mut engine, 150, 53, asks("foreign", "me"));
+    assert_eq!(result(&mut engine), "ask foreign other");
+    give(&mut engine, 170, 54, resource("all", "1", None));
+    drain(&mut engine);
+    assert_eq!(engine.failover.standby, Standby::Not, "it claims it again");
+    give(&mut engine, 180, 55, resource("local", "1", None));
+    give(&mut engine, 190, 56, report());
+    drain(&mut engine);
+    give(&mut engine, 200, 57, asks("foreign", "done"));
+    assert!(result(&mut engine).contains("start L"), "nobody has it");
+}
+
+/// A word that a newer one has overtaken ends the hand-over that we wait for; what nobody has then is our own.
+#[test]
+fn what_nobody_owns_is_adopted_when_a_late_word_has_ended_the_wait() {
+    let mut engine = given(Phase::Stable, Standby::Not);
+    engine.node_mut(NodeId(1)).speaks_hb = true;
+    engine.failover.hold = HoldSet::NONE;
+    give(&mut engine, 4, 12, resource("all", "1", None));
+    give(&mut engine, 5, 13, step("foreign", "me"));
+    assert_eq!(engine.failover.standby, Standby::Waiting);
+    give(&mut engine, 6, 20, resource("local", "1", None));
+    drain(&mut engine);
+    give(&mut engine, 7, 18, with(resource("local", "0", None), "hb-ask", "1"));
+    assert_eq!(engine.failover.standby, Standby::Not);
+    drain(&mut engine);
+    pass(&mut engine, 500, 4000, true);
+    assert_eq!(engine.failover.hold, HoldSet::LOCAL);
+}
