@@ -124,7 +124,9 @@ impl Engine {
         self.taker_has_it(seq);
         let had_left = before.is_some_and(|before| before.intersection(self.failover.standby_set).is_empty());
         let stops = self.partner_is_ours() && self.failover.partner.leaving;
-        self.giver_took_it_back(seq, had_left || (was_giving && stable) || stops, hold);
+        // One of ours calls itself stable only when the hand-over has ended for it.
+        let has_ended = was_giving && stable;
+        self.giver_took_it_back(seq, had_left || has_ended || stops, has_ended, hold);
         if stable {
             self.classic_takes_over(said_before, hold);
         }

@@ -246,6 +246,11 @@ impl Engine {
                 // it leaves behind comes with its last word.
                 self.report(Event::StandbyRefused { why: "the other node has begun to stop since" });
             }
+            Standby::Not if newer && self.node(node).speaks_hb => {
+                // It may be the taker's word of an earlier hand-over. If it gives, it says so with whatever it announces.
+                self.report(Event::StandbyRefused { why: "the other node has said since what it holds" });
+                self.announce_state();
+            }
             Standby::Not => {
                 // It released and waits for us, but we had given up. Somebody must hold the groups.
                 let missing = set.mirrored().minus(self.failover.hold).minus(known.mirrored());
@@ -289,11 +294,12 @@ impl Engine {
     }
 
     /// A giver that had said that it no longer holds the set (3.0.6 says so first and does it then), or that it is releasing it,
-    /// says that it holds it for good, or until it has stopped: it has given up the hand-over.
-    pub(crate) fn giver_took_it_back(&mut self, seq: u64, had_begun: bool, now: HoldSet) {
+    /// says that it holds it for good, or until it has stopped: it has given up the hand-over. So has one that says so by anything else
+    /// (`has_ended`).
+    pub(crate) fn giver_took_it_back(&mut self, seq: u64, had_begun: bool, has_ended: bool, now: HoldSet) {
         let set = self.failover.standby_set;
         let waiting = self.failover.standby == Standby::Waiting && seq > self.failover.floor;
-        if waiting && had_begun && !now.intersection(set).is_empty() {
+        if waiting && had_begun && (has_ended || !now.intersection(set).is_empty()) {
             self.forget_standby();
             self.failover.partner.unended.gives = self.partner_is_classic().then_some(set);
             self.report(Event::StandbyRefused { why: "the other node took it back" });

@@ -41,12 +41,17 @@ impl Engine {
         self.move_has_failed();
         self.failover.partner.stable = true;
         self.report(Event::StandbyRefused { why: STAYS });
-        if self.failover.stop == Stop::Wanted || set.is_empty() {
-            // The stop waited for the hand-over; and of what we do not hold nothing is to be taken back.
+        if self.failover.stop == Stop::Wanted {
+            // That waited for the hand-over.
             self.failover.goals.retain(|(goal, _)| goal.is_up());
             return;
         }
-        self.acquire(set, Goal::Own, STAYS);
+        if set.is_empty() {
+            // Of what we do not hold nothing is to be taken back.
+            self.failover.goals.retain(|(goal, _)| goal.is_up());
+        } else {
+            self.acquire(set, Goal::Own, STAYS);
+        }
         self.announce_state();
     }
 

@@ -70,6 +70,19 @@ fn a_failback_that_fails_so_is_not_tried_again_and_again() {
     assert_eq!(since.iter().filter(|action| format!("{action:?}").starts_with("Stop")).count(), 1);
 }
 
+/// It runs there on loan, so the set is no longer the giver's to take back; the taker waits for nothing all the same.
+#[test]
+fn a_loan_that_cannot_be_stopped_ends_the_hand_over_of_its_set() {
+    let mut lab = lab(Failback::Off, FailedStop::Retry);
+    lab.hosts[A].stuck.clear();
+    lab.command(A, Command::Move { group: GroupId(0), here: false });
+    lab.until(5 * SECOND, |lab| lab.holds(A, &[2]) && lab.holds(B, &[0, 1]) && lab.settled());
+    lab.hosts[B].stuck.insert(0);
+    lab.command(B, Command::Standby(HoldSet::FOREIGN));
+    lab.until(20 * SECOND, |lab| lab.holds(A, &[2]) && lab.holds(B, &[0, 1]) && lab.settled());
+    assert_eq!(refusals(&lab, A), ["the other node took it back"], "{}", lab.story());
+}
+
 #[test]
 fn a_single_group_that_cannot_be_stopped_stays() {
     let mut lab = lab(Failback::Off, FailedStop::Retry);
