@@ -99,6 +99,7 @@ pub(crate) fn line(event: &Event, names: &Names, mono_ns: u64) -> Line {
         Event::PingDead { ping: who, silence } => dead(ping(who), *silence, mono_ns),
         Event::PingsDiffer { ours, theirs } => pings_differ(*ours, *theirs),
         Event::PingsBalanced => pings_balanced(),
+        Event::PingListsDiffer { .. } | Event::PingListsAgree => ping_lists(event),
         Event::WokeLate { by } => woke_late(*by),
         Event::Gap { node: who, lost, last, seen } => gap(node(who), *lost, *last, *seen),
         Event::GapClosed { node: who } => gap_closed(node(who)),
@@ -237,6 +238,19 @@ fn pings_differ(ours: u32, theirs: u32) -> Line {
         Level::Warn,
         format!("This node reaches {ours} ping nodes, the other one {theirs}; {what}"),
     )
+}
+
+fn ping_lists(event: &Event) -> Line {
+    let cause = "lists of ping nodes";
+    let Event::PingListsDiffer { told } = event else {
+        return burst(cause, Level::Info, "Counts of ping nodes are compared again.".to_owned());
+    };
+    let why = if *told {
+        "The other node asks other ping nodes; until it asks the same ones"
+    } else {
+        "The ping nodes of this node have changed; until the other one starts anew, for ten minutes at most,"
+    };
+    burst(cause, Level::Warn, format!("{why} nothing moves by their counts"))
 }
 
 fn pings_balanced() -> Line {

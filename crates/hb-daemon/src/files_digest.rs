@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use hb_config::{Checked, Failback};
+use hb_config::{Checked, Failback, Medium, PingKind};
 
 /// The files in the order of their numbers.
 const FILES: [&str; 3] = ["ha.cf", "haresources", "authkeys"];
@@ -14,6 +14,11 @@ const FILES: [&str; 3] = ["ha.cf", "haresources", "authkeys"];
 pub(crate) fn of(checked: &Checked) -> String {
     let numbers = [fold(&ha_cf(checked)), fold(&haresources(checked)), checked.key_ring.fingerprint()];
     numbers.map(|number| format!("{number:08x}")).join(" ")
+}
+
+/// The number of the ping members: the same where the same hosts are asked, in whatever order they stand; never 0.
+pub(crate) fn of_pings(checked: &Checked) -> u32 {
+    fold(&pings(checked)).max(1)
 }
 
 /// The files that differ; all of them if one of the digests has another form.
@@ -36,8 +41,29 @@ fn ha_cf(checked: &Checked) -> String {
     let ipfail = if checked.ipfail { "\nipfail" } else { "" };
     // Where nodes may join, files need not name the same ones.
     let nodes = if checked.autojoin.is_open() { String::new() } else { checked.nodes.join(" ") };
-    let lines = [nodes, checked.ping_nodes.join(" "), times.join(" "), failback.to_owned()];
+    let lines = [nodes, pings(checked), times.join(" "), failback.to_owned()];
     lines.join("\n") + ipfail
+}
+
+/// A group is also what it is made of. Other members are what they are named, whatever this node's resolver says of it.
+fn pings(checked: &Checked) -> String {
+    let member = |medium: &Medium| match medium {
+        Medium::Ping { kind: PingKind::Group, name, hosts } => {
+            let mut hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+            hosts.sort();
+            Some(format!("ping_group {name} {}", hosts.join(" ")))
+        }
+        Medium::Ping { kind: PingKind::Ping, name, .. } => Some(format!("ping {name}")),
+        Medium::Ping { kind: PingKind::Ping6, name, .. } => Some(format!("ping6 {name}")),
+        Medium::Bcast { .. }
+        | Medium::Mcast { .. }
+        | Medium::PppUdp { .. }
+        | Medium::Serial { .. }
+        | Medium::Ucast { .. } => None,
+    };
+    let mut members: Vec<_> = checked.media.iter().filter_map(member).collect();
+    members.sort();
+    members.join(", ")
 }
 
 fn haresources(checked: &Checked) -> String {

@@ -1,6 +1,6 @@
 //! What a node works by, and what of another reading of the files can be taken over while it runs.
 //!
-//! Times, failback, keys, logging, limits and environment of scripts, monitoring, nodes, media, the watchdog device, scheduling and groups can.
+//! Times, failback, keys, logging, limits and environment of scripts, monitoring, nodes, media, ping members, the watchdog device, scheduling and groups can.
 //! Our own name, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
 //! node is started anew. Decides only; `front::reload` performs.
 
@@ -8,12 +8,13 @@ mod groups;
 mod hb_toml;
 mod links;
 mod nodes;
+mod pings;
 mod tell;
 
-use hb_config::{Checked, Failback, FenceSettings, Group, Medium, Notice};
-use hb_engine::{GroupId, GroupPlan, LinkPlan, NodesPlan, Snapshot};
+use hb_config::{Checked, Failback, FenceSettings, Group, Notice};
+use hb_engine::{GroupId, GroupPlan, LinkPlan, NodesPlan, PingPlan, Snapshot};
 use hb_resource::GroupSpec;
-use hb_transport::MediumSpec;
+use hb_transport::{MediumSpec, PingSpec};
 
 use crate::log::Level;
 use crate::{files_digest, mapping};
@@ -27,6 +28,8 @@ pub(crate) struct InForce {
     pub(crate) checked: Checked,
     /// The open media, in the order of the engine's links.
     pub(crate) media: Vec<MediumSpec>,
+    /// The ping members, in the order of the engine's, each with the number that its pinger was opened with.
+    pub(crate) pings: Vec<(PingSpec, u16)>,
     /// The groups under their numbers, in the order of the file.
     pub(crate) groups: Vec<(GroupId, Group)>,
     /// Names of groups by number, those included that are being stopped.
@@ -46,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) nodes: NodesPlan,
     /// The media; those without a number are new, and to be opened first.
     pub(crate) links: Vec<LinkPlan>,
+    /// The ping members; those without a number are new, and to be opened first.
+    pub(crate) pings: Vec<PingPlan>,
     /// The groups.
     pub(crate) groups: Vec<GroupPlan>,
     /// Groups that the actuator does not know yet.
@@ -70,6 +75,7 @@ impl InForce {
             group_names: checked.groups.iter().map(mapping::key).collect(),
             digest: files_digest::of(&checked),
             waiting: Vec::new(),
+            pings: mapping::pings(&checked).into_iter().zip(0..).collect(),
             media,
             checked,
         }
@@ -89,6 +95,7 @@ impl InForce {
         let checked = Checked { nodes: nodes.named.clone(), ..self.merged(read, &mut tell) };
         self.tell_fencing(&checked, snapshot, &mut tell);
         let (media, links) = links::plan(&self.media, media, snapshot, &mut tell);
+        let (asked, pings) = pings::plan(&self.pings, mapping::pings(&checked), &mut tell);
         let groups = groups::plan(self, (&checked, &nodes.numbers), new_groups, snapshot, &mut tell);
         let mut checked = checked;
         let aside = |checked: &Checked| (checked.parameters.clone(), messages(&checked.not_in_force));
@@ -106,19 +113,22 @@ impl InForce {
         }
         checked.groups = groups.list.iter().map(|(_, group)| group.clone()).collect();
         let Tell { lines, waiting } = tell;
-        let next = Self { checked, media, groups: groups.list, group_names: groups.names, digest, waiting };
-        Plan { next, nodes: nodes.plan, links, groups: groups.plan, new_groups: groups.new, lines }
+        let next = Self {
+            checked,
+            media,
+            pings: asked,
+            groups: groups.list,
+            group_names: groups.names,
+            digest,
+            waiting,
+        };
+        Plan { next, nodes: nodes.plan, links, pings, groups: groups.plan, new_groups: groups.new, lines }
     }
 
     /// The reading, with what cannot change in a run as it is in force.
     fn merged(&self, read: Checked, tell: &mut Tell) -> Checked {
         let now = &self.checked;
         tell.needs_restart("node name", &now.node_name, &read.node_name);
-        let pings = |checked: &Checked| {
-            let specs = mapping::pings(checked).into_iter().map(|spec| spec.to_string());
-            specs.collect::<Vec<_>>().join(", ")
-        };
-        tell.needs_restart("ping", &pings(now), &pings(&read));
         let method = |checked: &Checked| format!("{:?}", checked.generation_method).to_lowercase();
         tell.needs_restart("hbgenmethod", &method(now), &method(&read));
         let from = |checked: &Checked| format!("{:?}", checked.uuid_from).to_lowercase();
@@ -126,14 +136,9 @@ impl InForce {
         self.tell_changes(&read, tell);
         hb_toml::tell_changes(now, &read, tell);
         let lease = hb_toml::lease(&now.lease, &read.lease, tell);
-        let is_ping = |medium: &&Medium| matches!(medium, Medium::Ping { .. });
-        let media = read.media.iter().filter(|medium| !is_ping(medium));
-        let media = media.chain(now.media.iter().filter(is_ping)).cloned().collect();
         Checked {
-            media,
             lease,
             node_name: now.node_name.clone(),
-            ping_nodes: now.ping_nodes.clone(),
             generation_method: now.generation_method,
             uuid_from: now.uuid_from,
             ..read
@@ -180,9 +185,10 @@ impl InForce {
         let packing = (&now.compression, &read.compression);
         let priority =
             |checked: &Checked| checked.rtprio.map_or_else(|| "none".to_owned(), |it| it.to_string());
+        let rule = |checked: &Checked| mapping::has_rule_of_ipfail(checked).to_string();
         let facility = |log: &hb_config::LogConfig| log.facility.map_or("none", |facility| facility.name());
         for (name, before, after) in [
-            ("the rule of ipfail", now.ipfail.to_string(), read.ipfail.to_string()),
+            ("the rule of ipfail", rule(now), rule(read)),
             ("hopfudge", now.hopfudge.to_string(), read.hopfudge.to_string()),
             ("autojoin", joining(now), joining(read)),
             ("auto_failback", word(now.failback).to_owned(), word(read.failback).to_owned()),
@@ -212,11 +218,12 @@ impl InForce {
     }
 }
 
-/// All that it says but media and groups, of which each tells for itself, and what has no effect. As text, so that no field is
+/// All that it says but media, ping members and groups, of which each tells for itself, and what has no effect. As text, so that no field is
 /// forgotten.
 fn settings(checked: &Checked) -> String {
     let rest = Checked {
         media: Vec::new(),
+        ping_nodes: Vec::new(),
         groups: Vec::new(),
         parameters: Vec::new(),
         not_in_force: Vec::new(),

@@ -65,6 +65,11 @@ pub(crate) fn pings(checked: &Checked) -> Vec<PingSpec> {
     specs.collect()
 }
 
+/// Whether the rule of `ipfail` is asked for, and has something to count.
+pub(crate) fn has_rule_of_ipfail(checked: &Checked) -> bool {
+    checked.ipfail && !checked.ping_nodes.is_empty()
+}
+
 /// How messages become packets.
 pub(crate) fn packing(checked: &Checked) -> Packing {
     let settings = &checked.compression;
@@ -101,8 +106,9 @@ pub(crate) fn engine(checked: &Checked, links: &[String], uuid: [u8; 16], genera
         ttl: u32::from(checked.hopfudge).saturating_add(members),
         pings: PingConfig {
             names: checked.ping_nodes.clone(),
+            list: files_digest::of_pings(checked),
             deadtime: checked.deadping,
-            ipfail: checked.ipfail,
+            ipfail: has_rule_of_ipfail(checked),
         },
         failback: match checked.failback {
             hb_config::Failback::On => Failback::On,
@@ -133,6 +139,8 @@ pub(crate) fn reconfiguration(plan: &Plan) -> Reconfiguration {
         max_rexmit_delay: config.max_rexmit_delay,
         nodes: plan.nodes.clone(),
         hops: u32::from(plan.next.checked.hopfudge).saturating_add(pings),
+        pings: plan.pings.clone(),
+        ping_list: config.pings.list,
         deadping: config.pings.deadtime,
         ipfail: config.pings.ipfail,
         failback: config.failback,

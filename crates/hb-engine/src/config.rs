@@ -109,6 +109,9 @@ pub struct LinkConfig {
 pub struct PingConfig {
     /// Their names in `ha.cf` order; their places are their numbers.
     pub names: Vec<String>,
+    /// The number of the list: the same on two nodes that ask the same hosts for the same members (`hb-pings`,
+    /// `docs/adr/0003`). Never 0.
+    pub list: u32,
     /// Silence after which one of them counts as dead, once communication is up.
     pub deadtime: Duration,
     /// Whether the rule of `ipfail` is in force: the node that reaches fewer of them hands over to the one that reaches more

@@ -83,8 +83,9 @@ impl crate::failover::Failover {
             ahead(tick).hash(hasher);
         }
         let (theirs, due, has_taken) = self.ipfail.what_decides();
-        (theirs, has_taken, due.map(|(_, wanted)| wanted)).hash(hasher);
-        ahead(due.map(|(at, _)| at)).hash(hasher);
+        let aside = self.ipfail.left_aside();
+        (theirs, has_taken, due.map(|(_, wanted)| wanted), aside.map(|(_, run)| run)).hash(hasher);
+        (ahead(due.map(|(at, _)| at)), ahead(aside.map(|(until, _)| until))).hash(hasher);
         let (victim, runs, due) = self.fencing.what_decides();
         (victim, runs, ahead(due)).hash(hasher);
         self.requests.digest(hasher);

@@ -52,7 +52,7 @@ impl Engine {
             .iter()
             .map(|node| Node::new(&node.name, config.links.len(), now.tick, &mut random))
             .collect();
-        let pings = config.pings.names.iter().map(|_| Ping::new()).collect();
+        let pings = config.pings.names.iter().map(|_| Ping::new(now.tick)).collect();
         let failover = Failover::new(&config, now.tick);
         let mut engine = Self {
             config,

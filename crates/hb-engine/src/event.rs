@@ -108,6 +108,15 @@ pub enum Event {
     },
     /// info: both nodes reach as many ping members again.
     PingsBalanced,
+    /// warn: the other node has told how many ping members it reaches, but the count is not compared with ours (rule of
+    /// `ipfail`).
+    PingListsDiffer {
+        /// It has said that its members are others. Otherwise it does not say which it has, and ours have changed: its count
+        /// waits until it starts anew, for ten minutes at most.
+        told: bool,
+    },
+    /// info: the counts of ping members are compared again.
+    PingListsAgree,
     /// warn: this node itself woke late; it judges nobody before it has listened again.
     WokeLate {
         /// How late.

@@ -38,7 +38,7 @@ pub use io::{Action, Command, Input, Outcome, Output};
 pub use membership::{
     DEFAULT_WEIGHT, MAX_NODE_NAME, MAX_NODES, MemberRecord, Membership, MembershipError, NodesPlan,
 };
-pub use reconfigure::{GroupPlan, LinkPlan, Reconfiguration};
+pub use reconfigure::{GroupPlan, LinkPlan, PingPlan, Reconfiguration};
 pub use say::{OwnType, is_own_type, is_packed, without_own_fields};
 pub use snapshot::{
     FencingSnapshot, GroupSnapshot, GroupState, LinkSnapshot, MonitorSnapshot, NodeSnapshot, PingSnapshot,

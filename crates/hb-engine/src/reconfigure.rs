@@ -1,4 +1,5 @@
-//! A new configuration for a node that runs: times, failback, nodes, media, groups, and whether peers have the same files.
+//! A new configuration for a node that runs: times, failback, nodes, media, ping members, groups, and whether peers
+//! have the same files.
 //!
 //! What is the same before and after is not touched. What cannot change in a run (our own name, UUID, generation) is not here, and whether files are good was decided before.
 
@@ -12,7 +13,7 @@ use hb_wire::Message;
 use crate::config::{AgentPolicy, Failback, GroupConfig, LinkConfig};
 use crate::engine::Engine;
 use crate::event::Event;
-use crate::id::{GroupId, LinkId, NodeId};
+use crate::id::{GroupId, LinkId, NodeId, PingId};
 use crate::membership::NodesPlan;
 use crate::time::{Now, Tick};
 
@@ -38,7 +39,11 @@ pub struct Reconfiguration {
     pub nodes: NodesPlan,
     /// The field `ttl` without the nodes: hopfudge + number of ping nodes.
     pub hops: u32,
-    /// Dead time of ping members. Which there are cannot change in a run.
+    /// The ping members from now on; the driver numbers them like this from now on.
+    pub pings: Vec<PingPlan>,
+    /// The number of their list.
+    pub ping_list: u32,
+    /// Their dead time.
     pub deadping: Duration,
     /// Whether the rule of `ipfail` is in force.
     pub ipfail: bool,
@@ -66,6 +71,15 @@ pub struct LinkPlan {
     pub config: LinkConfig,
     /// Its number so far; `None` for a new one.
     pub before: Option<LinkId>,
+}
+
+/// A ping member of a new configuration.
+#[derive(Clone, Debug)]
+pub struct PingPlan {
+    /// As logs and clients name it.
+    pub name: String,
+    /// Its number so far; `None` for a new one. One that asks other hosts is new.
+    pub before: Option<PingId>,
 }
 
 /// A group of a new configuration.
@@ -111,9 +125,8 @@ impl Engine {
         let was_on = self.ipfail_is_on();
         self.config.failback = new.failback;
         self.config.pings.ipfail = new.ipfail;
-        if self.ipfail_is_on() && !was_on {
-            self.ipfail_joins();
-        }
+        self.exchange_pings(new.pings);
+        self.exchange_rule(was_on, new.ping_list);
         let before = (self.config.keepalive, self.config.deadtime);
         let says_more =
             before != (new.keepalive, new.deadtime) || self.config.files_digest != new.files_digest;
@@ -134,6 +147,9 @@ impl Engine {
         if looked_otherwise {
             self.watch_anew();
         }
+        // Whoever was waited for may have gone, and a move that was due may be so no longer.
+        self.check_communication();
+        self.weigh_reach();
     }
 
     /// Those count too that joined or were added by others.

@@ -16,6 +16,8 @@ mod loans;
 mod monitor;
 #[path = "pair/offers.rs"]
 mod offers;
+#[path = "pair/ping_lists.rs"]
+mod ping_lists;
 #[path = "pair/stuck.rs"]
 mod stuck;
 #[path = "pair/unheard.rs"]

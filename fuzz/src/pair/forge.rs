@@ -150,6 +150,6 @@ const NODES: &[&str] = &["node0", "node1", "node2", "NODE0", ""];
 const FIELDS: &[&str] = &[
     "seq", "hg", "ts", "st", "dt", "protocol", "hb-v", "rsc_hold", "isstable", "rtype", "info", "hb-taken",
     "hb-ask", "dest", "destuuid", "srcuuid", "firstseq", "lastseq", "ackseq", "src", "t", "node", "ttl",
-    "nodelist", "hb-files",
+    "nodelist", "hb-files", "hb-pings",
 ];
 const LONG: &str = "a status that is longer than anything that a node says about itself";

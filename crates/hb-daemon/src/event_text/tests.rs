@@ -217,3 +217,18 @@ fn a_reset_is_told_with_the_way_out() {
         "no other reset of node cc2 begins, one that runs comes to its end: it was heard, was deleted, or this node stops",
     );
 }
+
+#[test]
+fn lists_of_ping_nodes_that_differ_are_told_with_what_they_wait_for() {
+    check(
+        &Event::PingListsDiffer { told: true },
+        Level::Warn,
+        "The other node asks other ping nodes; until it asks the same ones nothing moves by their counts",
+    );
+    check(
+        &Event::PingListsDiffer { told: false },
+        Level::Warn,
+        "The ping nodes of this node have changed; until the other one starts anew, for ten minutes at most, nothing moves by their counts",
+    );
+    check(&Event::PingListsAgree, Level::Info, "Counts of ping nodes are compared again.");
+}

@@ -14,7 +14,7 @@ use hb_config::Checked;
 use hb_engine::Membership;
 use hb_resource::Change as ActuatorChange;
 use hb_sys::sched::Crew;
-use hb_transport::{Keeper, Medium, MediumSpec};
+use hb_transport::{Keeper, Medium, MediumSpec, Pinger};
 use tokio::sync::oneshot;
 
 use super::desk::Busy;
@@ -42,6 +42,13 @@ pub(crate) struct Reloader {
     running: Cell<bool>,
     /// Asked for while one was running: the files may have changed after they were read.
     again: Cell<bool>,
+}
+
+/// What is new and was opened before anything changes.
+struct Opened {
+    ports: Vec<Medium>,
+    pingers: Vec<Pinger>,
+    watchdog: WatchdogChange,
 }
 
 /// Why nothing was taken over.
@@ -114,9 +121,11 @@ impl Office {
             return Ok("Configuration unchanged.".to_owned());
         }
         let ports = self.open_media(&plan).await?;
+        let pingers = self.open_pingers(&plan)?;
         let watchdog = self.open_watchdog(&plan).await?;
+        let opened = Opened { ports, pingers, watchdog };
         let groups = snapshot.groups.len() + plan.groups.len();
-        self.take_over(plan, (ports, watchdog), groups).await
+        self.take_over(plan, opened, groups).await
     }
 
     /// The media that are new, opened where a slow one holds up nobody.
@@ -138,6 +147,15 @@ impl Office {
         opened.await?.map_err(|text| self.not_opened(text))
     }
 
+    /// Those who ask the ping members that are new: opening one waits for nobody.
+    fn open_pingers(&self, plan: &Plan) -> Result<Vec<Pinger>, Refusal> {
+        let new = plan.pings.iter().zip(&plan.next.pings).filter(|(ping, _)| ping.before.is_none());
+        let open = |(_, (spec, number)): (_, &(_, _))| {
+            Pinger::open(spec, *number).map_err(|error| format!("{spec}: {}", chain(&error)))
+        };
+        new.map(open).collect::<Result<_, _>>().map_err(|text| self.not_opened(text))
+    }
+
     /// A new watchdog device, opened last: from then on somebody has to kick it.
     async fn open_watchdog(&self, plan: &Plan) -> Result<WatchdogChange, Refusal> {
         let before = self.reloader.in_force.borrow().checked.watchdog.clone();
@@ -154,7 +172,7 @@ impl Office {
     async fn take_over(
         &self,
         plan: Plan,
-        (ports, watchdog): (Vec<Medium>, WatchdogChange),
+        Opened { ports, pingers, watchdog }: Opened,
         groups: usize,
     ) -> Result<String, Refusal> {
         let Self { reloader, .. } = self;
@@ -168,6 +186,7 @@ impl Office {
         self.desk.change(Change {
             engine,
             ports,
+            pingers,
             keys: checked.key_ring.clone(),
             packing: mapping::packing(checked),
             names: mapping::names(&next),

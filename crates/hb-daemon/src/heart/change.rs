@@ -1,6 +1,6 @@
 //! Another configuration for the beating heart, all of it between two beats.
 //!
-//! Media that stay keep their sockets, counters and place in the kernel's queues. Sockets that go are closed by another
+//! Media and ping members that stay keep their sockets, counters and place in the kernel's queues. Sockets that go are closed by another
 //! thread.
 
 use std::fmt;
@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use hb_auth::KeyRing;
 use hb_compress::Packing;
-use hb_engine::{Event, Reconfiguration};
+use hb_engine::{Event, PingPlan, Reconfiguration};
+use hb_transport::Pinger;
 
 use super::message::{FromHeart, MemberChange};
+use super::ping::Asked;
 use super::receive::Wire;
 use super::waiter::Ready;
 use super::watchdog::WatchdogChange;
@@ -26,6 +28,8 @@ pub(crate) struct Change<P> {
     pub(crate) engine: Reconfiguration,
     /// The sockets of those media that are new, in their order.
     pub(crate) ports: Vec<P>,
+    /// Those who ask the ping members that are new, in their order.
+    pub(crate) pingers: Vec<Pinger>,
     /// Signs and verifies.
     pub(crate) keys: KeyRing,
     /// How messages become packets.
@@ -46,12 +50,15 @@ pub(crate) struct Discarded {
 impl<P: Port> Heart<P> {
     /// Takes everything over; says so in the log if the media could not be watched, and changes nothing then.
     pub(super) fn take_over(&mut self, change: Change<P>) {
-        let Change { mut engine, ports, keys, packing, names, log_refused, watchdog } = change;
+        let Change { mut engine, ports, pingers, keys, packing, names, log_refused, watchdog } = change;
         let before: Vec<_> =
             engine.links.iter().map(|link| link.before.map(|before| usize::from(before.0))).collect();
         let known = |index: &usize| *index < self.wires.len();
         let new = before.iter().filter(|before| before.is_none()).count();
-        if !before.iter().flatten().all(known) || new != ports.len() {
+        if !before.iter().flatten().all(known)
+            || new != ports.len()
+            || !self.knows_pings(&engine.pings, pingers.len())
+        {
             self.voice.say(Level::Crit, "a change of the configuration does not fit: nothing is changed");
             return;
         }
@@ -63,6 +70,7 @@ impl<P: Port> Heart<P> {
             self.voice.say(Level::Error, &format!("cannot wait for a medium: {error}; the old ones stay"));
             return;
         }
+        self.exchange_pings(&engine.pings, pingers);
         self.keys = keys;
         self.packing = packing;
         let names = Names { nodes: super::node_names(&self.engine), ..names };
@@ -79,6 +87,39 @@ impl<P: Port> Heart<P> {
         self.perform_outputs(now);
         self.deadline = self.engine.next_deadline();
         self.replace_farewell();
+    }
+
+    /// Whether the plan fits what there is and what is new.
+    fn knows_pings(&self, plan: &[PingPlan], new: usize) -> bool {
+        let known = |before: usize| before < self.asked_pings.len();
+        plan.iter().filter_map(|ping| ping.before).all(|before| known(usize::from(before.0)))
+            && plan.iter().filter(|ping| ping.before.is_none()).count() == new
+    }
+
+    /// New ones are watched while the others are; all are asked beside the next heartbeat.
+    fn exchange_pings(&mut self, plan: &[PingPlan], pingers: Vec<Pinger>) {
+        let is_watching = !self.attention.relaxed;
+        let mut old: Vec<_> = std::mem::take(&mut self.asked_pings).into_iter().map(Some).collect();
+        let mut pingers = pingers.into_iter().map(Asked::new);
+        for ping in plan {
+            let asked = match ping.before {
+                Some(before) => old.get_mut(usize::from(before.0)).and_then(Option::take),
+                None => pingers.next().inspect(|new| {
+                    if is_watching {
+                        self.watch_ping(new);
+                    }
+                }),
+            };
+            self.asked_pings.extend(asked);
+        }
+        let gone: Vec<_> = old.into_iter().flatten().collect();
+        for asked in &gone {
+            self.forget_ping(asked);
+            self.hooks.forget_ping(asked.name());
+        }
+        if !gone.is_empty() {
+            self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(gone) }));
+        }
     }
 
     /// Adds nodes to the cluster, deletes some, or describes one.

@@ -22,7 +22,8 @@ pub(crate) struct Told {
 /// What the heart remembers for scripts.
 #[derive(Debug, Default)]
 pub(super) struct Hooks {
-    /// Each node's last status that was told, for `HA_OSTATUS`, until the node is deleted.
+    /// Each node's last status that was told, for `HA_OSTATUS`, until the node is deleted or the ping
+    /// member gone.
     statuses: BTreeMap<String, String>,
     /// The message at hand.
     at_hand: Option<Message>,
@@ -45,6 +46,11 @@ impl Hooks {
     /// After it: an event that comes by itself is about no message.
     pub(super) fn forget(&mut self) {
         self.at_hand = None;
+    }
+
+    /// A ping member is gone.
+    pub(super) fn forget_ping(&mut self, name: &str) {
+        self.statuses.remove(name);
     }
 
     /// An event finds no room; how many did so far.

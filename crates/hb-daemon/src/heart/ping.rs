@@ -30,6 +30,10 @@ impl Asked {
         Self { pinger, counts: Counts::default(), failing: false }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.pinger.spec().name
+    }
+
     pub(super) fn report(&self) -> MediumReport {
         let spec = self.pinger.spec();
         MediumReport {
@@ -129,19 +133,29 @@ impl<P: Port> Heart<P> {
 
     /// From now on answers wake the heart.
     pub(super) fn watch_pings(&self) {
-        for Asked { pinger, .. } in &self.asked_pings {
-            if let Err(error) = self.waiter.watch(pinger, Ready::Ping) {
-                // They are then only read at each beat.
-                self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", pinger.spec().name));
-            }
+        for asked in &self.asked_pings {
+            self.watch_ping(asked);
+        }
+    }
+
+    /// From now on answers of this one wake the heart.
+    pub(super) fn watch_ping(&self, asked: &Asked) {
+        if let Err(error) = self.waiter.watch(&asked.pinger, Ready::Ping) {
+            // It is then only read at each beat.
+            self.voice.say(Level::Error, &format!("cannot wait for {}: {error}", asked.name()));
         }
     }
 
     /// From now on they wait for the next beat.
     pub(super) fn forget_pings(&self) {
-        for Asked { pinger, .. } in &self.asked_pings {
-            self.waiter.forget(pinger);
+        for asked in &self.asked_pings {
+            self.forget_ping(asked);
         }
+    }
+
+    /// From now on this one does.
+    pub(super) fn forget_ping(&self, asked: &Asked) {
+        self.waiter.forget(&asked.pinger);
     }
 }
 

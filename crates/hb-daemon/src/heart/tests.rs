@@ -219,6 +219,8 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             max_rexmit_delay,
             nodes: hb_engine::NodesPlan::default(),
             hops: 1,
+            pings: Vec::new(),
+            ping_list: 1,
             deadping: deadtime,
             ipfail: false,
             failback,
@@ -230,6 +232,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
         let mut change = Change {
             engine,
             ports: Vec::new(),
+            pingers: Vec::new(),
             keys: keys("secret"),
             packing: PACKING,
             names: names(),

@@ -460,6 +460,70 @@ fn media_change_as_long_as_every_peer_keeps_one() {
 }
 
 #[test]
+fn ping_members_come_and_go() {
+    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+    let with = |pings: &str| format!("{HA_CF}{pings}respawn hacluster /usr/libexec/heartbeat/ipfail\n");
+    let told = |plan: &Plan| lines(plan).join(", ");
+    let kept = |plan: &Plan| {
+        let number = |ping: &PingPlan| ping.before.map(|before| before.0);
+        let numbers = plan.next.pings.iter().map(|(_, number)| *number);
+        (plan.pings.iter().map(number).collect::<Vec<_>>(), numbers.collect::<Vec<_>>())
+    };
+    let on = "the rule of ipfail is true from now on, was false";
+    let none = plan(&in_force, &with(""), HARESOURCES, &snapshot);
+    assert_eq!(told(&none), "Settings changed that have no line of their own: in force from now on.");
+    let first = plan(&none.next, &with("ping 10.0.0.254\n"), HARESOURCES, &snapshot);
+    assert_eq!(told(&first), format!("{on}, ping 10.0.0.254 added"));
+    assert_eq!(kept(&first), (vec![None], vec![0]));
+    let reconfiguration = mapping::reconfiguration(&first);
+    assert!(reconfiguration.ipfail);
+    assert_eq!(reconfiguration.hops, mapping::reconfiguration(&none).hops + 1);
+    let more = with("ping_group gates 10.0.0.1 10.0.0.2\nping 10.0.0.254\nping6 fd00::fe\n");
+    let second = plan(&first.next, &more, HARESOURCES, &snapshot);
+    assert_eq!(told(&second), "ping_group gates 10.0.0.1 10.0.0.2 added, ping6 fd00::fe added");
+    assert_eq!(kept(&second), (vec![None, Some(0), None], vec![1, 0, 2]));
+    assert!(plan(&second.next, &more, HARESOURCES, &snapshot).is_empty());
+    let other = with("ping_group gates 10.0.0.1 10.0.0.3\nping 10.0.0.254\nping6 fd00::fe\n");
+    let third = plan(&second.next, &other, HARESOURCES, &snapshot);
+    let changed = "ping_group gates 10.0.0.1 10.0.0.2 gone, ping_group gates 10.0.0.1 10.0.0.3 added";
+    assert_eq!(told(&third), changed);
+    // Its number is free only when what goes is closed.
+    assert_eq!(kept(&third), (vec![None, Some(1), Some(2)], vec![3, 0, 2]));
+    let mut moved = third.next.clone();
+    moved.pings[1].0.hosts = vec![[10, 0, 0, 253].into()];
+    let renamed = plan(&moved, &other, HARESOURCES, &snapshot);
+    assert_eq!(told(&renamed), "ping 10.0.0.254 is asked at another address from now on");
+    let turned = with("ping6 fd00::fe\nping_group gates 10.0.0.1 10.0.0.3\nping 10.0.0.254\n");
+    let turned = plan(&third.next, &turned, HARESOURCES, &snapshot);
+    assert_eq!(told(&turned), "ping nodes stand in another order");
+    assert_eq!(kept(&turned), (vec![Some(2), Some(0), Some(1)], vec![2, 3, 0]));
+    let last = plan(&turned.next, &with(""), HARESOURCES, &snapshot);
+    let off = "the rule of ipfail is false from now on, was true";
+    let gone = "ping6 fd00::fe gone, ping_group gates 10.0.0.1 10.0.0.3 gone, ping 10.0.0.254 gone";
+    assert_eq!(told(&last), format!("{off}, {gone}"));
+    for plan in [none, first, second, third, turned, last] {
+        assert!(plan.next.waiting.is_empty());
+    }
+}
+
+#[test]
+fn a_list_of_ping_members_is_what_is_asked_and_not_the_order() {
+    let of = |pings: &str| files_digest::of_pings(&checked(&format!("{HA_CF}{pings}"), HARESOURCES));
+    let files = |pings: &str| files_digest::of(&checked(&format!("{HA_CF}{pings}"), HARESOURCES));
+    for (one, other, is_alike) in [
+        ("ping 10.0.0.1 10.0.0.2\n", "ping 10.0.0.2\nping 10.0.0.1\n", true),
+        ("ping_group a 10.0.0.1 10.0.0.2\n", "ping_group a 10.0.0.2 10.0.0.1\n", true),
+        ("ping_group a 10.0.0.1 10.0.0.2\n", "ping_group a 10.0.0.1 10.0.0.3\n", false),
+        ("ping_group a 10.0.0.1\n", "ping_group b 10.0.0.1\n", false),
+        ("ping_group 10.0.0.1 10.0.0.1\n", "ping 10.0.0.1\n", false),
+        ("ping 10.0.0.1\n", "", false),
+    ] {
+        assert_eq!(of(one) == of(other), is_alike, "{one}{other}");
+        assert_eq!(files(one) == files(other), is_alike, "{one}{other}");
+    }
+}
+
+#[test]
 fn each_file_has_its_own_digest() {
     let number = |digest: &str, index: usize| digest.split(' ').nth(index).unwrap().to_owned();
     let ours = in_force().digest;

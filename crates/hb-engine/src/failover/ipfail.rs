@@ -5,6 +5,8 @@
 //! are looked at, not the order of deaths; only what the rule moved is given back; who has nothing asks for nothing; what
 //! flaps moves less and less often.
 
+mod lists;
+
 use alloc::format;
 use core::cmp::Ordering;
 use core::time::Duration;
@@ -18,6 +20,8 @@ use crate::event::Event;
 use crate::id::{HoldSet, NodeId};
 use crate::number;
 use crate::time::Tick;
+
+use lists::{Lists, Told};
 
 /// Keepalives for which the peer must reach more before we give up, so that it can notice a common loss as well.
 const KEEPALIVES_OF_LOSS: u32 = 2;
@@ -40,7 +44,9 @@ const CLIENT: &str = "ipfail";
 #[derive(Clone, Debug)]
 pub(crate) struct Ipfail {
     /// How many members the partner's present run reaches, as far as it told.
-    theirs: Option<u32>,
+    theirs: Option<Told>,
+    /// Whether that can be compared.
+    lists: Lists,
     /// The number of the message that told it.
     newest: u64,
     /// The counts as last compared, and since when they are so.
@@ -69,6 +75,7 @@ impl Ipfail {
     pub(crate) const fn new(now: Tick) -> Self {
         Self {
             theirs: None,
+            lists: Lists::new(),
             newest: 0,
             compared: None,
             changed: now,
@@ -81,7 +88,7 @@ impl Ipfail {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        self.due.map(|(at, _)| at)
+        self.due.map(|(at, _)| at).into_iter().chain(self.lists.next_deadline()).min()
     }
 
     /// Whoever reaches less gets nothing new.
@@ -90,8 +97,13 @@ impl Ipfail {
     }
 
     /// For a digest of the state.
-    pub(crate) const fn what_decides(&self) -> (Option<u32>, Option<(Tick, Move)>, bool) {
+    pub(crate) const fn what_decides(&self) -> (Option<Told>, Option<(Tick, Move)>, bool) {
         (self.theirs, self.due, self.has_taken)
+    }
+
+    /// For a digest of the state: until when counts of that run of the partner are left aside.
+    pub(crate) const fn left_aside(&self) -> Option<(Tick, u64)> {
+        self.lists.left_aside()
     }
 }
 
@@ -123,9 +135,9 @@ impl Engine {
         self.tell_reach();
     }
 
-    /// A ping member answers again, or no longer.
+    /// A ping member answers again, or no longer, or there are others.
     pub(crate) fn tell_reach(&mut self) {
-        if self.ipfail_is_on() && self.partner_stays() {
+        if self.ipfail_is_on() && self.partner_stays() && self.may_tell_reach() {
             let ours = self.pings_reached();
             self.say_as_ipfail("num_ping_nodes", Some(ours));
         }
@@ -150,25 +162,30 @@ impl Engine {
         }
         self.failover.ipfail.newest = seq;
         let ours = self.pings_reached();
-        let theirs = match kind {
-            "num_ping_nodes" => {
-                let Some(theirs) = number::decimal(message, "num_ping") else {
-                    return self.report(Event::BadMessage { why: "a count of ping nodes that is no number" });
-                };
-                u32::try_from(theirs).unwrap_or(u32::MAX)
+        let list = lists::told_by(message);
+        if kind != "num_ping_nodes" {
+            if self.can_compare(list) {
+                // It has compared its count with ours.
+                let before = self.failover.ipfail.theirs.map_or(0, |told| told.count);
+                let is_more = kind == "you_are_dead";
+                let count = if is_more { before.max(ours.saturating_add(1)) } else { ours };
+                self.failover.ipfail.theirs = Some(Told { count, list });
             }
-            // It has compared its count with ours.
-            "you_are_dead" => self.failover.ipfail.theirs.unwrap_or(0).max(ours.saturating_add(1)),
-            _ => ours,
+            return;
+        }
+        let Some(count) = number::decimal(message, "num_ping") else {
+            return self.report(Event::BadMessage { why: "a count of ping nodes that is no number" });
         };
-        self.failover.ipfail.theirs = Some(theirs);
-        if kind == "num_ping_nodes" {
-            match ours.cmp(&theirs) {
-                Ordering::Greater => self.say_as_ipfail("you_are_dead", None),
-                Ordering::Equal => self.say_as_ipfail("abort_giveup", None),
-                // 3.0.6 says nothing; a partner of ours wants to know why it will get everything.
-                Ordering::Less => self.tell_reach(),
-            }
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.failover.ipfail.theirs = Some(Told { count, list });
+        if !self.can_compare(list) {
+            return;
+        }
+        match ours.cmp(&count) {
+            Ordering::Greater => self.say_as_ipfail("you_are_dead", None),
+            Ordering::Equal => self.say_as_ipfail("abort_giveup", None),
+            // 3.0.6 says nothing; a partner of ours wants to know why it will get everything.
+            Ordering::Less => self.tell_reach(),
         }
     }
 
@@ -180,11 +197,13 @@ impl Engine {
 
     /// Compares the counts, after every input.
     pub(crate) fn weigh_reach(&mut self) {
-        if !self.config.pings.ipfail {
+        if !self.config.pings.ipfail && self.failover.ipfail.compared.is_none() {
             return;
         }
         let ours = self.pings_reached();
-        let counts = self.failover.ipfail.theirs.filter(|_| self.ipfail_is_on()).map(|theirs| (ours, theirs));
+        let theirs = self.failover.ipfail.theirs.filter(|_| self.ipfail_is_on());
+        self.tell_lists(theirs);
+        let counts = theirs.filter(|told| self.can_compare(told.list)).map(|told| (ours, told.count));
         self.note_counts(counts);
         let takes = matches!(self.failover.standby, Standby::Waiting | Standby::Taking);
         let foreign = self.failover.hold.contains(HoldSet::FOREIGN);
@@ -212,6 +231,7 @@ impl Engine {
     /// Does what the rule wants, if its time has come.
     pub(crate) fn ipfail_wait_over(&mut self) {
         let now = self.now.tick;
+        self.lists_wait_over();
         let Some((_, wanted)) = self.failover.ipfail.due.filter(|(at, _)| *at <= now) else { return };
         if !self.ipfail_is_on() {
             self.failover.ipfail.due = None;
@@ -292,6 +312,7 @@ impl Engine {
         message.push_text("from_id", CLIENT);
         message.push_text("to_id", CLIENT);
         message.push_text("client_gen", "0");
+        self.tell_list(&mut message);
         self.send(message);
     }
 }

@@ -1,7 +1,8 @@
 //! Ping members: hosts that answer or do not (`wire.md` 8.8, `failover.md` 7).
 //!
 //! The driver asks them at each heartbeat and tells of each answer. A member counts for our own way to `active`, as a node
-//! does; it is never asked for anything else, holds nothing, and its death is told and nothing more.
+//! does; it is never asked for anything else, holds nothing, and its death is told and nothing more. Members come and go with
+//! [`Engine::reconfigure`]: one that comes is judged from then on, one that goes leaves without a word.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -10,6 +11,7 @@ use super::node::{STATUS_DEAD, STATUS_INIT};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::id::PingId;
+use crate::reconfigure::PingPlan;
 use crate::snapshot::PingSnapshot;
 use crate::time::{Now, Tick};
 
@@ -21,6 +23,8 @@ const STATUS_PING: &str = "ping";
 pub(crate) struct Ping {
     state: PingState,
     last: Option<Tick>,
+    /// Since when it is asked.
+    since: Tick,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,8 +46,13 @@ impl PingState {
 }
 
 impl Ping {
-    pub(crate) const fn new() -> Self {
-        Self { state: PingState::Unknown, last: None }
+    pub(crate) const fn new(now: Tick) -> Self {
+        Self { state: PingState::Unknown, last: None, since: now }
+    }
+
+    /// From when on its silence counts.
+    fn silent_since(&self) -> Tick {
+        self.last.unwrap_or(self.since)
     }
 
     /// For a digest of the state.
@@ -57,6 +66,15 @@ impl Ping {
 }
 
 impl Engine {
+    /// Members that stay keep what is known of them.
+    pub(crate) fn exchange_pings(&mut self, plan: Vec<PingPlan>) {
+        let now = self.now.tick;
+        let known = |before: PingId| self.pings.get(usize::from(before.0)).cloned();
+        let pings = plan.iter().map(|ping| ping.before.and_then(known).unwrap_or_else(|| Ping::new(now)));
+        self.pings = pings.collect();
+        self.config.pings.names = plan.into_iter().map(|ping| ping.name).collect();
+    }
+
     /// A member answered.
     pub(crate) fn ping_answered(&mut self, ping: PingId) {
         let now = self.now.tick;
@@ -79,15 +97,14 @@ impl Engine {
     /// Declares members dead whose time is over.
     pub(crate) fn judge_pings(&mut self) {
         let now = self.now.tick;
-        let reached = self.pings_reached();
+        let before = (self.pings_reached(), self.pings_are_known());
         for ping in self.ping_ids() {
             let due = self.death_of_ping(ping);
             if due.is_none_or(|due| due > now) {
                 continue;
             }
-            let started = self.local.started;
             let Some(member) = self.pings.get_mut(usize::from(ping.0)) else { continue };
-            let silence = now.since(member.last.unwrap_or(started));
+            let silence = now.since(member.silent_since());
             let before = core::mem::replace(&mut member.state, PingState::Dead);
             if before == PingState::Answers {
                 self.report(Event::PingLinkDown { ping });
@@ -95,7 +112,7 @@ impl Engine {
             self.report(Event::PingDead { ping, silence });
             self.check_communication();
         }
-        if self.pings_reached() != reached {
+        if (self.pings_reached(), self.pings_are_known()) != before {
             self.tell_reach();
         }
     }
@@ -129,7 +146,7 @@ impl Engine {
 
     fn death_of_ping(&self, ping: PingId) -> Option<Tick> {
         let member = self.pings.get(usize::from(ping.0)).filter(|member| member.state != PingState::Dead)?;
-        Some(member.last.unwrap_or(self.local.started).plus(self.deadtime_of_pings()))
+        Some(member.silent_since().plus(self.deadtime_of_pings()))
     }
 
     /// As with nodes, the first moments of a network count less.
@@ -159,7 +176,7 @@ mod tests {
             pings: PingConfig {
                 names: ["router".to_string(), "switch".to_string()].into(),
                 deadtime: Duration::from_secs(4),
-                ipfail: false,
+                ..PingConfig::default()
             },
             ..crate::failover::tests::config()
         };

@@ -116,6 +116,8 @@ fn a_reload_counts_those_who_joined_in_ttl() {
             max_rexmit_delay: engine.config.max_rexmit_delay,
             nodes: NodesPlan::default(),
             hops,
+            pings: Vec::new(),
+            ping_list: 0,
             deadping: engine.config.pings.deadtime,
             ipfail: false,
             failback: Failback::On,

@@ -13,6 +13,7 @@ use crate::snapshot::GroupState;
 use crate::time::WallSeconds;
 
 mod loans;
+mod pings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LEGACY_TO: [Failback; 2] = [Failback::On, Failback::Off];
@@ -53,11 +54,21 @@ struct Bench {
     engine: Engine,
     millis: u64,
     seq: u64,
+    generation: u64,
+    /// The peer is a 3.0.6.
+    classic: bool,
+    /// So many ping members answer each second, the last ones.
+    answers: u16,
 }
 
 impl Bench {
     fn new() -> Self {
-        let mut bench = Self { engine: Engine::new(config(), 1, now(0)), millis: 0, seq: 0 };
+        Self::with(config())
+    }
+
+    fn with(config: Config) -> Self {
+        let engine = Engine::new(config, 1, now(0));
+        let mut bench = Self { engine, millis: 0, seq: 0, generation: 7, classic: false, answers: 0 };
         bench.heartbeat("ours");
         bench.say(Message::new("repnodes"));
         let failover = &mut bench.engine.failover;
@@ -78,16 +89,20 @@ impl Bench {
         message.push_text("src", "peer");
         message.push_text("srcuuid", "AAAAAAAAAAAAAAAAAAAAAg==");
         message.push_text("seq", &alloc::format!("{:x}", self.seq));
-        message.push_text("hg", "7");
+        message.push_hex("hg", self.generation);
         message.push_text("ts", "6b49d200");
         self.engine.handle(now(self.millis), Input::Message { link: LinkId(0), message });
     }
 
     fn heartbeat(&mut self, files: &str) {
         let mut status = Message::new("status");
-        for (name, value) in [("st", "active"), ("dt", "2710"), ("protocol", "1"), ("hb-v", "1")] {
+        for (name, value) in [("st", "active"), ("dt", "2710"), ("protocol", "1")] {
             status.push_text(name, value);
         }
+        if self.classic {
+            return self.say(status);
+        }
+        status.push_text("hb-v", "1");
         status.push_text("hb-files", files);
         // It has read each of our lists, and runs nothing of them.
         status.push_text("hb-borrowed", "ffffffff ");
@@ -99,6 +114,8 @@ impl Bench {
         let config = &self.engine.config;
         let groups = self.engine.failover.groups.states().zip(&config.groups);
         let links = config.links.iter().cloned().zip(0..);
+        let pings = config.pings.names.iter().cloned().zip(0..);
+        let pings = pings.map(|(name, number)| PingPlan { name, before: Some(PingId(number)) });
         Reconfiguration {
             keepalive: config.keepalive,
             deadtime: config.deadtime,
@@ -110,6 +127,8 @@ impl Bench {
                 ..NodesPlan::default()
             },
             hops: config.ttl - u32::try_from(config.nodes.len()).unwrap(),
+            pings: pings.collect(),
+            ping_list: config.pings.list,
             deadping: config.pings.deadtime,
             ipfail: config.pings.ipfail,
             failback: config.failback,
@@ -167,6 +186,10 @@ impl Bench {
             if self.millis.is_multiple_of(1000) {
                 self.heartbeat("ours");
                 self.millis -= 1;
+                let pings = u16::try_from(self.engine.pings.len()).unwrap();
+                for ping in (0..pings).rev().take(usize::from(self.answers)).map(PingId) {
+                    self.engine.handle(now(self.millis), Input::Ping { ping });
+                }
             }
             self.engine.handle(now(self.millis), Input::Wake);
             let sent = self.drain().into_iter();

@@ -7,8 +7,11 @@ use hb_engine::{Command, Event, Failback, GroupId, HoldSet, PingConfig};
 use crate::lab::{A, B, Lab};
 use crate::{SECOND, millis};
 
+/// Both ask the same members.
+pub(crate) const LIST: u32 = 0xabc;
+
 /// Both nodes hold their own and reach both members; the dead time of members is as long as that of nodes.
-fn both_up(failback: Failback) -> Lab {
+pub(crate) fn both_up(failback: Failback) -> Lab {
     both_up_with(failback, SECOND)
 }
 
@@ -16,7 +19,7 @@ fn both_up_with(failback: Failback, deadping: Duration) -> Lab {
     let mut lab = Lab::new(failback);
     for host in &mut lab.hosts {
         let names = vec!["router".to_owned(), "switch".to_owned()];
-        host.config.pings = PingConfig { names, deadtime: deadping, ipfail: true };
+        host.config.pings = PingConfig { names, list: LIST, deadtime: deadping, ipfail: true };
         host.reaches = vec![true, true];
     }
     lab.start(A);
@@ -27,7 +30,7 @@ fn both_up_with(failback: Failback, deadping: Duration) -> Lab {
 }
 
 /// How often a hand-over began on this node.
-fn moves(lab: &Lab) -> usize {
+pub(crate) fn moves(lab: &Lab) -> usize {
     let count = |x: usize| {
         let events = lab.hosts[x].events.iter();
         events
@@ -39,7 +42,7 @@ fn moves(lab: &Lab) -> usize {
     count(A) + count(B)
 }
 
-fn nothing_moves(lab: &mut Lab, time: Duration, a: &[u16], b: &[u16]) {
+pub(crate) fn nothing_moves(lab: &mut Lab, time: Duration, a: &[u16], b: &[u16]) {
     let before = moves(lab);
     lab.pass(time);
     assert!(lab.holds(A, a) && lab.holds(B, b) && lab.settled(), "{}", lab.story());
@@ -194,7 +197,8 @@ fn the_rule_is_off_unless_both_have_it() {
     for (a, b) in [(false, true), (true, false), (false, false)] {
         let mut lab = Lab::new(Failback::On);
         for (host, on) in lab.hosts.iter_mut().zip([a, b]) {
-            host.config.pings = PingConfig { names: vec!["router".to_owned()], deadtime: SECOND, ipfail: on };
+            host.config.pings =
+                PingConfig { names: vec!["router".to_owned()], list: LIST, deadtime: SECOND, ipfail: on };
             host.reaches = vec![true];
         }
         lab.start(A);

@@ -6,8 +6,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use hb_engine::{
-    Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, Input, JobId, LinkConfig, LinkId,
-    Membership, NodeConfig, NodeId, Now, Outcome, Output, PingConfig, PingId, Snapshot, Tick, WallSeconds,
+    Action, Command, Config, Engine, Event, Failback, GroupConfig, GroupId, GroupPlan, Input, JobId,
+    LinkConfig, LinkId, LinkPlan, Membership, NodeConfig, NodeId, Now, Outcome, Output, PingConfig, PingId,
+    PingPlan, Reconfiguration, Snapshot, Tick, WallSeconds,
 };
 use hb_wire::Message;
 
@@ -186,6 +187,45 @@ impl Lab {
 
     pub(crate) fn inject(&mut self, x: usize, message: Message) {
         self.handle(x, Input::Message { link: LinkId(0), message });
+    }
+
+    /// The node reads a file with these ping members, of which it reaches some; those that it had stay.
+    pub(crate) fn reload_pings(&mut self, x: usize, pings: PingConfig, reaches: Vec<bool>) {
+        let now = self.stamp();
+        let host = &mut self.hosts[x];
+        let before = std::mem::replace(&mut host.config.pings, pings).names;
+        host.reaches = reaches;
+        let config = host.config.clone();
+        let place = |name: &String| before.iter().position(|known| known == name);
+        let pings = config.pings.names.into_iter().map(|name| PingPlan {
+            before: place(&name).map(|place| PingId(u16::try_from(place).unwrap())),
+            name,
+        });
+        let links = config.links.into_iter().zip(0..);
+        let groups = config.groups.into_iter().zip(0..);
+        let new = Reconfiguration {
+            keepalive: config.keepalive,
+            deadtime: config.deadtime,
+            warntime: config.warntime,
+            initdead: config.initdead,
+            max_rexmit_delay: config.max_rexmit_delay,
+            nodes: hb_engine::NodesPlan::default(),
+            hops: 1,
+            pings: pings.collect(),
+            ping_list: config.pings.list,
+            deadping: config.pings.deadtime,
+            ipfail: config.pings.ipfail,
+            failback: config.failback,
+            fencing: host.fencing,
+            links: links.map(|(config, number)| LinkPlan { config, before: Some(LinkId(number)) }).collect(),
+            groups: groups.map(|(config, number)| GroupPlan { id: GroupId(number), config }).collect(),
+            agents: config.agents,
+            files_digest: config.files_digest,
+        };
+        if let Some(engine) = &mut host.engine {
+            engine.reconfigure(now, new);
+        }
+        self.drain(x);
     }
 
     fn handle(&mut self, x: usize, input: Input) {
