@@ -74,6 +74,8 @@ mod reload_nodes;
 #[cfg(test)]
 mod reload_often;
 #[cfg(test)]
+mod reload_pings;
+#[cfg(test)]
 mod rolling;
 #[cfg(test)]
 mod scene;

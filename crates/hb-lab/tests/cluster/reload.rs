@@ -53,7 +53,7 @@ async fn reload(scene: &Scene, end: &str) -> String {
     fresh(scene)
 }
 
-async fn hang_up(scene: &Scene, who: Who) {
+pub(crate) async fn hang_up(scene: &Scene, who: Who) {
     let pid = if scene.case.runs_306(who) {
         scene.host(who).read("/run/heartbeat.pid").unwrap().trim().parse().unwrap()
     } else {
