@@ -237,6 +237,9 @@ impl Engine {
         let next = stays.or_else(|| self.node_ids().find(|id| *id != me));
         if next != before {
             self.end_loans();
+            // Another node counts its messages from one.
+            self.failover.floor = 0;
+            self.forget_reach();
             // Of nobody there is nothing to wait for.
             self.failover.partner = Partner { stable: next.is_none(), ..Partner::default() };
         }

@@ -124,6 +124,15 @@ fn where_there_are_groups_two_nodes_are_enough_and_the_dead_one_can_be_replaced(
     assert_eq!(engine.config.ttl, 3);
 }
 
+/// What the one before had sent is no measure for it.
+#[test]
+fn a_new_partner_is_obeyed_from_its_first_message_on() {
+    let mut engine = alone_with_groups(None);
+    engine.failover.floor = 700;
+    engine.exchange_nodes(plan(&["c"], &["b"], false), true);
+    assert_eq!(engine.failover.floor, 0);
+}
+
 #[test]
 fn a_new_partner_that_was_never_there_is_not_reset() {
     let mut engine = alone_with_groups(Some(Duration::ZERO));
