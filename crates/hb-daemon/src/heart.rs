@@ -52,7 +52,7 @@ use crate::notify::Notify;
 pub(crate) use attention::LONGEST_KEEPALIVE;
 pub(crate) use change::Change;
 pub(crate) use farewell::Leave;
-pub(crate) use lease::{Hands, LeaseCounts, lifetime};
+pub(crate) use lease::{Hands, LeaseChange, LeaseCounts, lifetime};
 #[cfg(test)]
 pub(crate) use message::Counts;
 pub(crate) use message::{FromHeart, HeartStatus, JobEnd, MediumReport, MemberChange, ToHeart};

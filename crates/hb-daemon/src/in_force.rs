@@ -1,7 +1,7 @@
 //! What a node works by, and what of another reading of the files can be taken over while it runs.
 //!
-//! Times, failback, keys, logging, limits and environment of scripts, monitoring, nodes, media, ping members, the watchdog device, scheduling and groups can.
-//! Our own name, identity and the kind of lease cannot: they stay as they are, and each is told at every reading until the
+//! Times, failback, keys, logging, limits and environment of scripts, monitoring, nodes, media, ping members, the watchdog device, scheduling,
+//! the lease and groups can. Our own name and identity cannot: they stay as they are, and each is told at every reading until the
 //! node is started anew. Decides only; `front::reload` performs.
 
 mod groups;
@@ -135,9 +135,8 @@ impl InForce {
         tell.needs_restart("uuidfrom", &from(now), &from(&read));
         self.tell_changes(&read, tell);
         hb_toml::tell_changes(now, &read, tell);
-        let lease = hb_toml::lease(&now.lease, &read.lease, tell);
+        hb_toml::tell_lease(&now.lease, &read.lease, tell);
         Checked {
-            lease,
             node_name: now.node_name.clone(),
             generation_method: now.generation_method,
             uuid_from: now.uuid_from,

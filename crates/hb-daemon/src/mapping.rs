@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hb_auth::InnerAuth;
 use hb_compress::Packing;
-use hb_config::{Checked, Medium, PingKind, ResourceKind, StopFailed};
+use hb_config::{Checked, LeaseBy, Medium, PingKind, ResourceKind, StopFailed};
 use hb_engine::{
     AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, MonitorPolicy,
     NodeConfig, NodeId, PingConfig, Reconfiguration,
@@ -245,8 +245,11 @@ pub(crate) fn scripts<'a>(
     config
 }
 
-/// The addresses of the groups that hb.toml wants staged.
+/// The addresses of the groups that hb.toml wants staged, which is for the table of the lease.
 fn staged(checked: &Checked) -> BTreeSet<IpAddr> {
+    if !checked.lease.enabled || checked.lease.by != LeaseBy::Nftables {
+        return BTreeSet::new();
+    }
     let groups = groups(checked).into_iter().filter(|group| checked.lease.staged.contains(&group.key));
     groups.flat_map(|group| group.addresses().map(|one| one.address).collect::<Vec<_>>()).collect()
 }

@@ -82,7 +82,7 @@ impl Addresses {
         .await
     }
 
-    /// Some of what is put up from now on has a lifetime.
+    /// Some of what is put up from now on has a lifetime, or gets one later.
     pub(crate) fn with_lifetimes(self, lifetimes: Option<Lifetimes>) -> Self {
         Self { lifetimes, ..self }
     }
@@ -116,14 +116,14 @@ impl Addresses {
                 let label = free_label(&link.name, &taken).filter(|_| spec.address.is_ipv4());
                 let mut wanted = new_address(spec.address, placement, label.as_deref());
                 let lifetimes = self.lifetimes.as_ref();
-                let lifetime = lifetimes.and_then(|lifetimes| Some((lifetimes, lifetimes.of(spec.address)?)));
-                if let Some((_, seconds)) = lifetime {
+                let seconds = lifetimes.map_or(0, |lifetimes| lifetimes.of(spec.address));
+                if seconds > 0 {
                     set_lifetime(&mut wanted, seconds);
                 }
                 let added = self.netlink.add(wanted.clone()).await;
                 added.map_err(|error| without_ipv6(error, spec, &link))?;
-                if let Some((lifetimes, _)) = lifetime {
-                    lifetimes.hold(spec.address, wanted);
+                if let Some(lifetimes) = lifetimes {
+                    lifetimes.hold(spec.address, wanted, seconds);
                 }
             }
             if !link.up {

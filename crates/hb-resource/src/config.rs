@@ -83,13 +83,13 @@ pub struct ActuatorConfig {
     pub crew: Crew,
     /// The interfaces that heartbeats go over. One that is down is not switched on for an address, as others are.
     pub media: BTreeSet<String>,
-    /// Which addresses have a lifetime. `None`: none. Not known to the guard, which only takes addresses away.
+    /// Which addresses have a lifetime, now or later. `None`: none ever. Not known to the guard, which only takes addresses away.
     #[serde(skip)]
     pub lifetimes: Option<Lifetimes>,
-    /// By what staged addresses are closed. `None`: none is staged, whatever `staged` says. Not known to the guard, as
-    /// above.
+    /// By what staged addresses are closed. Without a table none is staged, whatever `staged` says. Not known to the guard,
+    /// as above.
     #[serde(skip)]
-    pub stage: Option<Stage>,
+    pub stage: Stage,
     /// The addresses that are staged: here, and closed, while their groups are not.
     pub staged: BTreeSet<IpAddr>,
 }
@@ -145,7 +145,7 @@ impl ActuatorConfig {
             crew: Crew::default(),
             media: BTreeSet::new(),
             lifetimes: None,
-            stage: None,
+            stage: Stage::default(),
             staged: BTreeSet::new(),
         }
     }

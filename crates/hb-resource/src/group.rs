@@ -29,8 +29,8 @@ pub(crate) struct Tools {
     pub(crate) report: Reporter,
     /// What the sentinel watches over.
     pub(crate) ours: Ours,
-    /// By what staged addresses are closed, if any can be.
-    pub(crate) stage: Option<Stage>,
+    /// By what staged addresses are closed, where any can be.
+    pub(crate) stage: Stage,
 }
 
 impl Tools {
@@ -52,7 +52,9 @@ impl Tools {
 impl Tools {
     /// Stages these addresses and no others. What cannot be staged is told, and put up at a takeover as without that.
     pub(crate) async fn restage(&self, wanted: &BTreeSet<IpAddr>) {
-        let Some(stage) = &self.stage else { return };
+        let (stage, none) = (&self.stage, BTreeSet::new());
+        // Without a table that it would take nothing is staged; whoever wants it was told.
+        let wanted = if stage.has_doors() { wanted } else { &none };
         let staged = stage.staged();
         for address in staged.difference(wanted) {
             match self.addresses.unstage(Some(*address)).await {
@@ -221,7 +223,7 @@ impl Group {
     }
 
     async fn put_up(&mut self, spec: &AddressSpec) -> Result<(), String> {
-        if self.tools.stage.as_ref().is_some_and(|stage| stage.open(spec.address) != Answer::Granted) {
+        if self.tools.stage.open(spec.address) != Answer::Granted {
             return Err(format!("the gate of the staged address {} does not open", spec.address));
         }
         StopPoint::BeforeAddress.pass();
@@ -254,7 +256,7 @@ impl Group {
     async fn take_down(&self, spec: &AddressSpec) -> Result<(), String> {
         // Whoever claims it from here on may be right.
         self.tools.ours.remove(spec.address);
-        if self.tools.stage.as_ref().is_some_and(|stage| stage.close(spec.address) != Answer::Granted) {
+        if self.tools.stage.close(spec.address) != Answer::Granted {
             self.unstage(spec).await?;
         }
         let removed = self.tools.addresses.take_down(spec).await.map_err(|error| error.to_string())?;
@@ -267,9 +269,7 @@ impl Group {
     async fn unstage(&self, spec: &AddressSpec) -> Result<(), String> {
         let address = spec.address;
         self.tools.addresses.unstage(Some(address)).await.map_err(|error| error.to_string())?;
-        if let Some(stage) = &self.tools.stage {
-            stage.remove(address);
-        }
+        self.tools.stage.remove(address);
         self.note(Level::Error, format!("Address {address} is staged no longer: its gate does not close"));
         Ok(())
     }

@@ -36,7 +36,6 @@ pub(crate) use lifetime::set_lifetime;
 pub use lifetime::{Lifetimes, Renewer};
 use netfilter::Netfilter;
 use rustix::io::Errno;
-use stage::Records;
 pub use stage::Stage;
 use table::Plan;
 
@@ -107,11 +106,28 @@ impl Lease {
         ownership: Ownership,
         tell: Box<dyn Fn(Notice) + Send>,
     ) -> Result<Self, LeaseError> {
+        Self::open_with(&Stage::default(), addresses, length, renewal, ownership, tell)
+    }
+
+    /// The same for somebody who knows what is held, and gets doors if addresses can be staged.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn open_with(
+        stage: &Stage,
+        addresses: BTreeSet<IpAddr>,
+        length: Duration,
+        renewal: Renewal,
+        ownership: Ownership,
+        tell: Box<dyn Fn(Notice) + Send>,
+    ) -> Result<Self, LeaseError> {
         let refused = |what| move |source| LeaseError::Refused { what, source };
         let mark = random_mark().map_err(refused("draw a number"))?;
         let is_unconditional = renewal == Renewal::Always;
         let plan = Plan {
-            addresses,
+            room: addresses.len(),
+            // None before it has been tried: some may be here and in use.
+            addresses: BTreeSet::new(),
             interfaces: Vec::new(),
             length,
             mark,
@@ -119,15 +135,10 @@ impl Lease {
             is_unconditional,
             is_owned: ownership == Ownership::Wanted,
         };
-        let records = Records::default();
-        let keeper = Keeper::start(plan, Records::clone(&records), tell)
-            .map_err(refused("make a table of nf_tables"))?;
-        let hands = Latch::open(mark, keeper.engaged()).and_then(|latch| {
-            let stage = keeper.is_owner().then(|| Stage::open_doors(mark, records)).transpose()?;
-            Ok((latch, stage))
-        });
-        let (latch, stage) = match hands {
-            Ok(hands) => hands,
+        let keeper =
+            Keeper::start(plan, stage.records(), tell).map_err(refused("make a table of nf_tables"))?;
+        let latch = match Latch::open(mark, keeper.engaged()) {
+            Ok(latch) => latch,
             Err(source) => {
                 keeper.finish();
                 return Err(LeaseError::Refused { what: "mark a packet", source });
@@ -138,9 +149,21 @@ impl Lease {
             keeper.finish();
             return Err(LeaseError::WithoutEffect);
         }
+        if !keeper.gate(addresses, GATE_LIMIT) {
+            keeper.finish();
+            let source = io::ErrorKind::TimedOut.into();
+            return Err(LeaseError::Refused { what: "gate the addresses", source });
+        }
         if renewal == Renewal::ByATimer {
             latch.renew_by_a_timer(mark).map_err(refused("start a thread"))?;
         }
+        if keeper.is_owner()
+            && let Err(source) = stage.open_doors(mark)
+        {
+            keeper.finish();
+            return Err(LeaseError::Refused { what: "mark a packet", source });
+        }
+        let stage = keeper.is_owner().then(|| stage.clone());
         Ok(Self { latch, keeper, stage })
     }
 }
@@ -163,6 +186,8 @@ pub fn remove() -> io::Result<()> {
     result
 }
 
+/// Longest wait for the addresses to be gated, which usually takes a millisecond.
+const GATE_LIMIT: Duration = Duration::from_secs(1);
 /// How often, and after which pause, a table is tried again whose owner is just dying.
 const ATTEMPTS: u32 = 10;
 const AGAIN: Duration = Duration::from_millis(20);

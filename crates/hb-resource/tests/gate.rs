@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use hb_resource::lease::{Answer, Lease, Notice, Ownership, Renewal, remove};
+use hb_resource::lease::{Answer, Lease, Notice, Ownership, Renewal, Stage, remove};
 use hb_sys::alloc_count::{Counting, Counts, measure};
 use hb_sys::packet::{ETHERTYPE_ARP, PacketSocket};
 use network::{Network, in_own_network};
@@ -296,6 +296,37 @@ fn a_staged_address_is_mute_until_it_is_opened() {
         lease.keeper.finish();
         assert!(!is_answered(network));
         assert!(nft(&["list", "ruleset"]).contains("table netdev hb-lease"));
+    });
+}
+
+/// What is held is not closed by a table that comes later, and what is staged keeps the first one.
+#[test]
+fn the_next_table_knows_what_is_held() {
+    in_own_network("the_next_table_knows_what_is_held", |network| {
+        prepare(network);
+        let stage = Stage::default();
+        assert_eq!(stage.open(FLOATING.into()), Answer::Granted, "there is no gate");
+        assert_eq!(stage.add(FLOATING.into()), Answer::Refused, "nor can there be one");
+        for _ in 0..2 {
+            let (addresses, tell) = ([FLOATING.into()].into(), Box::new(|_| {}));
+            let wanted = Ownership::Wanted;
+            let lease =
+                Lease::open_with(&stage, addresses, LENGTH, Renewal::WhileItLives, wanted, tell).unwrap();
+            if !stage.has_doors() {
+                println!("the table cannot be owned here");
+                return;
+            }
+            acquire(&lease);
+            assert_eq!(stage.add(FLOATING.into()), Answer::Granted);
+            assert!(is_answered(network));
+            assert!(!stage.take_leave(), "something is staged");
+            stage.remove(FLOATING.into());
+            assert_eq!(lease.latch.release(), Answer::Granted);
+            assert!(stage.take_leave() && !stage.has_doors());
+            lease.keeper.finish();
+            assert!(is_answered(network));
+            assert!(!nft(&["list", "ruleset"]).contains("hb-lease"));
+        }
     });
 }
 

@@ -25,18 +25,33 @@ const FLOATING: [&str; 2] = ["10.79.0.100/24/e0", "10.79.0.101/24/e1"];
 
 /// Both addresses are up, with lifetimes.
 fn started(network: &Network) -> (Recorder, Renewer) {
+    let lifetimes = Lifetimes::new(PATIENCE).unwrap();
+    lifetimes.lease(FLOATING.map(address));
+    let renewer = lifetimes.begin(LIFETIME).unwrap();
+    assert_eq!(renewer.acquire(), Answer::Granted);
+    (both_up(network, &lifetimes), renewer)
+}
+
+fn both_up(network: &Network, lifetimes: &Lifetimes) -> Recorder {
     network.veth("e0", "p0");
     network.veth("e1", "p1");
-    let address = |text: &str| text.split('/').next().unwrap().parse::<IpAddr>().unwrap();
-    let (lifetimes, renewer) = Lifetimes::begin(FLOATING.map(address).into(), LIFETIME, PATIENCE).unwrap();
-    assert_eq!(renewer.acquire(), Answer::Granted);
     let resources = FLOATING.map(|text| ResourceSpec::Address(text.parse().unwrap())).into();
     let group = GroupSpec { key: "group".into(), resources };
-    let config = ActuatorConfig { lifetimes: Some(lifetimes), ..ActuatorConfig::new(vec![group]) };
+    let lifetimes = Some(lifetimes.clone());
+    let config = ActuatorConfig { lifetimes, ..ActuatorConfig::new(vec![group]) };
     let mut node = Recorder::start(config);
     node.perform(JobAction::Start(0)).unwrap();
     assert_eq!(network.validity().len(), 2);
-    (node, renewer)
+    node
+}
+
+fn address(text: &str) -> IpAddr {
+    text.split('/').next().unwrap().parse().unwrap()
+}
+
+/// How many addresses stay for ever.
+fn staying(network: &Network) -> usize {
+    network.validity().iter().filter(|(_, seconds)| *seconds == u32::MAX).count()
 }
 
 /// Waits until the kernel has removed what nobody renews.
@@ -76,7 +91,7 @@ fn a_lost_interface_ends_no_other_address() {
 fn without_a_lease_nothing_keeps_a_lifetime() {
     in_own_network("without_a_lease_nothing_keeps_a_lifetime", |network| {
         let (mut node, renewer) = started(network);
-        let all_stay = || network.validity().iter().filter(|(_, seconds)| *seconds == u32::MAX).count() == 2;
+        let all_stay = || staying(network) == 2;
         assert!(!all_stay());
         renewer.release();
         let begin = Instant::now();
@@ -89,6 +104,50 @@ fn without_a_lease_nothing_keeps_a_lifetime() {
         node.perform(JobAction::Start(0)).unwrap();
         assert!(all_stay());
         assert_eq!(renewer.acquire(), Answer::Refused, "they have none yet");
+        wait_until_gone(network);
+        node.finish();
+    });
+}
+
+#[test]
+fn what_is_up_gets_and_loses_its_lifetime_while_it_is_up() {
+    in_own_network("what_is_up_gets_and_loses_its_lifetime_while_it_is_up", |network| {
+        let lifetimes = Lifetimes::new(PATIENCE).unwrap();
+        let node = both_up(network, &lifetimes);
+        assert_eq!(staying(network), 2, "there is no such lease yet");
+        let until = |what: &str, mut is_so: Box<dyn FnMut() -> bool + '_>| {
+            let begin = Instant::now();
+            while !is_so() {
+                assert!(begin.elapsed() < LIFETIME, "{what}: {:?}", network.validity());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        lifetimes.lease(FLOATING.map(address));
+        let first = lifetimes.begin(LIFETIME).unwrap();
+        until("acquired", Box::new(|| first.acquire() == Answer::Granted));
+        assert_eq!(staying(network), 0);
+        lifetimes.except(&[address(FLOATING[0])].into());
+        until(
+            "one is excepted",
+            Box::new(|| {
+                assert_eq!(first.renew(), Answer::Granted);
+                staying(network) == 1
+            }),
+        );
+        lifetimes.lease(FLOATING.map(address));
+        until(
+            "leased again",
+            Box::new(|| {
+                assert_eq!(first.renew(), Answer::Granted);
+                staying(network) == 0
+            }),
+        );
+        first.release();
+        until("the lease has ended", Box::new(|| staying(network) == 2));
+        drop(first);
+        let second = lifetimes.begin(LIFETIME).unwrap();
+        until("acquired once more", Box::new(|| second.acquire() == Answer::Granted));
+        assert_eq!(network.address_texts().len(), 2);
         wait_until_gone(network);
         node.finish();
     });

@@ -48,7 +48,7 @@ impl Hands {
         let report = report_to(Arc::clone(&job_ends), Arc::clone(&failfast), log);
         let (leasing, lease) = Leasing::open(&start.checked, &start.groups, Arc::clone(&inbox), log);
         for line in leasing.staged_words(&start.checked.lease.staged) {
-            log.line(if leasing.stage().is_some() { Level::Info } else { Level::Warn }, &line);
+            log.line(if leasing.stage().has_doors() { Level::Info } else { Level::Warn }, &line);
         }
         let beat = Beat::new()
             .inspect_err(|error| {

@@ -8,20 +8,23 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use hb_client::RefusalCause;
 use hb_config::Checked;
-use hb_engine::Membership;
+use hb_engine::{Membership, NodesPlan};
 use hb_resource::Change as ActuatorChange;
 use hb_sys::sched::Crew;
 use hb_transport::{Keeper, Medium, MediumSpec, Pinger};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::desk::Busy;
 use super::{Background, Office};
-use crate::heart::{Change, JobEnd, WatchdogChange};
+use crate::heart::{Change, JobEnd, LeaseChange, WatchdogChange};
 use crate::identity::hosts;
 use crate::in_force::{InForce, Plan};
+use crate::leasing::Next;
 use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
 use crate::options::Options;
@@ -49,6 +52,7 @@ struct Opened {
     ports: Vec<Medium>,
     pingers: Vec<Pinger>,
     watchdog: WatchdogChange,
+    lease: Option<Next>,
 }
 
 /// Why nothing was taken over.
@@ -122,8 +126,9 @@ impl Office {
         }
         let ports = self.open_media(&plan).await?;
         let pingers = self.open_pingers(&plan)?;
+        let lease = self.open_lease(&plan).await?;
         let watchdog = self.open_watchdog(&plan).await?;
-        let opened = Opened { ports, pingers, watchdog };
+        let opened = Opened { ports, pingers, watchdog, lease };
         let groups = snapshot.groups.len() + plan.groups.len();
         self.take_over(plan, opened, groups).await
     }
@@ -164,6 +169,38 @@ impl Office {
         opened.await?.map_err(|text| self.not_opened(format!("Cannot open watchdog device: {text}")))
     }
 
+    /// Another lease, beside the one that is in force; and everything that shall be leased is, by that one too.
+    async fn open_lease(&self, plan: &Plan) -> Result<Option<Next>, Refusal> {
+        let before = self.reloader.in_force.borrow().checked.clone();
+        let (leasing, after) = (self.background.borrow().leasing.clone(), plan.next.checked.clone());
+        let opened = aside(move || {
+            let groups = mapping::groups(&after);
+            if before.lease.except != after.lease.except {
+                leasing.warn_of_strangers(&after.lease.except, &groups);
+            }
+            leasing.gate(&after, &groups)?;
+            leasing.prepare(&before, &after, &groups)
+        });
+        opened.await?.map_err(|text| busy(&text))
+    }
+
+    /// What is excepted from now on is let go. Waits until the heart has exchanged the lease, if it does, and the one before has
+    /// gone; whether that came to pass.
+    async fn end_lease(&self) -> Result<bool, Refusal> {
+        let leasing = self.background.borrow().leasing.clone();
+        let checked = self.reloader.in_force.borrow().checked.clone();
+        leasing.except(&checked, &mapping::groups(&checked));
+        let begun = Instant::now();
+        let limit = checked.keepalive * 2 + EXCHANGE;
+        while self.desk.status().await?.lease.is_changing {
+            if begun.elapsed() > limit {
+                return Ok(false);
+            }
+            sleep(ASK_AGAIN).await;
+        }
+        Ok(aside(move || leasing.has_changed(limit)).await?)
+    }
+
     fn not_opened(&self, text: String) -> Refusal {
         self.log.line(Level::Error, &text);
         Refusal { cause: RefusalCause::Configuration, text }
@@ -172,7 +209,7 @@ impl Office {
     async fn take_over(
         &self,
         plan: Plan,
-        Opened { ports, pingers, watchdog }: Opened,
+        Opened { ports, pingers, watchdog, mut lease }: Opened,
         groups: usize,
     ) -> Result<String, Refusal> {
         let Self { reloader, .. } = self;
@@ -184,6 +221,7 @@ impl Office {
         (reloader.exchange)(ActuatorChange { config, groups: new_groups }).map_err(|text| busy(&text))?;
         reloader.job_ends.make_room(JobEnd::room(groups));
         self.desk.change(Change {
+            lease: lease.as_mut().map_or(LeaseChange::Stays, Next::change),
             engine,
             ports,
             pingers,
@@ -193,6 +231,10 @@ impl Office {
             log_refused: checked.log.log_badpack,
             watchdog,
         })?;
+        if let Some(lease) = lease {
+            let missing = self.background.borrow().leasing.exchange(lease);
+            lines.extend(missing.map(|text| (Level::Warn, text)));
+        }
         for (level, line) in &lines {
             self.log.line(*level, line);
         }
@@ -200,17 +242,25 @@ impl Office {
         self.exchange_log(&before.checked);
         let problem = self.reschedule(&before.checked).await?;
         self.renew_background();
-        // It answers after it has taken everything over.
-        let snapshot = self.desk.status().await?.snapshot;
-        for line in reloader.in_force.borrow_mut().note_nodes(&nodes, &snapshot) {
-            self.log.line(Level::Warn, &line);
-            lines.push((Level::Warn, line));
-        }
-        self.renew_background();
         reloader.keeper.set_patience(patience);
         reloader.keeper.set_pace(keepalive);
-        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).chain(problem).collect();
-        Ok(lines.join("\n"))
+        let told = self.told_by_heart(&nodes).await?;
+        for line in &told {
+            self.log.line(Level::Warn, line);
+        }
+        self.renew_background();
+        let lines = lines.into_iter().map(|(_, line)| line);
+        Ok(lines.chain(problem).chain(told).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// What is to be told of what the heart has not taken over, or not yet; it answers after it has taken over all that it could.
+    async fn told_by_heart(&self, nodes: &NodesPlan) -> Result<Vec<String>, Refusal> {
+        let snapshot = self.desk.status().await?.snapshot;
+        let mut lines = self.reloader.in_force.borrow_mut().note_nodes(nodes, &snapshot);
+        if !self.end_lease().await? {
+            lines.push("the lease before stays in force until it can be exchanged without a gap".to_owned());
+        }
+        Ok(lines)
     }
 
     /// Another scheduling class or priority; what could not be had, which is in the log too.
@@ -270,6 +320,12 @@ impl From<io::Error> for Refusal {
 fn busy(text: &str) -> Refusal {
     Refusal { cause: RefusalCause::Busy, text: text.to_owned() }
 }
+
+/// Time for a heart that is busy to exchange the lease, and for the table before to go.
+const EXCHANGE: Duration = Duration::from_secs(1);
+
+/// Between two looks whether it has.
+const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 /// In a thread of its own: disks and name services may take their time.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {

@@ -12,6 +12,7 @@ use hb_compress::Packing;
 use hb_engine::{Event, PingPlan, Reconfiguration};
 use hb_transport::Pinger;
 
+use super::lease::LeaseChange;
 use super::message::{FromHeart, MemberChange};
 use super::ping::Asked;
 use super::receive::Wire;
@@ -40,6 +41,8 @@ pub(crate) struct Change<P> {
     pub(crate) log_refused: bool,
     /// The watchdog device.
     pub(crate) watchdog: WatchdogChange,
+    /// What the addresses are leased by.
+    pub(crate) lease: LeaseChange,
 }
 
 /// What the heart does not need any more; to be dropped where nobody waits.
@@ -47,10 +50,18 @@ pub(crate) struct Discarded {
     _parts: Box<dyn Send>,
 }
 
+impl Discarded {
+    pub(super) fn of(parts: impl Send + 'static) -> Self {
+        Self { _parts: Box::new(parts) }
+    }
+}
+
 impl<P: Port> Heart<P> {
     /// Takes everything over; says so in the log if the media could not be watched, and changes nothing then.
     pub(super) fn take_over(&mut self, change: Change<P>) {
-        let Change { mut engine, ports, pingers, keys, packing, names, log_refused, watchdog } = change;
+        let Change { mut engine, ports, pingers, keys, packing, names, log_refused, watchdog, lease } =
+            change;
+        self.exchange_lease(lease);
         let before: Vec<_> =
             engine.links.iter().map(|link| link.before.map(|before| usize::from(before.0))).collect();
         let known = |index: &usize| *index < self.wires.len();
@@ -65,7 +76,7 @@ impl<P: Port> Heart<P> {
         if before.iter().enumerate().all(|(index, before)| *before == Some(index))
             && before.len() == self.wires.len()
         {
-            self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(ports) }));
+            self.answers.push_back(FromHeart::Discarded(Discarded::of(ports)));
         } else if let Err(error) = self.exchange_wires(&before, ports) {
             self.voice.say(Level::Error, &format!("cannot wait for a medium: {error}; the old ones stay"));
             return;
@@ -166,7 +177,7 @@ impl<P: Port> Heart<P> {
         for port in &gone {
             self.waiter.forget_medium(port);
         }
-        self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(gone) }));
+        self.answers.push_back(FromHeart::Discarded(Discarded::of(gone)));
         Ok(())
     }
 }

@@ -9,10 +9,13 @@
 //! Renewed right after a heartbeat was sent, in the same turn, and never anywhere else: whoever cannot send a heartbeat must
 //! not keep the addresses. Not renewed either while the other node says that it hears none of them and would take over before
 //! the end. Before each step the clock is read again: a heart that stood still between its last heartbeat
-//! and here may have been declared dead.
+//! and here may have been declared dead. That another lease takes the place of this one is `exchange`.
+
+mod exchange;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use hb_engine::{Action, GroupId, JobId, Outcome, Tick};
@@ -110,11 +113,55 @@ pub(crate) struct Hands {
     pub(crate) steps: Box<dyn Steps>,
     /// The length that is in force.
     pub(crate) length: Duration,
+    /// Whoever has the other end learns from it that the heart has let go of this.
+    pub(crate) _let_go: Option<mpsc::Sender<()>>,
+}
+
+impl std::fmt::Debug for Hands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hands").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl Hands {
+    /// Both steps of an acquisition, for a heart that `sent` its last heartbeat then, as each `keepalive`.
+    fn acquire(&self, sent: Option<Tick>, keepalive: Duration) -> Option<Tick> {
+        let begin = clock::tick();
+        if self.steps.arm() != Answer::Granted {
+            return None;
+        }
+        StopPoint::Armed.pass();
+        // Whoever stood still before the first step is stopped here, whoever does after it by the kernel.
+        let now = clock::tick();
+        let is_granted = is_fresh(sent, keepalive, now)
+            && now.since(begin) < STEP
+            && self.steps.acquire() == Answer::Granted;
+        is_granted.then_some(now)
+    }
+}
+
+/// Whether the last heartbeat left so recently that a lease from now on ends before anybody acts.
+fn is_fresh(sent: Option<Tick>, keepalive: Duration, now: Tick) -> bool {
+    sent.is_some_and(|sent| now.since(sent) <= keepalive * 2)
+}
+
+/// What becomes of the lease.
+#[derive(Debug, Default)]
+pub(crate) enum LeaseChange {
+    /// Nothing.
+    #[default]
+    Stays,
+    /// This one takes its place.
+    To(Hands),
+    /// It ends.
+    Ends,
 }
 
 /// The heart's side of the lease.
 pub(super) struct Tenure {
     hands: Option<Hands>,
+    /// What takes the place of `hands` as soon as it can.
+    coming: LeaseChange,
     /// Keepalive and dead time that `hands.length` was made for.
     judged_by: (Duration, Duration),
     pub(super) state: State,
@@ -138,6 +185,8 @@ pub(crate) struct LeaseCounts {
     pub(crate) is_closed: bool,
     /// Whether there is no room for a lease between keepalive and dead time, so that nothing is gated.
     pub(crate) has_no_room: bool,
+    /// Whether another one, or none, is about to take the place of what is in force.
+    pub(crate) is_changing: bool,
 }
 
 /// Whether the right to answer is this node's.
@@ -155,6 +204,7 @@ impl Tenure {
     pub(super) fn new(hands: Option<Hands>) -> Self {
         Self {
             hands,
+            coming: LeaseChange::Stays,
             judged_by: (Duration::ZERO, Duration::ZERO),
             state: State::Idle,
             held: BTreeSet::new(),
@@ -167,12 +217,13 @@ impl Tenure {
     }
 
     pub(super) fn counts(&self) -> LeaseCounts {
-        LeaseCounts { is_closed: matches!(self.state, State::Lost(_)), ..self.counts }
+        let is_changing = !matches!(self.coming, LeaseChange::Stays);
+        LeaseCounts { is_closed: matches!(self.state, State::Lost(_)), is_changing, ..self.counts }
     }
 
     /// When the heart is to come back for the lease at the latest.
     pub(super) fn next_deadline(&self) -> Option<Tick> {
-        self.again.filter(|_| matches!(self.state, State::Lost(_)))
+        self.again.filter(|_| matches!(self.state, State::Lost(_)) || self.counts().is_changing)
     }
 
     /// An acquisition was refused at that time.
@@ -183,24 +234,12 @@ impl Tenure {
         self.again = is_worth_it.then(|| now.plus(AGAIN));
     }
 
-    /// Whether the last heartbeat left so recently that a lease from now on ends before anybody acts.
     fn is_fresh(&self, now: Tick) -> bool {
-        self.sent.is_some_and(|sent| now.since(sent) <= self.judged_by.0 * 2)
+        is_fresh(self.sent, self.judged_by.0, now)
     }
 
-    /// Both steps of an acquisition.
     fn acquire(&self) -> Option<Tick> {
-        let hands = self.hands.as_ref()?;
-        let begin = clock::tick();
-        if hands.steps.arm() != Answer::Granted {
-            return None;
-        }
-        StopPoint::Armed.pass();
-        // Whoever stood still before the first step is stopped here, whoever does after it by the kernel.
-        let now = clock::tick();
-        let is_granted =
-            self.is_fresh(now) && now.since(begin) < STEP && hands.steps.acquire() == Answer::Granted;
-        is_granted.then_some(now)
+        self.hands.as_ref()?.acquire(self.sent, self.judged_by.0)
     }
 }
 
@@ -208,7 +247,7 @@ impl<P: Port> Heart<P> {
     /// Before a job begins: whatever it puts up is gated from here on.
     pub(super) fn lease_job_begins(&mut self, job: JobId, action: Action) {
         let tenure = &mut self.tenure;
-        if tenure.hands.is_none() || matches!(action, Action::Announce(_)) {
+        if matches!(action, Action::Announce(_)) {
             return;
         }
         tenure.jobs.insert(job, action);
@@ -223,7 +262,7 @@ impl<P: Port> Heart<P> {
     /// Something is here from now on, and nothing was before.
     fn engage(&mut self) {
         let tenure = &mut self.tenure;
-        if tenure.state != State::Idle || tenure.counts.has_no_room {
+        if tenure.state != State::Idle || tenure.counts.has_no_room || tenure.hands.is_none() {
             return;
         }
         // If the heart stood still just now, the addresses stay closed until it has listened.
@@ -256,11 +295,9 @@ impl<P: Port> Heart<P> {
 
     /// A heartbeat was sent, at that time or later.
     pub(super) fn lease_beat(&mut self, sent: Tick) {
-        if self.tenure.hands.is_none() {
-            return;
-        }
         self.tenure.sent = Some(sent);
         self.tenure.tries = 0;
+        self.change_lease();
         self.fit_length();
         self.renew_lease();
     }
@@ -306,7 +343,9 @@ impl<P: Port> Heart<P> {
     /// Acquires the lease anew if the engine says that what is held here is still this node's. Once a turn, after
     /// everything that came was handed over.
     pub(super) fn regain_lease(&mut self) {
-        self.tenure.again = None;
+        if self.tenure.again.take().is_some() {
+            self.change_lease();
+        }
         let State::Lost(since) = self.tenure.state else { return };
         let now = clock::now();
         if !self.engine.is_undisputed(now.tick) || !self.tenure.is_fresh(now.tick) {

@@ -230,6 +230,7 @@ impl<L: Fn() -> Vec<(Level, String)>> Bench<L> {
             files_digest: String::new(),
         };
         let mut change = Change {
+            lease: LeaseChange::Stays,
             engine,
             ports: Vec::new(),
             pingers: Vec::new(),

@@ -34,22 +34,18 @@ pub(super) fn tell_changes(now: &Checked, read: &Checked, tell: &mut Tell) {
     }
 }
 
-/// The lease from now on: of it only what is staged can change in a run, and only where the gate that is in force closes it.
-pub(super) fn lease(now: &LeaseSettings, read: &LeaseSettings, tell: &mut Tell) -> LeaseSettings {
-    tell.needs_restart("lease.enabled", &now.enabled.to_string(), &read.enabled.to_string());
-    tell.needs_restart("lease.by", by(now.by), by(read.by));
-    tell.needs_restart("lease.except", &now.except.join(" "), &read.except.join(" "));
-    let (staged, open): (Vec<_>, Vec<_>) =
-        read.staged.iter().cloned().partition(|key| !now.except.contains(key));
-    for key in open {
-        tell.waits(format!(
-            "group {key} is staged after a restart: until then it is excepted from the lease"
-        ));
-    }
-    if now.staged != staged {
+/// The lease from now on. Which of it the heart holds at any moment is its own matter: it exchanges them when it can.
+pub(super) fn tell_lease(now: &LeaseSettings, read: &LeaseSettings, tell: &mut Tell) {
+    let except = |settings: &LeaseSettings| match &settings.except[..] {
+        [] => "none".to_owned(),
+        keys => keys.join(" "),
+    };
+    tell.change("lease.enabled", &now.enabled.to_string(), &read.enabled.to_string());
+    tell.change("lease.by", by(now.by), by(read.by));
+    tell.change("lease.except", &except(now), &except(read));
+    if now.staged != read.staged {
         tell.info("lease.staged changed: addresses are staged accordingly".to_owned());
     }
-    LeaseSettings { staged, ..now.clone() }
 }
 
 const fn policy(policy: StopFailed) -> &'static str {

@@ -8,6 +8,7 @@ use hb_engine::{
 };
 
 use super::*;
+use crate::options::Options;
 use crate::test_files;
 
 const HA_CF: &str = "\
@@ -256,35 +257,33 @@ fn another_fencing_device_is_told_without_its_parameters() {
 }
 
 #[test]
-fn the_kind_of_lease_waits_for_a_restart() {
+fn another_lease_is_taken_over() {
     let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
     let mut read = checked(HA_CF, HARESOURCES);
     (read.lease.enabled, read.lease.by) = (false, LeaseBy::Lifetime);
     read.lease.except = vec!["10.0.0.3".to_owned()];
+    let wanted = read.lease.clone();
     let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
     assert_eq!(
         lines(&plan),
         [
-            "lease.enabled needs a restart; until then true stays in force",
-            "lease.by needs a restart; until then nftables stays in force",
-            "lease.except needs a restart; until then none stays in force"
+            "lease.enabled is false from now on, was true",
+            "lease.by is lifetime from now on, was nftables",
+            "lease.except is 10.0.0.3 from now on, was none"
         ]
     );
-    assert_eq!(plan.next.checked.lease, in_force.checked.lease);
-    assert_eq!(plan.next.waiting, lines(&plan));
-    // Taken back before the restart.
-    let back = plan.next.plan(checked(HA_CF, HARESOURCES), plan.next.media.clone(), &snapshot);
-    assert_eq!(lines(&back), ["What has changed has no effect on what runs."]);
-    assert!(back.next.waiting.is_empty());
-    // What the gate does not close is not put on a standby.
-    let mut in_force = in_force;
-    in_force.checked.lease.except = vec!["10.0.0.2".to_owned()];
+    assert_eq!(plan.next.checked.lease, wanted);
+    assert!(plan.next.waiting.is_empty());
+    // A group that was excepted can be staged when it is no more.
     let mut read = checked(HA_CF, HARESOURCES);
-    read.lease.staged = in_force.checked.lease.except.clone();
-    let plan = in_force.plan(read, in_force.media.clone(), &snapshot);
-    let told = "group 10.0.0.2 is staged after a restart: until then it is excepted from the lease";
-    assert!(lines(&plan).contains(&told), "{plan:?}");
-    assert!(plan.next.checked.lease.staged.is_empty());
+    read.lease.staged = vec!["10.0.0.3".to_owned()];
+    let back = plan.next.plan(read, plan.next.media.clone(), &snapshot);
+    assert!(lines(&back).contains(&"lease.except is none from now on, was 10.0.0.3"), "{back:?}");
+    assert_eq!(back.next.checked.lease.staged, ["10.0.0.3"]);
+    assert_eq!(mapping::scripts(&Options::default(), &back.next.checked, std::iter::empty()).staged.len(), 1);
+    let mut off = back.next.checked;
+    off.lease.enabled = false;
+    assert!(mapping::scripts(&Options::default(), &off, std::iter::empty()).staged.is_empty());
 }
 
 #[test]

@@ -23,6 +23,8 @@ mod mutants;
 #[cfg(test)]
 mod programs;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod sentinel;
 #[cfg(test)]
 mod staged;

@@ -13,7 +13,7 @@ use crate::faults::{BUSY_MS, deadtime_ms, judge};
 use crate::programs::{DEADTIME, Family, KEEPALIVE, agent, program, runs, series_by};
 
 /// Before Linux 6.9 no group is staged: whether it is so here, and every node says so and has no copies.
-async fn is_refused() -> bool {
+pub(crate) async fn is_refused() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
     let version: (u32, u32) = (numbers.next().unwrap(), numbers.next().unwrap());
@@ -85,7 +85,7 @@ async fn copies(cluster: &Cluster) -> Vec<String> {
     all
 }
 
-async fn copies_are(cluster: &Cluster, expected: &[&str], when: &str) {
+pub(crate) async fn copies_are(cluster: &Cluster, expected: &[&str], when: &str) {
     let begun = std::time::Instant::now();
     loop {
         let mut found = copies(cluster).await;

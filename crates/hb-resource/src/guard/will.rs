@@ -16,7 +16,7 @@ use crate::agent::Agents;
 use crate::config::ActuatorConfig;
 use crate::group::{Group, Tools};
 use crate::guard::farewell::{Farewell, Lines};
-use crate::lease;
+use crate::lease::{self, Stage};
 use crate::report::{Level, Reporter};
 use crate::sentinel::Ours;
 use crate::spec::GroupSpec;
@@ -150,7 +150,7 @@ impl Will {
             agents,
             report: report.clone(),
             ours: Ours::default(),
-            stage: None,
+            stage: Stage::default(),
         };
         let mut stops = JoinSet::new();
         for (number, holding) in held {

@@ -118,6 +118,14 @@ impl Keeper {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
+    /// These addresses are gated no longer, as soon as the thread can.
+    pub fn ungate(&self, addresses: &BTreeSet<IpAddr>) {
+        let mut shared = self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.wanted.retain(|address| !addresses.contains(address));
+        drop(shared);
+        self.ring();
+    }
+
     /// Whether nobody else can change the table or take it away, as long as this process lives.
     #[must_use]
     pub const fn is_owner(&self) -> bool {
@@ -340,6 +348,7 @@ mod tests {
         let nobody = || OwnedFd::from(UnixDatagram::unbound().unwrap());
         let plan = Plan {
             addresses: BTreeSet::new(),
+            room: 0,
             interfaces: Vec::new(),
             length: Duration::from_secs(5),
             mark: 1,

@@ -4,13 +4,16 @@
 //! acquisition. The heart asks, a thread changes: the kernel makes changes of addresses wait for others. What the heart
 //! asked too long ago is not done, so nothing is renewed for a heart that hangs. That there is no lease any more is done
 //! in any case, and again until it has succeeded: nobody would renew what still has a lifetime.
+//!
+//! What is up is known from the start on, so that such a lease can begin and end while addresses are up: they get their
+//! lifetime by the first acquisition, and lose it by the release.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +27,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::latch::Answer;
 use super::netfilter::route_socket;
 
-/// The addresses that have a lifetime, as those know them who put them up; clones share them.
+/// The addresses that can have a lifetime, as those know them who put them up; clones share them.
 #[derive(Clone, Debug)]
 pub struct Lifetimes(Arc<Shared>);
 
@@ -46,9 +49,9 @@ struct Shared {
     seconds: AtomicU32,
     /// What shall have one.
     leased: Mutex<BTreeSet<IpAddr>>,
-    /// What is up and has one, with its interface.
-    held: Mutex<BTreeMap<(IpAddr, u32), AddressMessage>>,
-    /// How many they are, for the heart, which waits for no lock.
+    /// What is up, with its interface. Taken before `leased` by whoever takes both.
+    held: Mutex<BTreeMap<(IpAddr, u32), Up>>,
+    /// How many of them have one or shall have one, for the heart, which waits for no lock.
     count: AtomicUsize,
     /// When all of them were there, asked for by an acquisition.
     restored: AtomicU64,
@@ -56,6 +59,17 @@ struct Shared {
     patience: Duration,
     /// To the thread.
     bell: UnixDatagram,
+    /// The thread's end of it, until there is a thread.
+    other_end: Mutex<Option<UnixDatagram>>,
+    is_begun: AtomicBool,
+}
+
+/// An address that is up.
+#[derive(Clone, Debug)]
+struct Up {
+    message: AddressMessage,
+    /// Whether it may have a lifetime now.
+    is_mortal: bool,
 }
 
 /// What the heart asks for.
@@ -69,64 +83,83 @@ enum Ask {
 }
 
 impl Lifetimes {
-    /// Both hands; from now on these addresses get a lifetime when they are put up. What the heart asked for longer ago
-    /// than `patience` is not done; the length must allow for it.
+    /// None of what is up has a lifetime yet. What the heart will have asked for longer ago than `patience` is not done; the
+    /// length must allow for it.
     ///
     /// # Errors
-    /// If the kernel cannot be reached, or there can be no more threads.
-    pub fn begin(
-        leased: BTreeSet<IpAddr>,
-        length: Duration,
-        patience: Duration,
-    ) -> io::Result<(Self, Renewer)> {
+    /// If there can be no more descriptors.
+    pub fn new(patience: Duration) -> io::Result<Self> {
         let (ours, theirs) = UnixDatagram::pair()?;
         ours.set_nonblocking(true)?;
-        let shared = Arc::new(Shared {
+        Ok(Self(Arc::new(Shared {
             seconds: AtomicU32::new(0),
-            leased: Mutex::new(leased),
+            leased: Mutex::default(),
             held: Mutex::default(),
             count: AtomicUsize::new(0),
             restored: AtomicU64::new(0),
             patience,
             bell: ours,
-        });
-        let work = Work {
-            socket: route_socket()?,
-            bell: theirs,
-            shared: Arc::clone(&shared),
-            failing: BTreeSet::new(),
-        };
-        std::thread::Builder::new()
-            .name("hb-lifetime".to_owned())
-            .stack_size(256 * 1024)
-            .spawn(move || work.obey())?;
+            other_end: Mutex::new(Some(theirs)),
+            is_begun: AtomicBool::new(false),
+        })))
+    }
+
+    /// The heart's hand: from its first acquisition to its release what is leased has a lifetime. There may be another one when
+    /// this one has released.
+    ///
+    /// # Errors
+    /// If the kernel cannot be reached, or there can be no more threads.
+    pub fn begin(&self, length: Duration) -> io::Result<Renewer> {
+        let shared = &self.0;
+        let mut other_end = lock(&shared.other_end);
+        if let Some(bell) = other_end.as_ref() {
+            let work = Work {
+                socket: route_socket()?,
+                bell: bell.try_clone()?,
+                shared: Arc::clone(shared),
+                failing: BTreeSet::new(),
+            };
+            std::thread::Builder::new()
+                .name("hb-lifetime".to_owned())
+                .stack_size(256 * 1024)
+                .spawn(move || work.obey())?;
+            *other_end = None;
+            shared.is_begun.store(true, Ordering::Relaxed);
+        }
         let renewer = Renewer {
-            shared: Arc::clone(&shared),
+            shared: Arc::clone(shared),
             asked: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
             length: AtomicU32::new(0),
         };
         renewer.set_length(length);
-        Ok((Self(shared), renewer))
+        Ok(renewer)
     }
 
-    /// These addresses as well.
+    /// These addresses as well have a lifetime while there is such a lease; what is up, from the next renewal on.
     pub fn lease(&self, addresses: impl IntoIterator<Item = IpAddr>) {
         lock(&self.0.leased).extend(addresses);
+        self.0.count(&lock(&self.0.held));
     }
 
-    /// The lifetime of an address that is to be put up, in seconds; 0: there is no lease now, but there may be one
-    /// later. `None`: it never has one.
-    pub(crate) fn of(&self, address: IpAddr) -> Option<u32> {
-        lock(&self.0.leased).contains(&address).then(|| self.0.seconds.load(Ordering::Relaxed))
+    /// These have none any more; what is up, from the next renewal on.
+    pub fn except(&self, addresses: &BTreeSet<IpAddr>) {
+        lock(&self.0.leased).retain(|address| !addresses.contains(address));
+        self.0.count(&lock(&self.0.held));
+    }
+
+    /// The lifetime of an address that is to be put up, in seconds; 0: it has none, but may have one later.
+    pub(crate) fn of(&self, address: IpAddr) -> u32 {
+        let is_leased = lock(&self.0.leased).contains(&address);
+        if is_leased { self.0.seconds.load(Ordering::Relaxed) } else { 0 }
     }
 
     /// An address is up with the lifetime that [`Self::of`] said.
-    pub(crate) fn hold(&self, address: IpAddr, message: AddressMessage) {
+    pub(crate) fn hold(&self, address: IpAddr, message: AddressMessage, seconds: u32) {
         let mut held = lock(&self.0.held);
-        held.insert((address, message.header.index), message);
-        self.0.count.store(held.len(), Ordering::Relaxed);
-        if self.0.seconds.load(Ordering::Relaxed) == 0 {
+        held.insert((address, message.header.index), Up { message, is_mortal: seconds > 0 });
+        self.0.count(&held);
+        if seconds > 0 && self.0.seconds.load(Ordering::Relaxed) == 0 {
             // Released meanwhile, and what was asked then may be done already.
             self.0.ask(Ask::Settle, monotonic());
         }
@@ -136,7 +169,7 @@ impl Lifetimes {
     pub(crate) fn forget(&self, address: IpAddr) {
         let mut held = lock(&self.0.held);
         held.retain(|(one, _), _| *one != address);
-        self.0.count.store(held.len(), Ordering::Relaxed);
+        self.0.count(&held);
     }
 }
 
@@ -191,7 +224,16 @@ impl Renewer {
 }
 
 impl Shared {
+    fn count(&self, held: &BTreeMap<(IpAddr, u32), Up>) {
+        let leased = lock(&self.leased);
+        let is_meant = |((address, _), up): &(&(IpAddr, u32), &Up)| up.is_mortal || leased.contains(address);
+        self.count.store(held.iter().filter(is_meant).count(), Ordering::Relaxed);
+    }
+
     fn ask(&self, what: Ask, now: u64) {
+        if !self.is_begun.load(Ordering::Relaxed) {
+            return;
+        }
         let mut bytes = [0; 9];
         let (kind, time) = bytes.split_at_mut(1);
         kind.fill(what as u8);
@@ -254,13 +296,22 @@ impl Work {
     /// Renews each, whatever became of the others, and returns whether nothing is left to do. The lock is held
     /// meanwhile: what is taken down is not put up again by this.
     fn renew_all(&mut self) -> bool {
-        let seconds = self.shared.seconds.load(Ordering::Relaxed);
         let mut failed = BTreeMap::new();
-        for (place, message) in lock(&self.shared.held).iter() {
-            if let Err(error) = self.renew(message, seconds) {
-                failed.insert(*place, error);
+        let mut held = lock(&self.shared.held);
+        for (place, up) in held.iter_mut() {
+            let is_leased = lock(&self.shared.leased).contains(&place.0);
+            let seconds = if is_leased { self.shared.seconds.load(Ordering::Relaxed) } else { 0 };
+            if seconds == 0 && !up.is_mortal {
+                continue;
+            }
+            up.is_mortal = true;
+            match self.renew(&up.message, seconds) {
+                Ok(()) => up.is_mortal = seconds > 0,
+                Err(error) => drop(failed.insert(*place, error)),
             }
         }
+        self.shared.count(&held);
+        drop(held);
         for ((address, interface), error) in &failed {
             if !self.failing.contains(&(*address, *interface)) {
                 tracing::warn!(%address, interface, %error, "the lifetime of an address cannot be renewed");
@@ -330,8 +381,8 @@ mod tests {
 
     #[test]
     fn who_asks_too_late_is_refused() {
-        let (lifetimes, renewer) =
-            Lifetimes::begin(BTreeSet::new(), Duration::from_secs(1), ms(200)).unwrap();
+        let lifetimes = Lifetimes::new(ms(200)).unwrap();
+        let renewer = lifetimes.begin(Duration::from_secs(1)).unwrap();
         assert_eq!(renewer.renew(), Answer::Refused, "not acquired yet");
         assert_eq!(renewer.acquire(), Answer::Granted);
         assert_eq!(renewer.renew(), Answer::Granted);
@@ -340,14 +391,14 @@ mod tests {
         // Nothing is held that would have to be put up again.
         assert_eq!(renewer.acquire(), Answer::Granted);
         let address = "10.0.0.1".parse().unwrap();
-        assert_eq!(lifetimes.of(address), None);
+        assert_eq!(lifetimes.of(address), 0);
         lifetimes.lease([address]);
-        assert_eq!(lifetimes.of(address), Some(1));
+        assert_eq!(lifetimes.of(address), 1);
         renewer.set_length(Duration::from_secs(2));
-        assert_eq!(lifetimes.of(address), Some(2));
+        assert_eq!(lifetimes.of(address), 2);
         renewer.release();
         renewer.set_length(Duration::from_secs(3));
-        assert_eq!((lifetimes.of(address), renewer.renew()), (Some(0), Answer::Refused));
-        assert_eq!((renewer.acquire(), lifetimes.of(address)), (Answer::Granted, Some(3)));
+        assert_eq!((lifetimes.of(address), renewer.renew()), (0, Answer::Refused));
+        assert_eq!((renewer.acquire(), lifetimes.of(address)), (Answer::Granted, 3));
     }
 }

@@ -4,6 +4,7 @@
 //! The copy is on the loopback interface, for the machine alone; it stays there when the address itself comes and goes.
 //! Opening and closing is one datagram, as for the steps of the lease, and none of it waits. The gate closes before the
 //! address goes and opens before it comes; while the node holds it, the lease alone decides. Who puts the copies up is `crate::address`.
+//! Tables come and go; what is staged and held is known on from one to the next.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,19 +14,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::latch::{Answer, ask, step_socket};
 use super::table::Step;
 
-/// The hand on the gates of staged addresses; clones share it.
-#[derive(Clone, Debug)]
+/// The hand on the gates of staged addresses, which there are as long as there is a table for them; clones share it.
+#[derive(Clone, Debug, Default)]
 pub struct Stage(Arc<Shared>);
 
 /// What is staged, shared with the keeper of the table.
 pub(super) type Records = Arc<Mutex<Record>>;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
-    /// One for each of [`Step::DOORS`].
-    doors: [UdpSocket; Step::DOORS.len()],
+    /// None without a table.
+    doors: Mutex<Option<Doors>>,
     records: Records,
 }
+
+/// One for each of [`Step::DOORS`].
+type Doors = [UdpSocket; Step::DOORS.len()];
 
 /// What a table that is built anew has to know.
 #[derive(Debug, Default)]
@@ -48,20 +52,40 @@ impl Record {
 }
 
 impl Stage {
-    /// `mark` is the first of the marks.
-    pub(super) fn open_doors(mark: u32, records: Records) -> io::Result<Self> {
+    /// There is a table from now on; `mark` is the first of its marks.
+    pub(super) fn open_doors(&self, mark: u32) -> io::Result<()> {
         let [open4, close4, open6, close6] = Step::DOORS;
         let door = |step| step_socket(mark, step);
-        Ok(Self(Arc::new(Shared {
-            doors: [door(open4)?, door(close4)?, door(open6)?, door(close6)?],
-            records,
-        })))
+        let doors = [door(open4)?, door(close4)?, door(open6)?, door(close6)?];
+        *self.doors() = Some(doors);
+        Ok(())
+    }
+
+    /// The table is about to go, when nothing is staged any more; false if something is.
+    #[must_use]
+    pub fn take_leave(&self) -> bool {
+        let record = self.record();
+        if !record.is_staging() {
+            *self.doors() = None;
+        }
+        !record.is_staging()
+    }
+
+    /// Whether addresses can be staged.
+    #[must_use]
+    pub fn has_doors(&self) -> bool {
+        self.doors().is_some()
+    }
+
+    pub(super) fn records(&self) -> Records {
+        Records::clone(&self.0.records)
     }
 
     /// The address is staged from now on: closed, unless it is held. Only if granted may its copy be put up.
     pub fn add(&self, address: IpAddr) -> Answer {
         let mut record = self.record();
-        if record.held.contains(&address) || self.ask(address, Door::Close) == Answer::Granted {
+        let is_held = record.held.contains(&address) && self.has_doors();
+        if is_held || self.ask(address, Door::Close) == Answer::Granted {
             record.staged.insert(address);
             return Answer::Granted;
         }
@@ -102,8 +126,13 @@ impl Stage {
         self.0.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn doors(&self) -> MutexGuard<'_, Option<Doors>> {
+        self.0.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn ask(&self, address: IpAddr, door: Door) -> Answer {
-        let [open4, close4, open6, close6] = &self.0.doors;
+        let doors = self.doors();
+        let Some([open4, close4, open6, close6]) = doors.as_ref() else { return Answer::Refused };
         match (address, door) {
             (IpAddr::V4(address), Door::Open) => ask(open4, &address.octets()),
             (IpAddr::V4(address), Door::Close) => ask(close4, &address.octets()),

@@ -40,6 +40,8 @@ use super::netfilter::{APPEND, Attributes, CREATE, Kind, Transaction};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) addresses: BTreeSet<IpAddr>,
+    /// How many there will be at least.
+    pub(super) room: usize,
     /// Numbers and names of the interfaces that are gated.
     pub(super) interfaces: Vec<(u32, String)>,
     pub(super) length: Duration,
@@ -85,7 +87,7 @@ impl Plan {
         });
         new_set(&mut transaction, ADDRESSES, (IPV4_ADDRESS, 4), 0, None);
         new_set(&mut transaction, ADDRESSES6, (IPV6_ADDRESS, 16), 0, None);
-        let room = Some(room_for_closed(self.addresses.len().max(closed.len())));
+        let room = Some(room_for_closed(self.room.max(self.addresses.len()).max(closed.len())));
         for (name, kind) in [(CLOSED, (IPV4_ADDRESS, 4)), (CLOSED6, (IPV6_ADDRESS, 16))] {
             new_set(&mut transaction, name, kind, SET_DYNAMIC, room);
         }

@@ -73,7 +73,7 @@ const LENGTH: Duration = Duration::from_millis(130);
 fn leased(kernel: &Arc<Kernel>, is_late: bool) -> Bench<impl Fn() -> Vec<(Level, String)>> {
     let mut bench = bench();
     let steps = Box::new(Arc::clone(kernel));
-    bench.heart.tenure = Tenure::new(Some(Hands { steps, length: LENGTH }));
+    bench.heart.tenure = Tenure::new(Some(Hands { steps, length: LENGTH, _let_go: None }));
     let now = clock::tick();
     bench.heart.lease_beat(if is_late { Tick::from_nanos(now.as_nanos() - 1_000_000_000) } else { now });
     kernel.asked();
@@ -140,7 +140,8 @@ impl Steps for Granting {
 #[test]
 fn what_the_heart_does_for_a_renewal_allocates_nothing() {
     let mut bench = bench();
-    bench.heart.tenure = Tenure::new(Some(Hands { steps: Box::new(Granting), length: LENGTH }));
+    bench.heart.tenure =
+        Tenure::new(Some(Hands { steps: Box::new(Granting), length: LENGTH, _let_go: None }));
     bench.heart.lease_beat(clock::tick());
     bench.heart.lease_job_begins(START, Action::Start(GROUP));
     let ((), counts) = measure(|| bench.heart.lease_beat(clock::tick()));
@@ -257,4 +258,86 @@ fn who_acquires_later_is_asked_again_soon_and_not_for_ever() {
     assert!(soon(&bench.heart), "with each heartbeat anew");
     bench.heart.tenure.state = State::Living(clock::tick());
     assert!(!soon(&bench.heart));
+}
+
+/// The kernel's side of another lease, of the length for the times of [`config`], and the end that tells when it is let go.
+fn another() -> (Arc<Kernel>, Hands, mpsc::Receiver<()>) {
+    let (kernel, (sender, receiver)) = (Arc::new(Kernel::default()), mpsc::channel());
+    let hands = Hands { steps: Box::new(Arc::clone(&kernel)), length: LENGTH, _let_go: Some(sender) };
+    (kernel, hands, receiver)
+}
+
+/// Whether the heart still holds it, after the front has dropped what it was handed back.
+fn is_held(bench: &mut Bench<impl Fn() -> Vec<(Level, String)>>, receiver: &mpsc::Receiver<()>) -> bool {
+    bench.heart.answers.clear();
+    receiver.try_recv() == Err(mpsc::TryRecvError::Empty)
+}
+
+#[test]
+fn another_lease_is_acquired_before_the_old_one_is_let_go() {
+    let (old, old_hands, of_old) = another();
+    let mut bench = bench();
+    bench.heart.tenure = Tenure::new(Some(old_hands));
+    bench.heart.lease_beat(clock::tick());
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    old.asked();
+    let (new, hands, of_new) = another();
+    new.refuse(&["acquire"]);
+    bench.heart.exchange_lease(LeaseChange::To(hands));
+    assert_eq!((new.asked(), old.asked()), (vec![], vec![]), "not before a heartbeat");
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((new.asked(), old.asked()), (vec!["arm", "acquire", "release"], vec!["renew"]));
+    assert!(bench.heart.tenure.counts().is_changing && is_held(&mut bench, &of_old));
+    new.refuse(&[]);
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((new.asked(), old.asked()), (vec!["arm", "acquire", "renew"], vec!["release"]));
+    assert!(!bench.heart.tenure.counts().is_changing && !is_held(&mut bench, &of_old));
+    assert!(matches!(bench.heart.tenure.state, State::Living(_)) && is_held(&mut bench, &of_new));
+    bench.heart.exchange_lease(LeaseChange::Ends);
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!(new.asked(), ["release"]);
+    assert!(bench.heart.tenure.state == State::Idle && !is_held(&mut bench, &of_new));
+}
+
+#[test]
+fn a_lease_that_begins_knows_what_is_held() {
+    let mut bench = bench();
+    bench.heart.lease_beat(clock::tick());
+    bench.heart.lease_job_begins(START, Action::Start(GROUP));
+    bench.heart.lease_job_ended(START, &Outcome::Ok);
+    assert_eq!(bench.heart.tenure.state, State::Idle, "there is none");
+    let (kernel, hands, _of_it) = another();
+    bench.heart.exchange_lease(LeaseChange::To(hands));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!(kernel.asked(), ["arm", "acquire", "renew"]);
+    bench.heart.lease_job_begins(STOP, Action::Stop(GROUP));
+    bench.heart.lease_job_ended(STOP, &Outcome::Ok);
+    assert_eq!(kernel.asked(), ["release"]);
+}
+
+#[test]
+fn a_lease_that_ran_out_is_regained_before_it_is_exchanged() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = holding(&kernel);
+    bench.heart.tenure.state = State::Lost(clock::tick());
+    let (new, hands, _of_new) = another();
+    bench.heart.exchange_lease(LeaseChange::To(hands));
+    bench.heart.lease_beat(clock::tick());
+    bench.heart.exchange_lease(LeaseChange::Ends);
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((new.asked(), kernel.asked()), (vec!["release"], vec![]), "replaced, and never asked");
+    assert!(is_closed(&bench.heart), "not opened by a change of files");
+}
+
+#[test]
+fn a_lease_of_another_length_begins_with_that_length() {
+    let kernel = Arc::new(Kernel::default());
+    let mut bench = holding(&kernel);
+    let (new, mut hands, _of_new) = another();
+    hands.length *= 2;
+    bench.heart.exchange_lease(LeaseChange::To(hands));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((new.asked(), kernel.asked()), (vec!["length"], vec!["renew"]));
+    bench.heart.lease_beat(clock::tick());
+    assert_eq!((new.asked(), kernel.asked()), (vec!["arm", "acquire", "renew"], vec!["release"]));
 }
