@@ -43,16 +43,19 @@ fn twenty_thousand_failovers_without_a_broken_rule() {
 fn seeds_that_once_broke_a_rule_hold() {
     let pairs = [
         2_006_868, 2_013_815, 2_336_754, 489_786, 2_487_678, 2_488_189, 2_514_125, 2_617_838, 2_740_556,
-        1_044_411,
+        1_044_411, 406_502, 540_397, 608_075,
     ];
     let pairs = pairs.map(|seed| (seed, Mix::Pair));
     // Groups that did not go home.
     let away = [110, 4_955, 6_905, 26_550, 38_296].map(|seed| (seed, Mix::Pair));
     let all = [10_154, 10_711, 8_286].map(|seed| (seed, Mix::All));
-    let mixed =
-        [2_003, 9_346, 11_223, 11_401, 1_470, 14_260, 14_863, 15_411, 17_328, 17_397, 31_068, 71_815, 74_539];
+    let mixed = [
+        2_003, 9_346, 11_223, 11_401, 1_470, 14_260, 14_863, 15_411, 17_328, 17_397, 31_068, 71_815, 74_539,
+        100_187, 104_564, 108_105,
+    ];
     let mixed = mixed.map(|seed| (seed, Mix::Mixed));
     let fencing = [1_351, 103_404, 108_309].map(|seed| (seed, Mix::Fencing));
+    let fencing = fencing.into_iter().chain([(15_794, Mix::FencingMixed)]);
     let one_way = [420, 1_252, 5_213, 9_786, 18_933].map(|seed| (seed, Mix::OneWay));
     for (seed, mix) in pairs.into_iter().chain(away).chain(all).chain(mixed).chain(fencing).chain(one_way) {
         assert_eq!(run(&Scenario::draw(seed, mix), false).violation, None, "seed {seed}, {mix:?}");
