@@ -56,7 +56,7 @@ fn seeds_that_once_broke_a_rule_hold() {
     let mixed = mixed.map(|seed| (seed, Mix::Mixed));
     let fencing = [1_351, 103_404, 108_309].map(|seed| (seed, Mix::Fencing));
     let fencing = fencing.into_iter().chain([(15_794, Mix::FencingMixed)]);
-    let one_way = [420, 1_252, 5_213, 9_786, 18_933].map(|seed| (seed, Mix::OneWay));
+    let one_way = [420, 1_252, 5_213, 9_786, 18_933, 730_700].map(|seed| (seed, Mix::OneWay));
     for (seed, mix) in pairs.into_iter().chain(away).chain(all).chain(mixed).chain(fencing).chain(one_way) {
         assert_eq!(run(&Scenario::draw(seed, mix), false).violation, None, "seed {seed}, {mix:?}");
     }

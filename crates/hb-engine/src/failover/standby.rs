@@ -156,6 +156,10 @@ impl Engine {
 
     /// Row 33: the peer takes; now we release.
     fn peer_will_take(&mut self, seq: u64, set: HoldSet) {
+        if self.is_out_of_step() {
+            // To what we asked before it did not hear us; it drops that when it hears of it.
+            return self.report(Event::StandbyRefused { why: NOT_HEARD });
+        }
         let late = self.failover.standby == Standby::Not && self.failover.phase == Phase::Stable;
         let classic = self.partner_is_classic();
         let only_yields = classic && self.failover.goals.iter().all(|(goal, _)| *goal == Goal::Yield);
