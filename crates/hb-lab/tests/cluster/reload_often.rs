@@ -88,8 +88,9 @@ fn variants(case: Case, base: &ClusterFiles) -> Vec<ClusterFiles> {
     let mut times =
         base.clone().with("keepalive", "150ms").with("deadtime", "1200ms").with("warntime", "450ms");
     times = times.with("auto_failback", "on").with("debug", "1").with("log_badpack", "off");
+    writeln!(times.ha_cf, "ping_group hosts 10.77.0.1 10.77.0.2").unwrap();
     let mut more = base.clone();
-    writeln!(more.ha_cf, "ucast eth0 {peer}").unwrap();
+    writeln!(more.ha_cf, "ucast eth0 {peer}\nping {peer}\nping_group hosts 10.77.0.1 10.77.0.2").unwrap();
     more.haresources = more.haresources.replace("10.77.0.103", "10.77.0.104");
     let mut legacy = base.clone().with("auto_failback", "legacy").with("logfile", "/var/log/ha-log2");
     writeln!(legacy.haresources, "{} 10.77.0.105/24/eth0 told", who.other().name()).unwrap();

@@ -66,6 +66,20 @@ fn counts_of_306_are_left_aside_for_ten_minutes_after_a_change() {
     assert!(gives_within(&mut bench, 5000), "1 of ours, 3 of its");
 }
 
+/// Nothing needs to come in between.
+#[test]
+fn a_move_that_waits_ends_with_the_reload() {
+    let mut bench = beside_306();
+    reaches(&mut bench, "2");
+    let before = bench.millis;
+    let at = |bench: &Bench| bench.engine.failover.ipfail.next_deadline();
+    assert!(at(&bench).is_some_and(|at| at < now(before + 5000).tick));
+    bench.reconfigure(|plan| {
+        (plan.pings, plan.ping_list) = (members(&["router", "gate"], 1), 2);
+    });
+    assert_eq!(at(&bench), Some(now(before + LEFT_ASIDE).tick));
+}
+
 #[test]
 fn a_306_that_starts_anew_has_read_its_file_anew() {
     for (count, gives) in [("1", false), ("2", true)] {
