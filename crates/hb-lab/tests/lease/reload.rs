@@ -78,6 +78,22 @@ async fn a_heart_that_hangs_loses_what_a_reload_has_leased() {
     }
 }
 
+/// Nobody is left to take the address away but the kernel.
+#[tokio::test]
+async fn what_a_reload_has_leased_outlives_no_heart() {
+    for kind in [Kind::Table, Kind::Lifetimes] {
+        let cluster = started(Kind::Off).await;
+        reload(&cluster, &kind.hb_toml("")).await;
+        is_in_force(&cluster, kind, true).await;
+        cluster.probe.begin().await.unwrap();
+        cluster.alpha().kill_all().await.unwrap();
+        cluster.served_by("beta", LIMIT).await.unwrap();
+        let sight = cluster.probe.look().await.unwrap();
+        println!("measured, {kind:?}, heart and guard killed: outage {} ms", sight.outage_ns() / 1_000_000);
+        assert_eq!(sight.both_ns, 0, "{kind:?}: {}", cluster.overlap(&sight));
+    }
+}
+
 #[tokio::test]
 async fn a_group_is_excepted_and_no_longer() {
     for kind in [Kind::Table, Kind::Lifetimes] {

@@ -80,6 +80,8 @@ enum Ask {
     Restore = 1,
     /// Only that nothing keeps a lifetime without a lease.
     Settle = 2,
+    /// Only that what is leased and has no lifetime gets one: it was put up while the lease began.
+    Complete = 3,
 }
 
 impl Lifetimes {
@@ -159,9 +161,11 @@ impl Lifetimes {
         let mut held = lock(&self.0.held);
         held.insert((address, message.header.index), Up { message, is_mortal: seconds > 0 });
         self.0.count(&held);
-        if seconds > 0 && self.0.seconds.load(Ordering::Relaxed) == 0 {
-            // Released meanwhile, and what was asked then may be done already.
-            self.0.ask(Ask::Settle, monotonic());
+        // Released or acquired meanwhile, and what was asked then may be done already.
+        match (seconds, self.0.seconds.load(Ordering::Relaxed)) {
+            (1.., 0) => self.0.ask(Ask::Settle, monotonic()),
+            (0, 1..) if self.of(address) > 0 => self.0.ask(Ask::Complete, monotonic()),
+            _ => {}
         }
     }
 
@@ -281,7 +285,10 @@ impl Work {
         if age > self.shared.patience || kind == Ask::Settle as u8 {
             return;
         }
-        if self.renew_all() && kind == Ask::Restore as u8 {
+        if kind == Ask::Complete as u8 {
+            // The others are renewed for the heart alone.
+            self.renew_those(|up| !up.is_mortal);
+        } else if self.renew_all() && kind == Ask::Restore as u8 {
             self.shared.restored.store(monotonic(), Ordering::Relaxed);
         }
     }
@@ -293,15 +300,19 @@ impl Work {
         let _ = self.bell.set_read_timeout((!is_done).then_some(AGAIN));
     }
 
+    fn renew_all(&mut self) -> bool {
+        self.renew_those(|_| true)
+    }
+
     /// Renews each, whatever became of the others, and returns whether nothing is left to do. The lock is held
     /// meanwhile: what is taken down is not put up again by this.
-    fn renew_all(&mut self) -> bool {
+    fn renew_those(&mut self, is_meant: impl Fn(&Up) -> bool) -> bool {
         let mut failed = BTreeMap::new();
         let mut held = lock(&self.shared.held);
         for (place, up) in held.iter_mut() {
             let is_leased = lock(&self.shared.leased).contains(&place.0);
             let seconds = if is_leased { self.shared.seconds.load(Ordering::Relaxed) } else { 0 };
-            if seconds == 0 && !up.is_mortal {
+            if !is_meant(up) || seconds == 0 && !up.is_mortal {
                 continue;
             }
             up.is_mortal = true;
@@ -400,5 +411,35 @@ mod tests {
         renewer.set_length(Duration::from_secs(3));
         assert_eq!((lifetimes.of(address), renewer.renew()), (0, Answer::Refused));
         assert_eq!((renewer.acquire(), lifetimes.of(address)), (Answer::Granted, 3));
+    }
+
+    #[test]
+    fn what_is_put_up_while_the_lease_begins_or_ends_is_seen_to() {
+        let lifetimes = Lifetimes::new(ms(200)).unwrap();
+        let shared = Arc::clone(&lifetimes.0);
+        // No thread: this is its end.
+        let bell = lock(&shared.other_end).take().unwrap();
+        bell.set_nonblocking(true).unwrap();
+        shared.is_begun.store(true, Ordering::Relaxed);
+        let address = "10.0.0.1".parse().unwrap();
+        lifetimes.lease([address]);
+        let asked = || {
+            let mut bytes = [0; 9];
+            bell.recv(&mut bytes).is_ok().then_some(bytes[0])
+        };
+        for (is_leased, put_up_with, now, expected) in [
+            (true, 0, 0, None),
+            (true, 2, 2, None),
+            (true, 2, 0, Some(Ask::Settle)),
+            (true, 0, 2, Some(Ask::Complete)),
+            (false, 0, 2, None),
+        ] {
+            if !is_leased {
+                lifetimes.except(&[address].into());
+            }
+            shared.seconds.store(now, Ordering::Relaxed);
+            lifetimes.hold(address, AddressMessage::default(), put_up_with);
+            assert_eq!(asked(), expected.map(|ask| ask as u8), "{is_leased} {put_up_with} {now}");
+        }
     }
 }
