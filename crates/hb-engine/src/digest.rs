@@ -49,7 +49,7 @@ impl crate::failover::Failover {
         let partner = &self.partner;
         (partner.hold, partner.stable, partner.started, partner.leaving, partner.taken, partner.rules)
             .hash(hasher);
-        (partner.giving, partner.is_new, partner.waits.map(|(set, _)| set)).hash(hasher);
+        (partner.giving, partner.is_new, partner.asks_homes, partner.waits.map(|(set, _)| set)).hash(hasher);
         let (hearing, since, verdict) = partner.hearing.what_decides();
         hearing.hash(hasher);
         // How long it has been listened to matters only at the begin.

@@ -266,7 +266,9 @@ impl Engine {
         match kind {
             "status" => {
                 self.receive_status(node, seq, message);
-                self.note_borrowed(node, seq, message);
+                if self.note_borrowed(node, seq, message) {
+                    self.note_homes(node, message);
+                }
                 self.follow_offers(node, seq, message);
             }
             // It asks each second: only the newest question needs an answer.

@@ -34,6 +34,7 @@ use crate::time::Tick;
 pub(crate) use claim::Claims;
 pub(crate) use fence::Fencing;
 pub(crate) use groups::Groups;
+pub(crate) use groups::homes::Asks;
 pub(crate) use ipfail::Ipfail;
 pub(crate) use legacy::{Requests, Rules};
 pub(crate) use loans::{Loans, Place};
@@ -180,6 +181,8 @@ pub(crate) struct Partner {
     pub(crate) hearing: Hearing,
     /// The files named it when everything was here already: until it is heard it has nothing.
     pub(crate) is_new: bool,
+    /// What it wants to know of the homes that we work by.
+    pub(crate) asks_homes: Asks,
 }
 
 /// Everything this layer remembers.

@@ -53,7 +53,8 @@ pub struct Reconfiguration {
     pub fencing: Option<Duration>,
     /// The media from now on; the driver numbers them like this from now on.
     pub links: Vec<LinkPlan>,
-    /// The groups from now on. Known numbers are groups that stay as they are, name and home included. Groups with other
+    /// The groups from now on. Known numbers are groups that stay as they are; one with another preferred node runs on where it
+    /// is, on loan as soon as the other node has the same files. Groups with other
     /// numbers are new: they run here if their preferred node's groups do, and start only when what was left out is
     /// gone. Groups that are left out are stopped where they run; their numbers may be used again when they no longer
     /// are in the snapshot.
@@ -87,7 +88,7 @@ pub struct PingPlan {
 pub struct GroupPlan {
     /// Its number, also in jobs.
     pub id: GroupId,
-    /// What it is, if it is new.
+    /// What it is, if it is new; its preferred node in any case.
     pub config: GroupConfig,
 }
 

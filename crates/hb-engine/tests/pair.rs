@@ -6,6 +6,8 @@
 mod fencing;
 #[path = "pair/found.rs"]
 mod found;
+#[path = "pair/homes.rs"]
+mod homes;
 #[path = "pair/ipfail.rs"]
 mod ipfail;
 #[path = "pair/lab.rs"]

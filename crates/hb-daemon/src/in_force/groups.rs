@@ -21,7 +21,7 @@ pub(super) struct Groups {
     pub(super) new: Vec<(usize, GroupSpec)>,
 }
 
-/// A group with the same resources stays what it is, under its number. Any other is new, under a number that neither
+/// A group with the same resources stays what it is, under its number, also with another preferred node. Any other is new, under a number that neither
 /// a group of the file nor one that is still being stopped has.
 pub(super) fn plan(
     in_force: &InForce,
@@ -36,6 +36,10 @@ pub(super) fn plan(
     let mut used: BTreeSet<u16> = left.iter().map(|(id, _)| id.0).collect();
     used.extend(snapshot.groups.iter().map(|group| group.group.0));
     let mut added = Vec::new();
+    // A 3.0.6 that runs decides by its own reading of the files, and says nothing of it.
+    let mut others =
+        snapshot.nodes.iter().filter(|node| node.node != snapshot.local && node.status != "dead");
+    let speak_hb = others.all(|node| node.speaks_hb);
     // First those that stay, so that no copy with another home takes their place.
     let mut stays: Vec<Option<(GroupId, Group)>> = Vec::with_capacity(read.len());
     for group in &read {
@@ -49,7 +53,6 @@ pub(super) fn plan(
         };
         if let Some((id, known)) = known {
             let key = mapping::key(&group);
-            let is_ours = |group: &Group| group.node == checked.node_name;
             if !checked.nodes.contains(&group.node) {
                 let (before, after) = (&known.node, &group.node);
                 tell.waits(format!(
@@ -58,14 +61,16 @@ pub(super) fn plan(
                 groups.keep(id, known, nodes);
                 continue;
             }
-            if is_ours(&known) == is_ours(&group) {
-                // It belongs to the same node as before, or to the one that has taken the other one's place.
-                tell.change(&format!("group {key}: preferred node"), &known.node, &group.node);
-                groups.keep(id, group, nodes);
+            let is_ours = |group: &Group| group.node == checked.node_name;
+            if is_ours(&known) != is_ours(&group) && !speak_hb {
+                let what = format!("group {key}: another preferred node, beside a Heartbeat,");
+                tell.needs_restart(&what, &known.node, &group.node);
+                groups.keep(id, known, nodes);
                 continue;
             }
-            tell.needs_restart(&format!("group {key}: another preferred node"), &known.node, &group.node);
-            groups.keep(id, known, nodes);
+            // It runs on where it is.
+            tell.change(&format!("group {key}: preferred node"), &known.node, &group.node);
+            groups.keep(id, group, nodes);
         } else if !checked.nodes.contains(&group.node) {
             let key = mapping::key(&group);
             tell.waits(format!("group {key} needs a restart: until then {} is no node", group.node));

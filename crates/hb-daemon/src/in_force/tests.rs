@@ -317,15 +317,22 @@ fn numbers_are_used_again_when_nothing_has_them() {
 }
 
 #[test]
-fn a_group_does_not_move_to_another_node_while_it_runs() {
-    let (in_force, snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
+fn a_group_with_another_preferred_node_keeps_its_number() {
+    let (in_force, mut snapshot) = (in_force(), snapshot(&[0, 1, 2], &[true, true]));
     let changed = HARESOURCES.replace("cc1 10.0.0.3", "cc2 10.0.0.3");
-    let plan = plan(&in_force, HA_CF, &changed, &snapshot);
-    let told = "group 10.0.0.3: another preferred node needs a restart; until then cc1 stays in force";
-    assert_eq!(lines(&plan), [told]);
-    assert_eq!(numbers(&plan), [0, 1, 2]);
-    let again = plan.next.plan(checked(HA_CF, &changed), plan.next.media.clone(), &snapshot);
-    assert_eq!(lines(&again), [told]);
+    let taken = plan(&in_force, HA_CF, &changed, &snapshot);
+    assert_eq!(lines(&taken), ["group 10.0.0.3: preferred node is cc2 from now on, was cc1"]);
+    assert_eq!((numbers(&taken), taken.groups[2].config.home), (vec![0, 1, 2], Some(NodeId(1))));
+    assert!(taken.new_groups.is_empty() && taken.next.waiting.is_empty());
+    assert!(plan(&taken.next, HA_CF, &changed, &snapshot).is_empty());
+    // A Heartbeat reads its files when it likes, unless it is dead.
+    snapshot.nodes[1].speaks_hb = false;
+    let waits = "group 10.0.0.3: another preferred node, beside a Heartbeat, needs a restart; until then cc1 stays in force";
+    let kept = plan(&in_force, HA_CF, &changed, &snapshot);
+    assert_eq!((lines(&kept), kept.groups[2].config.home), (vec![waits], Some(NodeId(0))));
+    assert_eq!(lines(&plan(&kept.next, HA_CF, &changed, &snapshot)), [waits]);
+    snapshot.nodes[1].status = "dead".to_owned();
+    assert_eq!(lines(&plan(&kept.next, HA_CF, &changed, &snapshot)), lines(&taken));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use core::hash::Hash as _;
 use core::time::Duration;
 
 mod exchange;
+pub(crate) mod homes;
 mod jobs;
 mod offer;
 mod watch;
@@ -41,6 +42,8 @@ struct GroupLoan {
     was_lent: bool,
     /// The other node says that it has it, or may still have it, without holding its set.
     borrowed: bool,
+    /// Its preferred node has changed here, and the other node may not know it yet.
+    unsure: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +69,7 @@ struct Group {
 
 /// What loans are decided by.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "plain answers, in any combination")]
 pub(crate) struct View {
     pub(crate) id: GroupId,
     pub(crate) set: HoldSet,
@@ -75,6 +79,8 @@ pub(crate) struct View {
     pub(crate) is_gone: bool,
     /// The other node names it.
     pub(crate) there: bool,
+    /// See `homes`.
+    pub(crate) unsure: bool,
 }
 
 /// Where a group stands between two configurations.
@@ -121,6 +127,7 @@ impl Group {
             wanted: self.wanted,
             is_gone: self.is_gone(),
             there: self.loan.borrowed,
+            unsure: self.loan.unsure,
         }
     }
 
@@ -171,8 +178,16 @@ impl Groups {
     pub(crate) fn are_settled(&self, set: HoldSet, up: bool) -> bool {
         // What left the configuration is released like everything else, but nobody waits for it, or for what waits for its
         // end, to come up.
-        let is_elsewhere = |group: &Group| group.membership != Membership::Member || group.is_elsewhere();
-        let counts = |group: &&Group| set.contains(group.set) && !(up && is_elsewhere(group));
+        let is_elsewhere = |group: &Group| {
+            group.membership != Membership::Member || group.is_elsewhere() || group.loan.unsure
+        };
+        // What changed its set while it was being stopped was of the other one, and is not gone.
+        let leaves = |group: &Group| {
+            group.loan.unsure
+                && (group.residue || matches!(group.state, GroupState::Starting | GroupState::Stopping))
+        };
+        let counts =
+            |group: &&Group| set.contains(group.set) && !(up && is_elsewhere(group)) || !up && leaves(group);
         self.list.iter().filter(counts).all(|group| group.is_settled(up))
     }
 

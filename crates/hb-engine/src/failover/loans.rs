@@ -15,6 +15,7 @@ use core::time::Duration;
 
 use hb_wire::Message;
 
+use super::groups::View;
 use super::{Phase, RUN_FIELD, Standby};
 use crate::engine::Engine;
 use crate::event::Event;
@@ -228,9 +229,10 @@ impl Engine {
         let hold = self.failover.hold;
         let groups = &self.failover.groups;
         let lent: Vec<_> = groups.lent().filter(|view| hold.contains(view.set) && view.is_gone).collect();
-        // What has left the configuration here and still runs is named as well.
-        let borrowed = groups.all_views().filter(|view| !hold.contains(view.set));
-        let borrowed: Vec<_> = borrowed.filter(|view| view.wanted || !view.is_gone).collect();
+        // What has left the configuration here and still runs is named as well, and what the other node may take for its own.
+        let is_there = |view: &View| !view.is_gone || view.wanted && !hold.contains(view.set);
+        let borrowed = groups.all_views().filter(|view| view.unsure || !hold.contains(view.set));
+        let borrowed: Vec<_> = borrowed.filter(is_there).collect();
         for (field, number, list) in [(LENT_FIELD, told, lent), (BORROWED_FIELD, answered, borrowed)] {
             // Who stops takes nothing back: the other node will have everything.
             let unsaid = field == LENT_FIELD && self.failover.is_stopping();
@@ -243,8 +245,8 @@ impl Engine {
     }
 
     /// What the other node says that it has of ours. Before the rest of an announcement is acted on: what is decided then
-    /// must know it.
-    pub(crate) fn note_borrowed(&mut self, node: NodeId, seq: u64, message: &Message) {
+    /// must know it. False if it says nothing of what it has now.
+    pub(crate) fn note_borrowed(&mut self, node: NodeId, seq: u64, message: &Message) -> bool {
         let ours =
             number::hex(message, RUN_FIELD).is_none_or(|run| run == 0 || run >= self.config.generation);
         let status = message.kind() == Some("status");
@@ -253,15 +255,15 @@ impl Engine {
             || seq <= self.failover.loans.newest
             || !ours
         {
-            return;
+            return false;
         }
         self.failover.loans.newest = seq;
         if status && self.node(node).status != STATUS_ACTIVE {
-            return; // It may still be removing what an earlier run left behind.
+            return false; // It may still be removing what an earlier run left behind.
         }
         let borrowed = list(message, BORROWED_FIELD);
         if borrowed.is_none() && !self.failover.groups.has_loans() {
-            return; // As nearly every heartbeat.
+            return true; // As nearly every heartbeat.
         }
         let changed = if status && !self.node(node).speaks_hb {
             // A Heartbeat has taken its place, which borrows nothing.
@@ -280,6 +282,7 @@ impl Engine {
             self.lend_what_is_gone();
         }
         self.recall_what_is_not_taken();
+        true
     }
 
     /// The other node offers groups, or wants them back: level-triggered, whatever was said before.
@@ -305,7 +308,7 @@ impl Engine {
             .groups
             .views()
             .filter(|view| !hold.contains(view.set) && !moves(view.set))
-            .filter(|view| view.wanted != lent.contains(&view.id))
+            .filter(|view| !view.unsure && view.wanted != lent.contains(&view.id))
             .filter(|view| !view.wanted || !leaving)
             .map(|view| (view.id, !view.wanted))
             .collect();
@@ -410,7 +413,7 @@ fn list<'a>(message: &'a Message, field: &str) -> Option<(u64, Vec<&'a str>)> {
 }
 
 /// How many groups of one node can be on the other one by themselves: the lists are in each heartbeat.
-const MOST_LENT: usize = 64;
+pub(crate) const MOST_LENT: usize = 64;
 /// A group that is offered for longer than this, and for five heartbeats, comes back.
 const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 const LENT_FIELD: &str = "hb-lent";

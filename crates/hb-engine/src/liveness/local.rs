@@ -108,6 +108,7 @@ impl Engine {
             message.push_text(FILES_FIELD, &self.config.files_digest);
         }
         self.tell_loans(&mut message);
+        self.tell_homes(&mut message);
         self.tell_verdict(&mut message);
         self.send(message);
     }

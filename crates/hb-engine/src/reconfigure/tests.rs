@@ -546,7 +546,9 @@ fn whatever_is_reloaded_in_between_the_groups_of_the_last_file_run_in_the_end() 
 }
 
 fn plan_of(file: &[(GroupId, u16)]) -> Vec<GroupPlan> {
-    file.iter().map(|(id, home)| GroupPlan { id: *id, config: group("G", *home) }).collect()
+    file.iter()
+        .map(|(id, home)| GroupPlan { id: *id, config: group(&alloc::format!("G{}", id.0), *home) })
+        .collect()
 }
 
 fn numbers_of(file: &[(GroupId, u16)]) -> Vec<GroupId> {

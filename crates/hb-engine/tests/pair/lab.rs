@@ -191,19 +191,26 @@ impl Lab {
 
     /// The node reads a file with these ping members, of which it reaches some; those that it had stay.
     pub(crate) fn reload_pings(&mut self, x: usize, pings: PingConfig, reaches: Vec<bool>) {
-        let now = self.stamp();
         let host = &mut self.hosts[x];
         let before = std::mem::replace(&mut host.config.pings, pings).names;
         host.reaches = reaches;
-        let config = host.config.clone();
-        let place = |name: &String| before.iter().position(|known| known == name);
-        let pings = config.pings.names.into_iter().map(|name| PingPlan {
-            before: place(&name).map(|place| PingId(u16::try_from(place).unwrap())),
-            name,
+        self.reload(x, |new| {
+            for ping in &mut new.pings {
+                let place = before.iter().position(|known| *known == ping.name);
+                ping.before = place.map(|place| PingId(u16::try_from(place).unwrap()));
+            }
         });
+    }
+
+    /// The node reads its files again: what its configuration says now, but for this.
+    pub(crate) fn reload(&mut self, x: usize, change: impl FnOnce(&mut Reconfiguration)) {
+        let now = self.stamp();
+        let host = &mut self.hosts[x];
+        let config = host.config.clone();
+        let pings = config.pings.names.into_iter().zip(0..);
         let links = config.links.into_iter().zip(0..);
         let groups = config.groups.into_iter().zip(0..);
-        let new = Reconfiguration {
+        let mut new = Reconfiguration {
             keepalive: config.keepalive,
             deadtime: config.deadtime,
             warntime: config.warntime,
@@ -211,7 +218,7 @@ impl Lab {
             max_rexmit_delay: config.max_rexmit_delay,
             nodes: hb_engine::NodesPlan::default(),
             hops: 1,
-            pings: pings.collect(),
+            pings: pings.map(|(name, number)| PingPlan { name, before: Some(PingId(number)) }).collect(),
             ping_list: config.pings.list,
             deadping: config.pings.deadtime,
             ipfail: config.pings.ipfail,
@@ -222,6 +229,7 @@ impl Lab {
             agents: config.agents,
             files_digest: config.files_digest,
         };
+        change(&mut new);
         if let Some(engine) = &mut host.engine {
             engine.reconfigure(now, new);
         }
@@ -290,7 +298,7 @@ impl Lab {
         self.now = self.now.max(next);
         let both: Vec<_> = self.hosts[A].running.intersection(&self.hosts[B].running).collect();
         if !both.is_empty() {
-            assert!(self.overlap_allowed, "both run {both:?}");
+            assert!(self.overlap_allowed, "both run {both:?}\n{}", self.story());
             self.overlap += self.now.since(before);
         }
         while self.flying.front().is_some_and(|(at, ..)| *at <= self.now) {

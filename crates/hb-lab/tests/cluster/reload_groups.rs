@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use hb_lab::ClusterFiles;
+use tokio::time::{Instant, sleep};
 
-use crate::pair::{Case, Who};
+use crate::pair::{Case, Pair, Who};
 use crate::scene::{Holds, LIMIT, Scene, files};
 
-stories_of_ours_off![groups_come_and_go, other_files_are_told];
+stories_of_ours_off![groups_come_and_go, other_files_are_told, another_preferred_node];
 
 async fn groups_come_and_go(case: Case) {
     let who = case.ours();
@@ -81,6 +82,77 @@ async fn other_files_are_told(case: Case) {
         }
     }
     scene.ends().await;
+}
+
+/// There and back, by either node first: the group stays where it runs, and goes when it is asked to.
+async fn another_preferred_node(case: Case) {
+    const GROUP: [u8; 4] = [10, 77, 0, 110];
+    const KEY: &str = "10.77.0.110/24/eth0";
+    let base = files(case);
+    let with = |home: Who| ClusterFiles {
+        haresources: format!("{}{} {KEY} told::one\n", base.haresources, home.name()),
+        ..base.clone()
+    };
+    let mut scene = Scene::build_with(case, &with(Who::Alpha), |spec| spec).await;
+    for who in Who::BOTH {
+        scene.host(who).write("/etc/ha.d/resource.d/told", SCRIPT, 0o755).unwrap();
+    }
+    scene.start_both().await;
+    let reload = async |scene: &Scene, who: Who, home: Who| {
+        with(home).install(scene.host(who)).unwrap();
+        scene.ctl(who, &["reload"], 0).await.trim_end().to_owned()
+    };
+    if case.pair != Pair::BothOurs {
+        let told = reload(&scene, case.ours(), Who::Beta).await;
+        let waits =
+            "another preferred node, beside a Heartbeat, needs a restart; until then alpha stays in force";
+        assert_eq!(told, format!("group {KEY}: {waits}"), "{case}");
+        scene.stays(Duration::from_secs(1), Holds::Local, Holds::Local).await;
+        return scene.ends().await;
+    }
+    let is_on = async |scene: &Scene, who: Who| {
+        let here = scene.host(who).holds(GROUP).await;
+        let there = scene.host(who.other()).holds(GROUP).await;
+        // It may have moved between the two looks.
+        let here = here && (!there || scene.host(who).holds(GROUP).await);
+        assert!(!(here && there), "{case}: it is on both");
+        here
+    };
+    let homes =
+        [(Who::Alpha, Who::Beta), (Who::Beta, Who::Alpha), (Who::Alpha, Who::Beta), (Who::Beta, Who::Alpha)];
+    let firsts = [Who::Alpha, Who::Alpha, Who::Beta, Who::Beta];
+    for ((before, after), first) in homes.into_iter().zip(firsts) {
+        let started = calls(&scene).len();
+        for who in [first, first.other()] {
+            let told = reload(&scene, who, after).await;
+            let change = format!("preferred node is {} from now on, was {}", after.name(), before.name());
+            assert_eq!(told, format!("group {KEY}: {change}"), "{case}");
+            // Longer than a few heartbeats: one node may know it for long before the other one.
+            let until = Instant::now() + Duration::from_secs(2);
+            while Instant::now() < until {
+                assert!(is_on(&scene, before).await, "{case}: it left {}", before.name());
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        assert_eq!(calls(&scene).len(), started, "{case}: no script ran");
+        let is_lent = async |scene: &Scene| {
+            let group = scene.status(after).await.groups.into_iter().find(|group| group.key == KEY);
+            group.is_some_and(|group| group.lent && group.home.as_deref() == Some(after.name()))
+        };
+        scene.until("the status tells that it is lent", LIMIT, is_lent).await;
+        scene.ctl(after, &["takeover", KEY, "--wait", "20"], 0).await;
+        scene.until("it is at home", LIMIT, async |scene: &Scene| is_on(scene, after).await).await;
+    }
+    scene.reaches("everything else stays", Holds::Local, Holds::Local).await;
+    let moved = scene.holdings.changes().into_iter().filter(|change| !change.held).count();
+    assert_eq!(moved, 0, "{case}: another address left its host");
+    scene.ends().await;
+}
+
+/// What the script was told, on both hosts.
+fn calls(scene: &Scene) -> Vec<String> {
+    let read = |who| scene.host(who).read("/var/log/told").unwrap_or_default();
+    Who::BOTH.into_iter().flat_map(|who| read(who).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 async fn calls_are(scene: &Scene, who: Who, expected: &str) {

@@ -27,12 +27,18 @@ impl Engine {
         let mut before: Vec<(Group, GroupConfig)> =
             self.failover.groups.list.drain(..).zip(self.config.groups.drain(..)).collect();
         let mut after = Vec::with_capacity(plan.len());
+        let mut rehomed = false;
         for GroupPlan { id, config } in plan {
             let known = before.iter().position(|(group, _)| group.id == id && !group.is_removed());
             if let Some(index) = known {
-                let (group, known) = before.remove(index);
-                let home = if set_of(&config, local) == group.set { config.home } else { known.home };
-                after.push((group, GroupConfig { home, ..known }));
+                let (mut group, known) = before.remove(index);
+                if !self.can_rehome() && set_of(&config, local) != group.set {
+                    after.push((group, known));
+                    continue;
+                }
+                let kept = after.iter().filter(|(group, _): &&(Group, _)| group.loan.unsure).count();
+                rehomed |= self.rehome(&mut group, config.home, wanted, kept);
+                after.push((group, GroupConfig { home: config.home, ..known }));
                 continue;
             }
             let set = set_of(&config, local);
@@ -52,9 +58,17 @@ impl Engine {
         }
         after.append(&mut before);
         (self.failover.groups.list, self.config.groups) = after.into_iter().unzip();
+        self.failover.groups.doubt(&self.config.groups);
+        if rehomed {
+            // From now on each of our heartbeats has a list of what is lent: what is not in it comes back.
+            self.failover.loans.next_number();
+        }
         self.forget_gone_groups();
         self.drive_groups();
         self.settle();
+        if self.failover.groups.is_any_unsure() {
+            self.send_status();
+        }
     }
 
     /// What left the configuration and is stopped need not be known any longer.

@@ -17,6 +17,7 @@ impl Engine {
     pub(crate) fn drive_groups(&mut self) {
         let now = self.now.tick;
         let leaving = self.failover.groups.list.iter().any(Group::is_removed);
+        let waits_for_homes = self.waits_for_homes();
         for index in 0..self.failover.groups.list.len() {
             let Some(group) = self.failover.groups.list.get_mut(index) else { return };
             if group.job.is_some() || group.kept || group.retry.is_some_and(|retry| retry > now) {
@@ -25,7 +26,7 @@ impl Engine {
             match (group.shall_run(), group.state) {
                 (true, GroupState::Down | GroupState::Failed) => {
                     // What already runs here stays: the other node gives back what it is not offered.
-                    if group.loan.borrowed {
+                    if group.loan.borrowed || (group.loan.unsure && waits_for_homes) {
                         continue;
                     }
                     if leaving && group.membership == Membership::Added {
