@@ -128,6 +128,20 @@ fn a_node_that_dies_in_between_leaves_everything_to_the_other() {
 }
 
 #[test]
+fn a_home_that_is_no_node_is_nobodys() {
+    let mut lab = Lab::both_up(Failback::On);
+    for x in ORDERS[0] {
+        lab.reload(x, |new| {
+            new.groups[0].config.home = Some(NodeId(1));
+            new.groups[1].config.home = Some(NodeId(9));
+        });
+        lab.pass(SECOND);
+    }
+    lab.pass(5 * SECOND);
+    assert!(lab.holds(A, &[0]) && lab.holds(B, &[1]), "{}", lab.story());
+}
+
+#[test]
 fn both_swap_their_groups() {
     for order in ORDERS {
         let mut lab = Lab::both_up(Failback::On);

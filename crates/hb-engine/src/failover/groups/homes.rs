@@ -165,7 +165,9 @@ impl Engine {
         let groups = self.failover.groups.list.iter().zip(&self.config.groups);
         let members = groups.filter(|(group, _)| !group.is_removed());
         members.fold(0, |sum, (_, config)| {
-            let home = config.home.map_or("", |home| self.node(home).name.as_str());
+            // The number of a node that was to come with this reload and could not is none of ours.
+            let home = config.home.and_then(|home| self.nodes.get(usize::from(home.0)));
+            let home = home.map_or("", |node| node.name.as_str());
             let text = config.key.bytes().chain([0]).chain(home.bytes());
             let one =
                 text.fold(0x811c_9dc5_u32, |one, byte| (one ^ u32::from(byte)).wrapping_mul(0x0100_0193));
