@@ -213,9 +213,11 @@ impl Engine {
     /// Rows 35, 38 and 39.
     fn peer_is_done(&mut self, node: NodeId, seq: u64, set: HoldSet) {
         let newer = self.failover.partner.newest > seq;
-        let unended = self.failover.partner.unended.gives.take_if(|gives| *gives == set && !newer);
-        if let Some((hold, set)) = self.failover.partner.hold.zip(unended) {
-            // Its scripts may have reported it since it said what it holds.
+        let unended = self.failover.partner.unended.gives.take();
+        if let Some((hold, _)) = self.failover.partner.hold.zip(unended.filter(|gives| *gives == (set, true)))
+            && !newer
+        {
+            // Its scripts reported it before that.
             self.partner_holds(seq, hold.minus(set));
         }
         let known = self.failover.partner.hold.unwrap_or_default();
@@ -305,7 +307,7 @@ impl Engine {
         let waiting = self.failover.standby == Standby::Waiting && seq > self.failover.floor;
         if waiting && had_begun && (has_ended || !now.intersection(set).is_empty()) {
             self.forget_standby();
-            self.failover.partner.unended.gives = self.partner_is_classic().then_some(set);
+            self.failover.partner.unended.gives = self.partner_is_classic().then_some((set, false));
             self.report(Event::StandbyRefused { why: "the other node took it back" });
         }
     }

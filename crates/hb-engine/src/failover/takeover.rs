@@ -48,6 +48,9 @@ impl Engine {
         let takeover = &mut self.failover.partner.takeover;
         let gave = takeover.until.is_some();
         *takeover = Takeover { set: HoldSet::NONE, reported: Some(seq), until: None };
+        if let Some((_, has_reported)) = &mut self.failover.partner.unended.gives {
+            *has_reported = true;
+        }
         if gave && !self.failover.is_stopping() {
             self.failover.partner.stable = false;
             self.announce_and_provoke();

@@ -19,8 +19,9 @@ use crate::time::Tick;
 pub(crate) struct Unended {
     /// The set that it agreed to take (our terms), until when it waits, and when it is looked next whether it can be told.
     pub(crate) takes: Option<(HoldSet, Tick, Tick)>,
-    /// The set that it gives (its terms): it said so, we agreed, and then it claimed it again.
-    pub(crate) gives: Option<HoldSet>,
+    /// The set that it gives (its terms): it said so, we agreed, and then it claimed it again. Whether its scripts have reported since then:
+    /// what they have yet to take, its own groups among it, they take after the release.
+    pub(crate) gives: Option<(HoldSet, bool)>,
 }
 
 impl Engine {

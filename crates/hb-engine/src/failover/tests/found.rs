@@ -411,21 +411,25 @@ fn a_peer_that_is_dead_and_agrees_is_told_when_it_is_back() {
 }
 
 #[test]
-fn what_a_classic_peer_claimed_again_and_gives_nevertheless_is_taken() {
-    let mut engine = taken_by_a_classic_peer();
-    give(&mut engine, 120, 51, report());
-    give(&mut engine, 130, 52, resource("local", "1", None));
-    drain(&mut engine);
-    give(&mut engine, 150, 53, asks("foreign", "me"));
-    assert_eq!(result(&mut engine), "ask foreign other");
-    give(&mut engine, 170, 54, resource("all", "1", None));
-    drain(&mut engine);
-    assert_eq!(engine.failover.standby, Standby::Not, "it claims it again");
-    give(&mut engine, 180, 55, resource("local", "1", None));
-    give(&mut engine, 190, 56, report());
-    drain(&mut engine);
-    give(&mut engine, 200, 57, asks("foreign", "done"));
-    assert!(result(&mut engine).contains("start L"), "nobody has it");
+fn what_a_classic_peer_claimed_again_and_gives_is_taken_when_its_scripts_have_reported() {
+    for has_reported in [true, false] {
+        let mut engine = taken_by_a_classic_peer();
+        give(&mut engine, 120, 51, report());
+        give(&mut engine, 130, 52, resource("local", "1", None));
+        drain(&mut engine);
+        give(&mut engine, 150, 53, asks("foreign", "me"));
+        assert_eq!(result(&mut engine), "ask foreign other");
+        give(&mut engine, 170, 54, resource("all", "1", None));
+        drain(&mut engine);
+        assert_eq!(engine.failover.standby, Standby::Not, "it claims it again");
+        if has_reported {
+            give(&mut engine, 180, 55, resource("local", "1", None));
+            give(&mut engine, 190, 56, report());
+            drain(&mut engine);
+        }
+        give(&mut engine, 200, 57, asks("foreign", "done"));
+        assert_eq!(result(&mut engine).contains("start L"), has_reported);
+    }
 }
 
 /// A word that a newer one has overtaken ends the hand-over that we wait for; what nobody has then is our own.
