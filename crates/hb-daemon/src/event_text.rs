@@ -246,7 +246,7 @@ fn ping_lists(event: &Event) -> Line {
         return burst(cause, Level::Info, "Counts of ping nodes are compared again.".to_owned());
     };
     let why = if *told {
-        "The other node asks other ping nodes; until it asks the same ones"
+        "The other node asks other ping nodes; until it asks the same ones, or as many for ten minutes,"
     } else {
         "The ping nodes of this node have changed; until the other one starts anew, for ten minutes at most,"
     };

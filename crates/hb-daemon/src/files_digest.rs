@@ -16,9 +16,11 @@ pub(crate) fn of(checked: &Checked) -> String {
     numbers.map(|number| format!("{number:08x}")).join(" ")
 }
 
-/// The number of the ping members: the same where the same hosts are asked, in whatever order they stand; never 0.
+/// The number of the ping members: the same where the same hosts are asked, in whatever order they stand; how many they are is in
+/// its low byte. Never 0.
 pub(crate) fn of_pings(checked: &Checked) -> u32 {
-    fold(&pings(checked)).max(1)
+    let count = u8::try_from(checked.ping_nodes.len()).unwrap_or(u8::MAX);
+    (fold(&pings(checked)) & !u32::from(u8::MAX) | u32::from(count)).max(1)
 }
 
 /// The files that differ; all of them if one of the digests has another form.

@@ -110,7 +110,7 @@ pub struct PingConfig {
     /// Their names in `ha.cf` order; their places are their numbers.
     pub names: Vec<String>,
     /// The number of the list: the same on two nodes that ask the same hosts for the same members (`hb-pings`,
-    /// `docs/adr/0003`). Never 0.
+    /// `docs/adr/0003`), with the number of members, up to 255, in its low byte. Never 0.
     pub list: u32,
     /// Silence after which one of them counts as dead, once communication is up.
     pub deadtime: Duration,

@@ -86,6 +86,8 @@ impl crate::failover::Failover {
         let aside = self.ipfail.left_aside();
         (theirs, has_taken, due.map(|(_, wanted)| wanted), aside.map(|(_, run)| run)).hash(hasher);
         (ahead(due.map(|(at, _)| at)), ahead(aside.map(|(until, _)| until))).hash(hasher);
+        let other = self.ipfail.other_list();
+        (other.map(|(list, _)| list), ahead(other.and_then(|(_, until)| until))).hash(hasher);
         let (victim, runs, due) = self.fencing.what_decides();
         (victim, runs, ahead(due)).hash(hasher);
         self.requests.digest(hasher);

@@ -223,7 +223,7 @@ fn lists_of_ping_nodes_that_differ_are_told_with_what_they_wait_for() {
     check(
         &Event::PingListsDiffer { told: true },
         Level::Warn,
-        "The other node asks other ping nodes; until it asks the same ones nothing moves by their counts",
+        "The other node asks other ping nodes; until it asks the same ones, or as many for ten minutes, nothing moves by their counts",
     );
     check(
         &Event::PingListsDiffer { told: false },

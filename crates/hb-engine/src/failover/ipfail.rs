@@ -105,6 +105,11 @@ impl Ipfail {
     pub(crate) const fn left_aside(&self) -> Option<(Tick, u64)> {
         self.lists.left_aside()
     }
+
+    /// For a digest of the state: another list of the partner, and until when its counts are left aside.
+    pub(crate) fn other_list(&self) -> Option<(u32, Option<Tick>)> {
+        self.lists.other()
+    }
 }
 
 impl Engine {
@@ -163,6 +168,7 @@ impl Engine {
         self.failover.ipfail.newest = seq;
         let ours = self.pings_reached();
         let list = lists::told_by(message);
+        self.note_list(list);
         if kind != "num_ping_nodes" {
             if self.can_compare(list) {
                 // It has compared its count with ours.

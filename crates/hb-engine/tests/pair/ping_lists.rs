@@ -12,6 +12,7 @@ use crate::{SECOND, millis};
 fn file(names: &[&str]) -> PingConfig {
     let text = names.join(" ");
     let list = text.bytes().fold(1, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let list = list << 8 | u32::try_from(names.len()).unwrap();
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     PingConfig { names, list, deadtime: SECOND, ipfail: true }
 }
@@ -152,6 +153,28 @@ fn a_restart_with_another_list_moves_nothing_either() {
     lab.start(B);
     lab.until(10 * SECOND, |lab| lab.holds(A, &[0]) && lab.holds(B, &[1]) && lab.settled());
     nothing_moves(&mut lab, 60 * SECOND, &[0], &[1]);
+}
+
+/// As 3.0.6 compares them: each node asks a router of its own, and it is meant so.
+#[test]
+fn lists_that_differ_for_long_are_compared_if_they_are_as_long() {
+    for (names, are_as_many) in [(["gate"].as_slice(), true), (&["gate", "switch"], false)] {
+        let mut lab = both_up(Failback::Off);
+        both_with(&mut lab, &["router"]);
+        lab.reload_pings(B, file(names), vec![true; names.len()]);
+        lab.pass(SECOND);
+        lab.hosts[A].reaches[0] = false;
+        nothing_moves(&mut lab, 590 * SECOND, &[0], &[1]);
+        if are_as_many {
+            lab.until(15 * SECOND, |lab| lab.holds(B, &[0, 1]) && lab.settled());
+            // Another one again: nothing more happens by that.
+            lab.reload_pings(B, file(&["switch"]), vec![false]);
+            lab.hosts[A].reaches[0] = true;
+            nothing_moves(&mut lab, 590 * SECOND, &[], &[0, 1]);
+        } else {
+            nothing_moves(&mut lab, 1000 * SECOND, &[0], &[1]);
+        }
+    }
 }
 
 /// Any lists and any losses: while the lists differ nothing begins to move, and in the end the counts decide.

@@ -5,6 +5,9 @@
 //! another list only when it starts anew (`failover.md` 9.3), so once ours has changed its counts are left aside until then,
 //! and it is told none of ours, but not for ever: its file may have been right before.
 //!
+//! Files may name other hosts on purpose: each node the router of its own line, say, which 3.0.6 compares as well. As many as the
+//! other node has are therefore compared when neither list has changed for as long.
+//!
 //! Nothing is compared either while a new member of our own may still answer for the first time: then the number is [`INCOMPLETE`].
 
 use core::time::Duration;
@@ -20,8 +23,11 @@ use crate::time::Tick;
 const FIELD: &str = "hb-pings";
 /// The number of a list with a member that may still answer for the first time; no list has it.
 const INCOMPLETE: u32 = 0;
-/// For how long counts without that are left aside at most: long enough for somebody to change the other node's file.
+/// For how long counts of a list that can be compared are left aside at most: long enough for somebody to change the other node's file.
 const LEFT_ASIDE: Duration = Duration::from_secs(600);
+
+/// The bits of a list's number that say how many members it has.
+const COUNT: u32 = 0xff;
 
 /// A count of the partner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,17 +42,33 @@ pub(crate) struct Told {
 pub(super) struct Lists {
     /// Our list has changed: until then counts without a list do not count, of the run of the partner that has this generation.
     aside: Option<(Tick, u64)>,
+    /// The partner's list, which is another one of as many members.
+    other: Option<Other>,
     /// We have said that counts are not compared.
     differ: bool,
 }
 
+/// Another list than ours, with as many members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Other {
+    list: u32,
+    /// Until when it is taken for a file that is yet to be changed; `None`: it is meant so.
+    until: Option<Tick>,
+}
+
 impl Lists {
     pub(super) const fn new() -> Self {
-        Self { aside: None, differ: false }
+        Self { aside: None, other: None, differ: false }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Tick> {
-        self.aside.map(|(until, _)| until)
+        let other = self.other.and_then(|other| other.until);
+        self.aside.map(|(until, _)| until).into_iter().chain(other).min()
+    }
+
+    /// For a digest of the state: the partner's other list, and until when its counts are left aside.
+    pub(super) fn other(&self) -> Option<(u32, Option<Tick>)> {
+        self.other.map(|other| (other.list, other.until))
     }
 
     pub(super) const fn left_aside(&self) -> Option<(Tick, u64)> {
@@ -68,6 +90,8 @@ impl Engine {
             self.forget_reach();
         }
         if is_other {
+            self.failover.ipfail.lists.other = None;
+            self.note_list(self.failover.ipfail.theirs.and_then(|told| told.list));
             let partner = self.failover.partner_id.map(|id| self.node(id).generation);
             self.failover.ipfail.lists.aside = partner.map(|run| (self.now.tick.plus(LEFT_ASIDE), run));
         }
@@ -76,6 +100,18 @@ impl Engine {
         }
         if is_other {
             self.tell_reach();
+        }
+    }
+
+    /// The partner has told a count of this list.
+    pub(super) fn note_list(&mut self, list: Option<u32>) {
+        let Some(list) = list.filter(|list| *list != INCOMPLETE) else { return };
+        let ours = self.config.pings.list;
+        let as_many = list != ours && list & COUNT == ours & COUNT;
+        let lists = &mut self.failover.ipfail.lists;
+        if lists.other.map(|other| other.list) != as_many.then_some(list) {
+            let until = Some(self.now.tick.plus(LEFT_ASIDE));
+            lists.other = as_many.then_some(Other { list, until });
         }
     }
 
@@ -114,8 +150,14 @@ impl Engine {
         }
     }
 
-    /// Counts of a partner that knows no lists count again, if the time for that has come.
+    /// Counts that were left aside count again, if the time for that has come.
     pub(super) fn lists_wait_over(&mut self) {
+        if let Some(other) = &mut self.failover.ipfail.lists.other
+            && other.until.is_some_and(|until| until <= self.now.tick)
+        {
+            other.until = None;
+            self.tell_reach();
+        }
         let aside = self.failover.ipfail.lists.aside;
         if aside.is_none_or(|(until, _)| until > self.now.tick) {
             return;
@@ -129,7 +171,10 @@ impl Engine {
 
     fn is_alike(&self, list: Option<u32>) -> bool {
         match list {
-            Some(list) => list == self.config.pings.list,
+            Some(list) => {
+                let meant = Other { list, until: None };
+                list == self.config.pings.list || self.failover.ipfail.lists.other == Some(meant)
+            }
             None => !self.is_run_left_aside(),
         }
     }
