@@ -57,7 +57,7 @@ pub use hb_toml::{example as hb_toml_example, manual_page as hb_toml_page};
 pub use host::{Host, InterfaceState, PathFacts, PathKind, RealHost, Route};
 pub use load::{LoadOptions, Loaded, load, load_keys, load_with, node_name};
 pub use protection::{
-    RENEWED_WITHIN, STAGED, fencing_in_words, lease_covers, length_of_life, protection, services_in_words,
-    unleased,
+    RENEWED_WITHIN, STAGED, fencing_in_words, hangs_after, lease_covers, length_of_life, protection,
+    services_in_words, unleased,
 };
 pub use source::{FileKind, Place, Source};

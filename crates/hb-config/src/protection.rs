@@ -57,26 +57,43 @@ pub fn services_in_words(checked: &Checked) -> Option<String> {
         "services of a heart that hangs run on until the watchdog resets this machine, those of one that is killed are stopped by \
          its guard"
             .to_owned()
-    } else if checked.agents.end_hung_heart {
-        let left = left_to_stop(checked).as_millis();
-        format!(
-            "services of a heart that hangs or is killed are stopped by its guard, {left} ms before the dead time ends or earlier; \
-             not covered: a stop that takes longer than that, heart and guard that hang together (only fencing covers that)"
-        )
     } else {
-        "services of a heart that hangs run on beside those of the other node (`end-hung-heart` is false) until a watchdog or \
-         fencing ends them"
-            .to_owned()
+        let run_on = |why| {
+            format!(
+                "services of a heart that hangs run on beside those of the other node ({why}) until a watchdog or fencing ends \
+                 them"
+            )
+        };
+        match hangs_after(checked.keepalive, checked.deadtime) {
+            _ if !checked.agents.end_hung_heart => run_on("`end-hung-heart` is false"),
+            None => {
+                run_on("keepalive and dead time are too near to each other to tell it from one that is late")
+            }
+            Some(limit) => format!(
+                "services of a heart that hangs or is killed are stopped by its guard, {} ms before the dead time ends or \
+                 earlier; not covered: a stop that takes longer than that, heart and guard that hang together (only fencing \
+                 covers that)",
+                checked.deadtime.saturating_sub(limit).as_millis()
+            ),
+        }
     };
     Some(words)
 }
 
-/// From when the guard ends a heart that hangs to the end of the dead time: what a lease leaves, or a keepalive where none fits.
-fn left_to_stop(checked: &Checked) -> Duration {
-    let beside = checked.keepalive.saturating_mul(2).saturating_add(Duration::from_millis(LEASE_MARGIN));
-    let fits = checked.deadtime.saturating_sub(beside) >= checked.keepalive.saturating_mul(2);
-    if fits { beside } else { checked.keepalive }
+/// The silence of a heart after which its guard ends it: its lease has run out then. Where none fits: a keepalive before the others
+/// declare it dead. Nothing where that would be too near to a heart that is only late: its beats come each keepalive.
+#[must_use]
+pub fn hangs_after(keepalive: Duration, deadtime: Duration) -> Option<Duration> {
+    let keepalives = keepalive.saturating_mul(2);
+    let lease = deadtime.saturating_sub(keepalives.saturating_add(Duration::from_millis(LEASE_MARGIN)));
+    let limit = if lease < keepalives { deadtime.saturating_sub(keepalive) } else { lease };
+    // The guard takes a sixteenth less for as long.
+    let found = limit.saturating_sub(limit / 16);
+    (found >= keepalive.saturating_add(LATE_BEAT.max(keepalive * 3 / 4))).then_some(limit)
 }
+
+/// A heart on a busy machine may be late by that.
+const LATE_BEAT: Duration = Duration::from_millis(50);
 
 /// The lease that these files ask for, what it does not cover, and for which groups it is another one; a line each.
 /// Nothing for a node alone, or without groups.
@@ -151,6 +168,28 @@ mod tests {
 
     const fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
+    }
+
+    /// Whoever beats in time, or late by as much as a busy machine makes it, is never ended; who is has time left to stop in.
+    #[test]
+    fn a_heart_hangs_only_when_it_cannot_be_late() {
+        for (keepalive, deadtime, after) in [
+            (1000, 30_000, Some(27_970)),
+            (200, 1000, Some(570)),
+            (100, 430, Some(200)),
+            // No room for a lease, but for this.
+            (1000, 4000, Some(3000)),
+            (1000, 2050, None),
+            (100, 210, None),
+            (100, 250, None),
+            (50, 230, None),
+            (10, 70, None),
+        ] {
+            let found = hangs_after(ms(keepalive), ms(deadtime));
+            assert_eq!(found, after.map(ms), "{keepalive} {deadtime}");
+            let is_late = |found: Duration| found >= found / 16 + ms(keepalive + keepalive / 2 + 25);
+            assert!(found.is_none_or(|found| is_late(found) && found < ms(deadtime)));
+        }
     }
 
     #[test]

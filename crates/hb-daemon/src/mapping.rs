@@ -11,9 +11,7 @@ use hb_engine::{
     AgentPolicy, Config, Failback, FailedStop, GroupConfig, LinkConfig, Membership, MonitorPolicy,
     NodeConfig, NodeId, PingConfig, Reconfiguration,
 };
-use hb_resource::{
-    ActuatorConfig, AddressSpec, ClientSpec, FenceSpec, GroupSpec, OcfSpec, ResourceSpec, lease,
-};
+use hb_resource::{ActuatorConfig, AddressSpec, ClientSpec, FenceSpec, GroupSpec, OcfSpec, ResourceSpec};
 use hb_transport::{MediumSpec, PingSpec};
 
 use crate::event_text::Names;
@@ -330,19 +328,14 @@ pub(crate) fn limit_agents(config: &mut ActuatorConfig, checked: &Checked) {
     }
     config.kill_grace = agents.kill_grace;
     let ends = agents.end_hung_heart && checked.watchdog.is_none();
-    config.hangs_after = ends.then(|| hangs_after(checked.keepalive, checked.deadtime));
+    let hangs_after = || hb_config::hangs_after(checked.keepalive, checked.deadtime);
+    config.hangs_after = ends.then(hangs_after).flatten();
     config.stop_retries = agents.stop_retries;
     config.stop_pause = agents.stop_pause;
     config.stop_failed.clone_from(&agents.stop_failed_command);
     if agents.stop_failed == StopFailed::Reboot && config.stop_failed.is_empty() {
         config.stop_failed = REBOOT.map(str::to_owned).into();
     }
-}
-
-/// Silence of the heart after which the guard ends it, unless a watchdog resets the machine: its lease has run out then. Without
-/// room for one: a keepalive before the other nodes declare it dead.
-fn hangs_after(keepalive: Duration, deadtime: Duration) -> Duration {
-    lease::length(keepalive, deadtime).unwrap_or_else(|_| deadtime.saturating_sub(keepalive))
 }
 
 /// Where log lines go. There is no logging daemon to hand them to: `use_logd` becomes its default, the syslog

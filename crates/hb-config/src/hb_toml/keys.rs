@@ -115,7 +115,7 @@ pub(super) const KEYS: [Key; 26] = [
         name: "end-hung-heart",
         takes: "true or false",
         default: "true",
-        about: "What follows when the heart, the process that decides, hangs or is stopped for as long as its lease lasts, or a sixteenth less (without one: the dead time less a keepalive). With true the guard kills it and stops what it runs, so that nothing runs on two nodes for longer than that stop takes; the node is down then until somebody starts it, as after any death of the heart. With false scripts, agents and units run on beside those of the node that took over; only the addresses are taken away, by the lease. Without effect if ha.cf names a `watchdog`, which resets the machine then.",
+        about: "What follows when the heart, the process that decides, hangs or is stopped for as long as its lease lasts, or a sixteenth less (without one: the dead time less a keepalive; never if a heart could be late for as long). With true the guard kills it and stops what it runs, so that nothing runs on two nodes for longer than that stop takes; the node is down then until somebody starts it, as after any death of the heart. With false scripts, agents and units run on beside those of the node that took over; only the addresses are taken away, by the lease. Without effect if ha.cf names a `watchdog`, which resets the machine then.",
     },
     Key {
         table: "addresses",

@@ -24,7 +24,7 @@ use super::{Background, Office};
 use crate::heart::{Change, JobEnd, LeaseChange, WatchdogChange};
 use crate::identity::hosts;
 use crate::in_force::{InForce, Plan};
-use crate::leasing::Next;
+use crate::leasing::{Leasing, Next};
 use crate::log::{Level, Log};
 use crate::mailbox::Mailbox;
 use crate::options::Options;
@@ -127,10 +127,16 @@ impl Office {
         let ports = self.open_media(&plan).await?;
         let pingers = self.open_pingers(&plan)?;
         let lease = self.open_lease(&plan).await?;
-        let watchdog = self.open_watchdog(&plan).await?;
-        let opened = Opened { ports, pingers, watchdog, lease };
         let groups = snapshot.groups.len() + plan.groups.len();
-        self.take_over(plan, opened, groups).await
+        let result = match self.open_watchdog(&plan).await {
+            Ok(watchdog) => self.take_over(plan, Opened { ports, pingers, watchdog, lease }, groups).await,
+            Err(refusal) => Err(refusal),
+        };
+        if result.is_err() {
+            // What was to be leased from now on is not.
+            self.except();
+        }
+        result
     }
 
     /// The media that are new, opened where a slow one holds up nobody.
@@ -187,9 +193,8 @@ impl Office {
     /// What is excepted from now on is let go. Waits until the heart has exchanged the lease, if it does, and the one before has
     /// gone; whether that came to pass.
     async fn end_lease(&self) -> Result<bool, Refusal> {
-        let leasing = self.background.borrow().leasing.clone();
+        let leasing = self.except();
         let checked = self.reloader.in_force.borrow().checked.clone();
-        leasing.except(&checked, &mapping::groups(&checked));
         let begun = Instant::now();
         let limit = checked.keepalive * 2 + EXCHANGE;
         while self.desk.status().await?.lease.is_changing {
@@ -199,6 +204,14 @@ impl Office {
             sleep(ASK_AGAIN).await;
         }
         Ok(aside(move || leasing.has_changed(limit)).await?)
+    }
+
+    /// Lets go of what is excepted by what is in force.
+    fn except(&self) -> Leasing {
+        let leasing = self.background.borrow().leasing.clone();
+        let in_force = self.reloader.in_force.borrow();
+        leasing.except(&in_force.checked, &mapping::groups(&in_force.checked));
+        leasing
     }
 
     fn not_opened(&self, text: String) -> Refusal {
