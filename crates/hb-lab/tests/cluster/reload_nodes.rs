@@ -73,6 +73,10 @@ async fn replace(case: Case) {
     }
     assert_eq!(gamma.host().holds(theirs.octets()).await, case.failback == Failback::On);
     assert!(scene.host(Who::Alpha).holds(scene.address(Who::Alpha).octets()).await);
+    // The watch may be a moment behind.
+    let is_seen =
+        async |scene: &Scene| scene.holdings.held(Who::Alpha, theirs) == (case.failback == Failback::Off);
+    scene.until("the move is seen", LIMIT, is_seen).await;
     assert!(scene.holdings.always_held(scene.address(Who::Alpha), since), "{case}");
     let lost = scene.holdings.changes().into_iter().filter(|change| change.at >= since && !change.held);
     assert_eq!(lost.count(), usize::from(case.failback == Failback::On), "{case}");
