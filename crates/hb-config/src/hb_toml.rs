@@ -23,7 +23,7 @@ use crate::checked::{AgentLimits, FenceSettings, LeaseBy, LeaseSettings, Monitor
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Report, quoted};
 use crate::ha_cf::Draft;
-use crate::protection::{LEASE_MARGIN, length_of_life};
+use crate::protection::{length_of_lease, length_of_life};
 use crate::source::{Mark, Source};
 use crate::suggest::nearest;
 
@@ -128,7 +128,7 @@ pub(crate) fn read(source: &mut Source, report: &mut Report) -> HbToml {
 pub(crate) fn check_lifetime(hb_toml: &HbToml, draft: &Draft, ha_cf: &Source, report: &mut Report) {
     let [keepalive, deadtime] = [draft.times.keepalive, draft.times.deadtime].map(Duration::from_millis);
     let is_asked_for = hb_toml.lease.enabled && hb_toml.lease.by == LeaseBy::Lifetime;
-    let has_table = deadtime >= keepalive.saturating_mul(4) + Duration::from_millis(LEASE_MARGIN);
+    let has_table = length_of_lease(keepalive, deadtime).is_some();
     let mark = draft.deadtime.mark().or_else(|| draft.keepalive.mark());
     let Some(mark) = mark.filter(|_| is_asked_for && has_table) else { return };
     let Err(needed) = length_of_life(keepalive, deadtime) else { return };

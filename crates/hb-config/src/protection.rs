@@ -80,13 +80,18 @@ pub fn services_in_words(checked: &Checked) -> Option<String> {
     Some(words)
 }
 
+/// The length of a lease in the kernel, if there is room for one (`hb_resource::lease::length`).
+pub(crate) fn length_of_lease(keepalive: Duration, deadtime: Duration) -> Option<Duration> {
+    let keepalives = keepalive.saturating_mul(2);
+    let length = deadtime.saturating_sub(keepalives.saturating_add(Duration::from_millis(LEASE_MARGIN)));
+    (length >= keepalives).then_some(length)
+}
+
 /// The silence of a heart after which its guard ends it: its lease has run out then. Where none fits: a keepalive before the others
 /// declare it dead. Nothing where that would be too near to a heart that is only late: its beats come each keepalive.
 #[must_use]
 pub fn hangs_after(keepalive: Duration, deadtime: Duration) -> Option<Duration> {
-    let keepalives = keepalive.saturating_mul(2);
-    let lease = deadtime.saturating_sub(keepalives.saturating_add(Duration::from_millis(LEASE_MARGIN)));
-    let limit = if lease < keepalives { deadtime.saturating_sub(keepalive) } else { lease };
+    let limit = length_of_lease(keepalive, deadtime).unwrap_or_else(|| deadtime.saturating_sub(keepalive));
     // The guard takes a sixteenth less for as long.
     let found = limit.saturating_sub(limit / 16);
     (found >= keepalive.saturating_add(LATE_BEAT.max(keepalive * 3 / 4))).then_some(limit)
@@ -102,19 +107,20 @@ pub fn protection(checked: &Checked) -> Vec<String> {
     if checked.nodes.len() < 2 || checked.groups.is_empty() {
         return Vec::new();
     }
-    let keepalives = checked.keepalive.as_millis() * 2;
-    let room = checked.deadtime.as_millis().saturating_sub(keepalives + u128::from(LEASE_MARGIN));
     let without = |why| format!("no lease ({why}): a heart that hangs keeps answering for its addresses");
     if !checked.lease.enabled {
         return vec![without("switched off in hb.toml")];
     }
     let no_room = "keepalive and dead time leave no room for one";
-    if room < keepalives {
+    let Some(length) = length_of_lease(checked.keepalive, checked.deadtime) else {
         return vec![without(no_room)];
-    }
+    };
     let what = match checked.lease.by {
         LeaseBy::Nftables => {
-            format!("lease of {room} ms in the kernel, where it has nf_tables (`hb-ctl status` says whether)")
+            let length = length.as_millis();
+            format!(
+                "lease of {length} ms in the kernel, where it has nf_tables (`hb-ctl status` says whether)"
+            )
         }
         LeaseBy::Lifetime => match length_of_life(checked.keepalive, checked.deadtime) {
             Ok(length) => format!("lease by lifetimes of addresses, of {} s", length.as_secs()),
