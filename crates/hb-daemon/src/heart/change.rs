@@ -129,7 +129,7 @@ impl<P: Port> Heart<P> {
             self.hooks.forget_ping(asked.name());
         }
         if !gone.is_empty() {
-            self.answers.push_back(FromHeart::Discarded(Discarded { _parts: Box::new(gone) }));
+            self.answers.push_back(FromHeart::Discarded(Discarded::of(gone)));
         }
     }
 

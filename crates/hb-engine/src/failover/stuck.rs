@@ -41,18 +41,16 @@ impl Engine {
         self.move_has_failed();
         self.failover.partner.stable = true;
         self.report(Event::StandbyRefused { why: STAYS });
-        if self.failover.stop == Stop::Wanted {
-            // That waited for the hand-over.
-            self.failover.goals.retain(|(goal, _)| goal.is_up());
-            return;
-        }
-        if set.is_empty() {
-            // Of what we do not hold nothing is to be taken back.
+        let stops = self.failover.stop == Stop::Wanted;
+        if stops || set.is_empty() {
+            // The stop waited for the hand-over; and of what we do not hold nothing is to be taken back.
             self.failover.goals.retain(|(goal, _)| goal.is_up());
         } else {
             self.acquire(set, Goal::Own, STAYS);
         }
-        self.announce_state();
+        if !stops {
+            self.announce_state();
+        }
     }
 
     /// A job has ended, or what was lent is back: while this node stops and something of it does not, a peer of ours may run what is gone.

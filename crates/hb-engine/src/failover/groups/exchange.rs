@@ -29,19 +29,19 @@ impl Engine {
         let mut after = Vec::with_capacity(plan.len());
         let mut rehomed = false;
         for GroupPlan { id, config } in plan {
+            let set = set_of(&config, local);
             let known = before.iter().position(|(group, _)| group.id == id && !group.is_removed());
             if let Some(index) = known {
                 let (mut group, known) = before.remove(index);
-                if !self.can_rehome() && set_of(&config, local) != group.set {
+                if !self.can_rehome() && set != group.set {
                     after.push((group, known));
                     continue;
                 }
                 let kept = after.iter().filter(|(group, _): &&(Group, _)| group.loan.unsure).count();
-                rehomed |= self.rehome(&mut group, config.home, wanted, kept);
+                rehomed |= self.rehome(&mut group, set, wanted, kept);
                 after.push((group, GroupConfig { home: config.home, ..known }));
                 continue;
             }
-            let set = set_of(&config, local);
             let mut group = Group::new(id, set, Membership::Added);
             group.wanted = wanted.contains(set);
             after.push((group, config));

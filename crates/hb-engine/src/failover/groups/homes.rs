@@ -60,16 +60,9 @@ impl Groups {
 }
 
 impl Engine {
-    /// Another preferred node for a group that stays; `wanted`: which sets shall run here. What runs here runs on. True if it belongs to
-    /// the other set now.
-    pub(super) fn rehome(
-        &mut self,
-        group: &mut Group,
-        home: Option<NodeId>,
-        wanted: HoldSet,
-        kept: usize,
-    ) -> bool {
-        let set = if home == Some(self.config.local) { HoldSet::LOCAL } else { HoldSet::FOREIGN };
+    /// A group that stays is of this set from now on; `wanted`: which sets shall run here. What runs here runs on. True if it was of
+    /// the other one.
+    pub(super) fn rehome(&mut self, group: &mut Group, set: HoldSet, wanted: HoldSet, kept: usize) -> bool {
         if set == group.set {
             return false;
         }
